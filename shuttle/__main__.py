@@ -1,0 +1,22 @@
+"""Where the command begins: `log-shuttle`, or `python -m shuttle`."""
+
+import signal
+import sys
+
+HELD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def main() -> int:
+    """Run the command and return its exit code.
+
+    Signals wait from the first moment on until the agent can land on them: who is stopped while still starting has a
+    pipe behind it that may hold lines already.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+    from shuttle import cli  # noqa: PLC0415  # its imports take most of the start
+
+    return cli.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""The agent: a shuttle as a process, with stdin, signals, statistics and an exit code."""
+
+import importlib.util
+import os
+import signal
+import stat
+from typing import Any
+
+import anyio
+
+from shuttle.config import Config
+from shuttle.errors import ConfigError
+from shuttle.ledger import Ledger
+from shuttle.log import Logger, make_logger
+from shuttle.shuttle import Shuttle
+from shuttle.stream import Stream
+
+EXIT_MISSING = 3  # lines were dropped or lost; Go exits with 0
+READING_SHARE = 0.8  # of land_timeout: how long a stopped agent goes on reading; the rest is for delivering
+STDIN, STDOUT, STDERR = 0, 1, 2
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def run(config: Config) -> int:
+    """Forward stdin to its end or until a signal, and return the exit code: 0 if every line was delivered.
+
+    Raises:
+        ConfigError: stdin or a file that the configuration names cannot be used.
+    """
+    _check_stdin()
+    log = make_logger(verbose=config.verbose, to_syslog=config.log_to_syslog, stream=Stream(STDERR))
+    options: dict[str, Any] = {"use_uvloop": importlib.util.find_spec("uvloop") is not None}
+    ledger = anyio.run(_Agent(config, log).run, backend_options=options)
+    return EXIT_MISSING if ledger.dropped or ledger.lost else 0
+
+
+def _check_stdin() -> None:
+    if os.isatty(STDIN):
+        accepted = "must be a pipe or a file, as in app | log-shuttle -logs-url URL"
+        raise ConfigError(f"No stdin detected: stdin is a terminal; {accepted}")
+
+
+class _Agent:
+    def __init__(self, config: Config, log: Logger) -> None:
+        self._config = config
+        self._log = log
+        self._reading: anyio.CancelScope
+        self._land_by: float | None = None
+
+    async def run(self) -> Ledger:
+        shuttle = Shuttle(self._config, log=self._log)
+        self._reading = anyio.CancelScope()
+        with anyio.open_signal_receiver(*_handled_signals()) as signals:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)  # the command holds them back until here
+            async with shuttle, anyio.create_task_group() as tasks:
+                tasks.start_soon(self._obey, signals, shuttle)
+                if self._config.stats_interval:
+                    tasks.start_soon(self._print_statistics, shuttle)
+                await self._forward(shuttle)
+                tasks.cancel_scope.cancel()
+        if self._config.stats_interval:
+            Stream(STDOUT).write(shuttle.render_statistics())
+        self._tell(shuttle.ledger)
+        return shuttle.ledger
+
+    async def _forward(self, shuttle: Shuttle) -> None:
+        """Read stdin until its end, or as long as a signal leaves time, then land."""
+        if stat.S_ISREG(os.fstat(STDIN).st_mode):
+            shuttle.hold_input()  # a file waits as long as it takes
+        with self._reading:
+            try:
+                await shuttle.read(STDIN)
+            except OSError as error:
+                self._log.error("input.failed", error=error.strerror)
+        await shuttle.land(by=self._land_by)
+
+    async def _obey(self, signals: Any, shuttle: Shuttle) -> None:
+        """Land on the first signal. Whoever writes to the pipe was told to stop with it, and is read to the end."""
+        async for number in signals:
+            if self._land_by is not None:
+                self._log.warning("stop.now", signal=number.name)
+                shuttle.abort()
+                self._reading.cancel()
+                return
+            now = anyio.current_time()
+            self._land_by = now + self._config.land_timeout
+            self._reading.deadline = now + self._config.land_timeout * READING_SHARE
+            self._log.info("land", signal=number.name, within=self._config.land_timeout)
+
+    async def _print_statistics(self, shuttle: Shuttle) -> None:
+        stdout = Stream(STDOUT)
+        while True:
+            await anyio.sleep(self._config.stats_interval)
+            stdout.write(shuttle.render_statistics())
+
+    def _tell(self, ledger: Ledger) -> None:
+        missing = ledger.dropped or ledger.lost
+        if missing or self._config.verbose:
+            counts = {name: getattr(ledger, name) for name in ("read", "delivered", "dropped", "lost", "held")}
+            (self._log.warning if missing else self._log.info)("ledger", **counts)
+
+
+def _handled_signals() -> list[signal.Signals]:
+    """Return the signals that end the agent, but for those that whoever started it has it ignore, as nohup does."""
+    return [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]

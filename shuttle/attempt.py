@@ -1,0 +1,51 @@
+"""An attempt: one POST, and what came of it, as a value."""
+
+import anyio
+import httpx
+
+from shuttle.drain.trouble import describe
+from shuttle.verdict import Outcome, advise
+
+CONTENT_LIMIT = 64 * 1024  # bytes of a body that are read so that the connection can be used again
+SHOWN = 200  # bytes of a refusal's body that logs show
+PATIENCE = 1.0  # seconds for an answer's body: the status has said all, and the body only saves a new connection
+
+
+async def attempt(transport: httpx.AsyncBaseTransport, request: httpx.Request, timeout: float) -> Outcome:  # noqa: ASYNC109
+    """Send `request` and return what came of it; no answer within `timeout` seconds (0: no limit) is an outcome too."""
+    response = None
+    try:
+        with anyio.move_on_after(timeout or None):
+            response = await transport.handle_async_request(request)
+    except (httpx.TransportError, OSError) as error:
+        text, advice = describe(error)
+        return Outcome(error=text, advice=advice)
+    if response is None:
+        return Outcome(error=f"no answer within {timeout:g}s", advice="a slow drain may need a longer -timeout")
+    content = await _finish(response)
+    if response.is_success:
+        return Outcome(status=response.status_code)
+    return Outcome(
+        status=response.status_code,
+        error=content.decode("utf-8", "replace").strip() or response.reason_phrase,
+        advice=advise(response.status_code),
+        retry_after=response.headers.get("Retry-After", ""),
+    )
+
+
+async def _finish(response: httpx.Response) -> bytes:
+    """Let go of `response` and return the beginning of its body. Whatever becomes of the body, the status stands."""
+    content = b""
+    length = 0
+    try:
+        with anyio.move_on_after(PATIENCE):
+            async for piece in response.aiter_raw():
+                content = content or piece[:SHOWN]
+                length += len(piece)
+                if length > CONTENT_LIMIT:
+                    break
+    except (httpx.TransportError, OSError):
+        pass  # cut off in the middle
+    finally:
+        await response.aclose()
+    return content

@@ -1,0 +1,120 @@
+"""Batches: lines sent together, with one id; and when one is full or too old."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2s
+from itertools import accumulate
+
+from shuttle.frame import Framer, Run, split_body
+
+OVERHEAD = 512  # bytes that a batch takes in memory beside its body
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Lines sent together."""
+
+    id: str
+    """32 hex digits: the Frame-Id and the X-Request-Id of every attempt."""
+    body: bytes
+    lines: int
+    """Source lines in it."""
+    frames: int
+    long: tuple[tuple[int, int], ...]
+    """(index of a line, its number of frames) for each line that makes more than one, in order."""
+    born: float
+    """When its first line was read, in seconds of the monotonic clock."""
+
+    @property
+    def size(self) -> int:
+        """The bytes it takes in memory."""
+        return len(self.body) + OVERHEAD
+
+    def halve(self) -> "tuple[Batch, Batch]":
+        """Return two batches with its lines, two or more, in order. Their ids follow from its own."""
+        middle = self.lines // 2
+        frames = middle + sum(count - 1 for index, count in self.long if index < middle)
+        place = sum(map(len, split_body(self.body)[:frames]))
+        first = tuple(entry for entry in self.long if entry[0] < middle)
+        second = tuple((index - middle, count) for index, count in self.long if index >= middle)
+        return (
+            Batch(_derive(self.id, 0), self.body[:place], middle, frames, first, self.born),
+            Batch(_derive(self.id, 1), self.body[place:], self.lines - middle, self.frames - frames, second, self.born),
+        )
+
+
+def _derive(parent: str, part: int) -> str:
+    """Return the id of a half: the same in every retry of the whole, so that a drain can drop what it has."""
+    return blake2s(f"{parent}/{part}".encode("ascii"), digest_size=16).hexdigest()
+
+
+class Batcher:
+    """Collects lines to batches that are full by count or by bytes, or flushed when their age is up."""
+
+    def __init__(self, framer: Framer, *, size: int, max_bytes: int, wait: float, new_id: Callable[[], str]) -> None:
+        self._framer = framer
+        self._size = size
+        self._max_bytes = max_bytes
+        self._wait = wait
+        self._new_id = new_id
+        self._empty()
+
+    def _empty(self) -> None:
+        self._runs: list[bytes] = []
+        self._bytes = 0
+        self._frames = 0
+        self._long: list[tuple[int, int]] = []
+        self._born = 0.0
+        self.lines = 0
+        """Lines in the batch that is being filled."""
+
+    @property
+    def due(self) -> float | None:
+        """When the batch that is being filled is to be flushed, on the clock of `add`; None if it is empty."""
+        return self._born + self._wait if self.lines else None
+
+    def add(self, lines: Sequence[bytes], *, stamp: str, now: float) -> list[Batch]:
+        """Take `lines`, read at `stamp`, and return the batches that they fill."""
+        full = []
+        start = 0
+        while start < len(lines):
+            end = min(len(lines), start + self._size - self.lines)
+            run = self._framer.frame(lines[start:end], stamp)
+            if self._bytes + len(run.body) > self._max_bytes:
+                fitting = self._count_fitting(run, end - start)
+                if not fitting:
+                    full.append(self.close())
+                    continue
+                if start + fitting < end:
+                    end = start + fitting
+                    run = self._framer.frame(lines[start:end], stamp)
+            self._append(run, end - start, now)
+            start = end
+            if self.lines == self._size or self._bytes >= self._max_bytes:
+                full.append(self.close())
+        return full
+
+    def _count_fitting(self, run: Run, lines: int) -> int:
+        """Return how many of a run's lines still fit the batch; an empty batch takes one, however long it is."""
+        sizes = list(map(len, split_body(run.body)))
+        for index, count in run.long:
+            sizes[index : index + count] = [sum(sizes[index : index + count])]
+        fitting = bisect_right(list(accumulate(sizes)), self._max_bytes - self._bytes)
+        return fitting or (0 if self.lines else min(lines, 1))
+
+    def _append(self, run: Run, lines: int, now: float) -> None:
+        if not self.lines:
+            self._born = now
+        self._long += [(self.lines + index, count) for index, count in run.long]
+        self._runs.append(run.body)
+        self._bytes += len(run.body)
+        self._frames += run.frames
+        self.lines += lines
+
+    def close(self) -> Batch:
+        """Return the batch that is being filled, which holds a line or more, and begin the next."""
+        body = b"".join(self._runs)
+        batch = Batch(self._new_id(), body, self.lines, self._frames, tuple(self._long), self._born)
+        self._empty()
+        return batch

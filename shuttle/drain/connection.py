@@ -1,0 +1,153 @@
+"""One HTTP/1.1 connection to the drain: a request's bytes out, its answer read by llhttp."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import cast
+
+import httptools
+import httpx
+
+CONTENT_LIMIT = 64 * 1024  # bytes of a body; a longer one is not worth reading for the connection's sake
+HEAD_LIMIT = 64 * 1024  # bytes of status and headers; nginx and Apache send 8 KiB at most
+_FINAL = 200  # statuses below it announce another answer (RFC 9110, 15.2)
+
+
+class UnansweredError(httpx.RemoteProtocolError):
+    """The connection was closed before the first byte of an answer."""
+
+
+class Answer(httpx.AsyncByteStream):
+    """The drain's answer as it arrives. As a stream it is the body, which ends early if the connection breaks."""
+
+    def __init__(self, connection: "Connection") -> None:
+        loop = asyncio.get_running_loop()
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.begun: asyncio.Future[None] = loop.create_future()
+        """Done when status and headers are there; fails with an httpx.TransportError if none come."""
+        self.ended: asyncio.Future[None] = loop.create_future()
+        """Done when nothing more of the body comes."""
+        self.content: list[bytes] = []
+        self.length = 0
+        self._connection = connection
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        await asyncio.shield(self.ended)
+        for piece in self.content:
+            yield piece
+
+    async def aclose(self) -> None:
+        """Let the connection go: it can be used again if the answer is complete."""
+        self._connection.finish()
+
+
+class Connection(asyncio.Protocol):
+    """Carries one request at a time; `release` is called when it can carry the next. Its `on_` methods are llhttp's."""
+
+    def __init__(self, release: Callable[["Connection"], None]) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._release = release
+        self._transport: asyncio.Transport | None = None
+        self._answer: Answer | None = None
+        self._reusable = False
+        self._received = 0
+
+    @property
+    def open(self) -> bool:
+        """Nobody has closed it yet, as far as is known."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def send(self, head: bytes, body: bytes) -> Answer:
+        """Send a request and return its answer, which is still to come."""
+        assert self._transport
+        assert self._answer is None
+        self._answer = Answer(self)
+        self._reusable = False
+        self._received = 0
+        self._transport.writelines((head, body))
+        return self._answer
+
+    def finish(self) -> None:
+        """Give up what is left of the answer, and the connection with it if anything is."""
+        self._answer = None
+        if self._reusable and self.open:
+            self._reusable = False
+            self._release(self)
+        else:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport from the event loop."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        self._received += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._fail(httpx.RemoteProtocolError(f"the answer is not HTTP: {error}"))
+        if self._answer and not self._answer.status and self._received > HEAD_LIMIT:
+            self._fail(httpx.RemoteProtocolError(f"the head of the answer is longer than {HEAD_LIMIT} bytes"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever waits for the answer that no more of it comes."""
+        if self._received:
+            self._fail(httpx.RemoteProtocolError("the connection was closed in the middle of the answer"))
+        else:
+            error = UnansweredError("the connection was closed without an answer")
+            error.__cause__ = exc
+            self._fail(error)
+
+    def _fail(self, error: httpx.TransportError) -> None:
+        self._reusable = False
+        if self._answer:
+            if not self._answer.begun.done():
+                self._answer.begun.set_exception(error)
+            if not self._answer.ended.done():
+                self._answer.ended.set_result(None)
+        self.abort()
+
+    def on_message_begin(self) -> None:
+        """Refuse an answer that nobody asked for."""
+        if self._answer is None or self._answer.ended.done():
+            self.abort()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        if self._answer:
+            self._answer.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Begin the answer, unless it only announces another."""
+        if self._answer is None:
+            return
+        status = self._parser.get_status_code()
+        if status < _FINAL:
+            self._answer.headers.clear()
+            return
+        self._answer.status = status
+        if not self._answer.begun.done():
+            self._answer.begun.set_result(None)
+
+    def on_body(self, content: bytes) -> None:
+        """Keep a part of the body, up to the limit."""
+        if self._answer is None:
+            return
+        self._answer.content.append(content)
+        self._answer.length += len(content)
+        if self._answer.length > CONTENT_LIMIT:
+            self._fail(httpx.RemoteProtocolError(f"the body of the answer is longer than {CONTENT_LIMIT} bytes"))
+
+    def on_message_complete(self) -> None:
+        """End the answer; the connection lives on if both sides want it and the request was read to its end."""
+        assert self._transport
+        if self._answer and self._answer.status:
+            self._reusable = self._parser.should_keep_alive() and not self._transport.get_write_buffer_size()
+            if not self._answer.ended.done():
+                self._answer.ended.set_result(None)

@@ -1,0 +1,91 @@
+"""The syslog messages of a request's body: cut out by their lengths, judged as logplex does, shown on a terminal."""
+
+import re
+
+FRAME_LIMIT = 10_240  # bytes without the length in front: logplex's own, kept apart from what the sender believes it is
+
+_LENGTH = re.compile(rb"([1-9][0-9]{0,8}) ")
+
+_FIELDS = {  # RFC 5424, 6.2
+    "PRI and VERSION": rb"<(?:[0-9]|[1-9][0-9]|1[0-8][0-9]|19[01])>[1-9][0-9]{0,2}",
+    "TIMESTAMP": rb"(?:-|\d{4}-\d\d-\d\dT(?P<clock>\d\d:\d\d:\d\d(?:\.\d{1,3})?)\d{0,3}(?:Z|[+-]\d\d:\d\d))",
+    "HOSTNAME": rb"(?P<hostname>[!-~]{1,255})",
+    "APP-NAME": rb"(?P<appname>[!-~]{1,48})",
+    "PROCID": rb"(?P<procid>[!-~]{1,128})",
+    "MSGID": rb"[!-~]{1,32}",
+}
+_HEADER = re.compile(b" ".join(_FIELDS.values()) + rb"(?: |(?=\n?\Z))")
+_NIL_DATA = b"- "  # STRUCTURED-DATA, which logplex leaves out when it writes to a drain; any other is shown
+_REPORT = re.compile(rb"Error L1[23]: ")
+
+_SHOWN_QUOTE = 40  # bytes of a wrong field in a reason: enough to recognise it
+_UNSAFE = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+# Control characters, and those that break or reorder a line; a tab does neither.
+_ESCAPES = {code: chr(code).encode("unicode_escape").decode("ascii") for code in _UNSAFE if code != ord("\t")}
+
+
+class FrameError(ValueError):
+    """A body that is not a row of frames; the text says which frame is wrong, and why."""
+
+
+def parse_frames(body: bytes) -> list[bytes]:
+    """Return the frames of `body`, each without its length and with a header as RFC 5424 has it.
+
+    Raises:
+        FrameError: A length is missing or wrong, a frame is over `FRAME_LIMIT`, or a header is malformed.
+    """
+    frames: list[bytes] = []
+    match_length, match_header = _LENGTH.match, _HEADER.match
+    at, end = 0, len(body)
+    while at < end:
+        length = match_length(body, at)
+        if length is None:
+            raise FrameError(f"frame {len(frames) + 1}: no length before {_quote(body[at : at + 2 * _SHOWN_QUOTE])}")
+        start = length.end()
+        at = start + int(length[1])
+        if at > end:
+            raise FrameError(f"frame {len(frames) + 1}: {at - start} bytes are announced, {end - start} follow")
+        if at - start > FRAME_LIMIT:
+            raise FrameError(f"frame {len(frames) + 1}: {at - start} bytes are more than {FRAME_LIMIT}")
+        frame = body[start:at]
+        if match_header(frame) is None:
+            raise FrameError(f"frame {len(frames) + 1}: {_explain(frame)}")
+        frames.append(frame)
+    return frames
+
+
+def read_message(frame: bytes) -> bytes:
+    """Return what stands behind the header of `frame` and behind a nil STRUCTURED-DATA, its newline included."""
+    return frame[_match_header(frame).end() :].removeprefix(_NIL_DATA)
+
+
+def format_frame(frame: bytes) -> str:
+    """Return `frame` as one line that is safe on a terminal; a report of a loss is marked with `!!`."""
+    message = read_message(frame)
+    clock, hostname, appname, procid = (value.decode("ascii") for value in _match_header(frame).groups(b"-"))
+    mark = "!! " if procid == "log-shuttle" and _REPORT.match(message) else ""
+    shown = escape(message.removesuffix(b"\n"))
+    return f"{mark}{clock} {hostname} {appname}[{procid}]: {shown}"
+
+
+def escape(text: bytes) -> str:
+    r"""Return `text` with control characters as `\n` or `\x1b` and bytes that are not UTF-8 as `\xff`."""
+    return text.decode("utf-8", "backslashreplace").translate(_ESCAPES)
+
+
+def _match_header(frame: bytes) -> re.Match[bytes]:
+    header = _HEADER.match(frame)
+    assert header, "parse_frames has checked it"
+    return header
+
+
+def _explain(frame: bytes) -> str:
+    values = frame.split(b" ", len(_FIELDS))
+    for (name, pattern), value in zip(_FIELDS.items(), values, strict=False):
+        if not re.fullmatch(pattern, value):
+            return f"its {name} is {_quote(value)}"
+    return f"its header ends before the {list(_FIELDS)[len(values)]}"
+
+
+def _quote(value: bytes) -> str:
+    return f"'{escape(value[:_SHOWN_QUOTE])}'" + ("..." if len(value) > _SHOWN_QUOTE else "")

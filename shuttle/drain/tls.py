@@ -1,0 +1,51 @@
+"""Whom the drain must be, and who this program is to it: the TLS settings."""
+
+import os
+import ssl
+
+import certifi
+
+from shuttle.config import Config
+from shuttle.errors import ConfigError
+
+
+def load_tls(config: Config) -> ssl.SSLContext | None:
+    """Return the TLS settings for an https drain, None for an http one.
+
+    The system's authorities judge the drain's certificate, or those of `-ca-file` in their place; a slim image without
+    authorities gets Mozilla's. SSL_CERT_FILE and SSL_CERT_DIR are obeyed.
+
+    Raises:
+        ConfigError: A file holds nothing that can be used; the text names its flag.
+    """
+    if config.endpoint.url.scheme != "https":
+        return None
+    if config.ca_file:
+        try:
+            context = ssl.create_default_context(cafile=config.ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            raise ConfigError(f"-ca-file {str(config.ca_file)!r}: must hold certificates in PEM ({error})") from None
+    else:
+        context = ssl.create_default_context(cafile=None if _has_authorities() else certifi.where())
+    if config.skip_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if config.client_cert:
+        try:
+            # the empty password: a key that needs one must fail and not ask at a terminal
+            context.load_cert_chain(config.client_cert, config.client_key, password="")
+        except OSError as error:
+            files = f"-client-cert {str(config.client_cert)!r}"
+            if config.client_key:
+                files += f" -client-key {str(config.client_key)!r}"
+            raise ConfigError(
+                f"{files}: must hold a certificate and its key in PEM, without a password ({error})"
+            ) from None
+    return context
+
+
+def _has_authorities() -> bool:
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile:
+        return True
+    return bool(paths.capath) and any(os.scandir(paths.capath))

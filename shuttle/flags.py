@@ -1,0 +1,210 @@
+"""Go's flag grammar: `-x v`, `-x=v` and `--x` alike, typed values, and the flags' part of a usage text.
+
+Strategy: whoever mistypes a command line that holds a URL or a token still gets a useful line on stderr, where logs
+are kept. So nothing is quoted there that may hold a credential: no secret flag's value, nothing behind the `=` of an
+unknown flag, and no text that looks like a URL with a user in it, wherever it stands.
+"""
+
+import difflib
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from shuttle.errors import UsageError
+
+Kind = Literal["string", "path", "int", "size", "duration", "bool"]
+Value = str | Path | int | float | bool
+
+_INT_LIMIT = 2**63  # Go's int, and its durations in nanoseconds
+_LONGEST_SHOWN = 60  # characters of a value in an error: enough to recognise it, and the line stays a line
+_WIDTH = 100  # columns of the usage
+_INDENT = 28  # columns of the usage before a flag's explanation
+
+_BOOLS = dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True) | dict.fromkeys(
+    ("0", "f", "F", "false", "FALSE", "False"), False
+)
+_UNITS = {"ns": 1, "us": 1e3, "µs": 1e3, "μs": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9}  # nanoseconds
+_SUFFIXES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_INT = re.compile(
+    r"[+-]?(?:(?P<octal>0(?:_?[0-7])*)|0[xX](?:_?[0-9a-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+|[1-9](?:_?[0-9])*)"
+)
+_QUANTITY = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
+_DURATION = re.compile(rf"(?P<sign>[+-]?)(?:0|(?P<quantities>(?:{_QUANTITY.pattern})+))")
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Flag:
+    """One flag: how it is written, what it takes and what it sets."""
+
+    name: str
+    kind: Kind
+    metavar: str = ""
+    """What the usage calls the value; by default the kind's own word."""
+    help: str = ""
+    default: str = ""
+    """The default as the usage shows it."""
+    field: str = ""
+    """The keyword it sets; by default the name with `_` for `-`."""
+    secret: bool = False
+    """Whether the value is a credential, which no error shows."""
+    deprecated: str = ""
+    """The text of the warning that a use of the flag deserves."""
+    final: bool = False
+    """Whether what follows a true value of it is left unread, as behind `-h`."""
+
+    @property
+    def keyword(self) -> str:
+        """The keyword that the flag sets."""
+        return self.field or self.name.replace("-", "_")
+
+
+def show(text: str) -> str:
+    """Return `text` as an error may quote it: on one line, not too long, and not at all if it may hold a credential."""
+    if ":/" in text or "@" in text:  # a URL made a path has one slash
+        return "(not shown: it may hold a password)"
+    if text.startswith("-") and "=" in text:  # another flag, taken for a value
+        return show(text.partition("=")[0])
+    return repr(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "...")
+
+
+def parse_value(flag: Flag, text: str, *, given_as: str) -> Value:
+    """Return the value that `text` is for `flag`: durations in seconds, sizes in bytes.
+
+    Raises:
+        UsageError: The flag's kind does not accept `text`. `given_as` is what the error calls the flag.
+    """
+    word = _WORDS[flag.kind]
+    try:
+        return word.read(text)
+    except ValueError:
+        shown = "(not shown)" if flag.secret else show(text)
+        raise UsageError(f"{given_as} {shown}: must be {word.accepts}") from None
+
+
+def parse_flags(argv: Sequence[str], flags: Sequence[Flag]) -> dict[str, Value]:
+    """Return the value of each flag in `argv`, by the flag's name, in the order of their last use, which wins.
+
+    Raises:
+        UsageError: A flag is unknown, a value is missing or not accepted, or an argument belongs to no flag.
+    """
+    known = {flag.name: flag for flag in flags}
+    values: dict[str, Value] = {}
+    arguments = iter(argv)
+    before: Flag | None = None
+    for argument in arguments:
+        if argument == "--":
+            break
+        if argument == "-" or not argument.startswith("-"):
+            raise UsageError(_describe_leftover(argument, before))
+        name, equals, text = argument.removeprefix("-").removeprefix("-").partition("=")
+        before = known.get(name)
+        if before is None:
+            raise UsageError(_describe_unknown(name, list(known)))
+        values.pop(name, None)  # so that of two flags that set one keyword the later one comes later
+        values[name] = _take_value(before, text if equals else None, arguments)
+        if before.final and values[name]:
+            return values
+    leftover = next(arguments, None)  # behind a "--"
+    if leftover is not None:
+        raise UsageError(_describe_leftover(leftover, before))
+    return values
+
+
+def _take_value(flag: Flag, text: str | None, arguments: Iterator[str]) -> Value:
+    """Parse the value behind the `=`, or the next argument; a boolean without `=` is true."""
+    if text is None:
+        text = "true" if flag.kind == "bool" else next(arguments, None)
+    if text is None:
+        raise UsageError(f"-{flag.name} has no value: it takes {_WORDS[flag.kind].accepts}")
+    return parse_value(flag, text, given_as=f"-{flag.name}")
+
+
+def _describe_leftover(argument: str, before: Flag | None) -> str:
+    """Describe an argument that is no flag's value without quoting it: it may be the rest of a credential."""
+    if before and before.kind == "bool" and argument in _BOOLS:
+        return f"unexpected {argument!r} after -{before.name}: booleans take =: -{before.name}={argument}"
+    place = "" if not before else f" after -{before.name}" + ("" if before.kind == "bool" else " and its value")
+    return f"unexpected argument{place}: only flags and their values are accepted (a value with spaces needs quotes)"
+
+
+def _describe_unknown(name: str, known: list[str]) -> str:
+    nearest = difflib.get_close_matches(name, known, n=1)
+    hint = f": did you mean -{nearest[0]}?" if nearest else ""
+    shown = f"-{name}" if _NAME.fullmatch(name) else "(not shown: it may hold a password)"
+    return f"unknown flag {shown}{hint}"
+
+
+def format_help(groups: Mapping[str, Sequence[Flag]]) -> str:
+    """Return the flags' part of a usage text: under each heading its flags, explained, with their defaults."""
+    return "\n\n".join("\n".join([heading + ":", *map(_format_flag, flags)]) for heading, flags in groups.items())
+
+
+def _format_flag(flag: Flag) -> str:
+    written = f"  -{flag.name} {flag.metavar or _WORDS[flag.kind].metavar}".rstrip()
+    text = flag.help + (f" (default {flag.default})" if flag.default else "")
+    indent = " " * _INDENT
+    lines = textwrap.wrap(
+        text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    )
+    if not lines:
+        return written
+    if len(written) + 2 > _INDENT:
+        return "\n".join([written, *lines])
+    return "\n".join([written + lines[0][len(written) :], *lines[1:]])
+
+
+def _read_bool(text: str) -> bool:
+    if text not in _BOOLS:
+        raise ValueError(text)
+    return _BOOLS[text]
+
+
+def _read_int(text: str) -> int:
+    match = _INT.fullmatch(text)
+    if not match:
+        raise ValueError(text)
+    number = int(text, 8 if match["octal"] else 0)  # Python's base 0 refuses the octal of a leading 0
+    if not -_INT_LIMIT <= number < _INT_LIMIT:
+        raise ValueError(text)
+    return number
+
+
+def _read_size(text: str) -> int:
+    unit = _SUFFIXES.get(text[-3:])
+    if unit is None:
+        return _read_int(text)
+    size = _read_int(text[:-3]) * unit
+    if not -_INT_LIMIT <= size < _INT_LIMIT:
+        raise ValueError(text)
+    return size
+
+
+def _read_duration(text: str) -> float:
+    match = _DURATION.fullmatch(text)
+    if not match:
+        raise ValueError(text)
+    total = sum(float(number) * _UNITS[unit] for number, unit in _QUANTITY.findall(match["quantities"] or ""))
+    if total >= _INT_LIMIT:
+        raise ValueError(text)
+    return (-total if match["sign"] == "-" else total) / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    metavar: str
+    accepts: str
+    read: Callable[[str], Value]
+
+
+_WORDS: dict[Kind, _Word] = {
+    "string": _Word("TEXT", "a text", str),
+    "path": _Word("FILE", "the path of a file", Path),
+    "int": _Word("N", "a whole number, such as 500, 1_000 or 0x10", _read_int),
+    "size": _Word("SIZE", "a number of bytes, such as 65536, 512KiB, 64MiB or 1GiB", _read_size),
+    "duration": _Word("DURATION", "a duration with its unit, such as 250ms, 1.5s, 1m30s or 0", _read_duration),
+    "bool": _Word("", "true or false (or 1, t, T, TRUE, True, 0, f, F, FALSE, False)", _read_bool),
+}

@@ -1,0 +1,160 @@
+"""The intake: chunks to lines, to batches, to the buffer; what to do when that is full."""
+
+import contextlib
+from collections import deque
+from collections.abc import Callable
+
+import anyio
+
+from shuttle.batch import Batch, Batcher
+from shuttle.buffer import Buffer
+from shuttle.frame import make_stamp
+from shuttle.ledger import Ledger
+from shuttle.lines import Splitter
+from shuttle.log import Logger
+from shuttle.notice import Notice
+from shuttle.stats import Timer
+
+CHUNK = 256 * 1024  # bytes that are split at once: enough to make a batch's costs small, little enough to stay flat
+
+
+class Intake:
+    """Takes bytes in and passes batches on to the buffer, in order.
+
+    When the buffer is full and lines may be dropped, the input is held for at most `patience` seconds; then batches are
+    dropped, and counted, until the drain has taken one. When they may not, the input is held until there is room.
+    `wall` gives the seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        splitter: Splitter,
+        batcher: Batcher,
+        buffer: Buffer,
+        ledger: Ledger,
+        patience: float | None,
+        fill: Timer,
+        log: Logger,
+        wall: Callable[[], float],
+    ) -> None:
+        self._splitter = splitter
+        self._batcher = batcher
+        self._buffer = buffer
+        self._ledger = ledger
+        self.patience = patience
+        """Seconds; None: hold the input as long as it takes."""
+        self._fill = fill
+        self._log = log
+        self._dropped = Notice(log, "lines.dropped")
+        self._wall = wall
+        self.batched = 0
+        """Lines in batches that were closed."""
+        self._writing = anyio.Lock(fast_acquire=True)  # one chunk at a time
+        self._passing = anyio.Lock(fast_acquire=True)  # one at a time, in order
+        self._ready: deque[Batch] = deque()  # full, and not in the buffer yet; a cancellation loses none of them
+        self._opened = anyio.Event()  # a batch has got its first line
+        self._patience_ended_at: int | None = None  # the lines delivered when it did; more means a new stall
+        self._malformed = False
+
+    async def write(self, chunk: bytes) -> None:
+        """Take `chunk` in, whole lines or parts; return when the batches it fills are in the buffer or dropped.
+
+        A cancellation loses nothing of up to CHUNK bytes of a single writer.
+
+        Raises:
+            anyio.ClosedResourceError: Nothing more is taken in.
+        """
+        async with self._writing:
+            for start in range(0, len(chunk), CHUNK):
+                if self._buffer.closed:
+                    raise anyio.ClosedResourceError
+                self._take_lines(self._splitter.feed(chunk[start : start + CHUNK]))
+                async with self._passing:
+                    await self._pass_on()
+
+    async def finish(self) -> None:
+        """Take the end of the input: the last line counts without its newline, and what is held goes to the buffer.
+
+        Nothing is dropped any more.
+        """
+        async with self._writing, self._passing:
+            self.patience = None
+            self._take_lines(self._splitter.finish())
+            self._flush()
+            await self._pass_on()
+            self._buffer.close()
+
+    def close(self) -> None:
+        """Take nothing more in, and forget what is not in the buffer; whoever waits to write gets an error."""
+        self._buffer.close()
+        self._ready.clear()
+        if self._batcher.lines:
+            self._batcher.close()
+
+    async def run(self) -> None:
+        """Flush each batch whose age is up, until cancelled or closed. Without lines nothing wakes it."""
+        with contextlib.suppress(anyio.ClosedResourceError):
+            while True:
+                due = self._batcher.due
+                if due is None:
+                    self._opened = anyio.Event()
+                    await self._opened.wait()
+                    continue
+                await anyio.sleep_until(due)
+                async with self._passing:
+                    if self._batcher.due == due:
+                        self._flush()
+                        await self._pass_on()
+
+    def _take_lines(self, lines: list[bytes]) -> None:
+        stamp = make_stamp(self._wall())
+        now = anyio.current_time()
+        if malformed := self._splitter.take_malformed():
+            self._ledger.take_in(malformed)
+            self._ledger.lose(malformed, stamp)
+            if not self._malformed:
+                self._malformed = True
+                advice = (
+                    "frames begin with their length in bytes; what cannot be read is counted lost, a line each time"
+                )
+                self._log.warning("input.malformed", advice=advice)
+        if lines:
+            self._ledger.take_in(len(lines))
+            for batch in self._batcher.add(lines, stamp=stamp, now=now):
+                self._close(batch, now)
+            if self._batcher.lines:
+                self._opened.set()
+
+    def _flush(self) -> None:
+        if self._batcher.lines:
+            self._close(self._batcher.close(), anyio.current_time())
+
+    def _close(self, batch: Batch, now: float) -> None:
+        self._ready.append(batch)
+        self.batched += batch.lines
+        self._fill.update(now - batch.born, now)
+
+    async def _pass_on(self) -> None:
+        """Move what is ready to the buffer, or drop it."""
+        while self._ready:
+            batch = self._ready[0]
+            if self._buffer.offer(batch) or await self._wait_for_room(batch):
+                self._ready.popleft()
+            else:
+                self._ready.popleft()
+                self._ledger.drop(batch.lines, make_stamp(self._wall()))
+                self._dropped.tell(batch.lines, now=anyio.current_time(), error="the buffer is full")
+
+    async def _wait_for_room(self, batch: Batch) -> bool:
+        """Wait as long as patience lasts and say whether the buffer took `batch`."""
+        if self.patience is None:
+            await self._buffer.put(batch)
+            return True
+        if self._patience_ended_at == self._ledger.delivered:
+            return False
+        with anyio.move_on_after(self.patience):
+            await self._buffer.put(batch)
+            return True
+        self._patience_ended_at = self._ledger.delivered
+        return self._buffer.offer(batch)  # False, but for an error if it was closed meanwhile

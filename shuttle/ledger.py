@@ -1,0 +1,82 @@
+"""The ledger: read = delivered + dropped + lost + held, in source lines, true at every moment."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Tally:
+    """Lines of which the drain has not been told yet, and since when."""
+
+    count: int = 0
+    since: str = ""
+
+    def add(self, count: int, since: str) -> None:
+        """Add `count` lines that went missing at the time `since`, a frame's stamp; the earliest time stays."""
+        if count:
+            self.since = min(self.since, since) if self.count else since
+            self.count += count
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What one report, or a pair of them, tells the drain."""
+
+    dropped: Tally = field(default_factory=Tally)
+    lost: Tally = field(default_factory=Tally)
+
+    def __bool__(self) -> bool:
+        return bool(self.dropped.count or self.lost.count)
+
+
+class Ledger:
+    """Where every line is: each method moves lines from one count to another, and nothing else changes a count."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.held = 0
+        self.delivered = 0
+        self.dropped = 0
+        self.lost = 0
+        self._owed = Owed()
+
+    def take_in(self, lines: int) -> None:
+        """Count lines that were read and are held from now on."""
+        self.read += lines
+        self.held += lines
+
+    def deliver(self, lines: int) -> None:
+        """Move held lines to delivered."""
+        self.held -= lines
+        self.delivered += lines
+
+    def drop(self, lines: int, since: str) -> None:
+        """Move held lines to dropped: the buffer was full and they were never tried (L12)."""
+        self.held -= lines
+        self.dropped += lines
+        self._owed.dropped.add(lines, since)
+
+    def lose(self, lines: int, since: str) -> None:
+        """Move held lines to lost: tried and given up, or refused (L13)."""
+        self.held -= lines
+        self.lost += lines
+        self._owed.lost.add(lines, since)
+
+    @property
+    def owed(self) -> Owed:
+        """What the drain has not been told of."""
+        return self._owed
+
+    def take(self) -> Owed:
+        """Return what the drain is to be told of, for one report to carry. If that fails, it comes back by put_back."""
+        owed, self._owed = self._owed, Owed()
+        return owed
+
+    def put_back(self, owed: Owed) -> None:
+        """Owe again what a report that failed was to tell."""
+        self._owed.dropped.add(owed.dropped.count, owed.dropped.since)
+        self._owed.lost.add(owed.lost.count, owed.lost.since)
+
+    def __str__(self) -> str:
+        """Return the counts in logfmt."""
+        names = ("read", "delivered", "dropped", "lost", "held")
+        return " ".join(f"{name}={getattr(self, name)}" for name in names)

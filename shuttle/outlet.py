@@ -1,0 +1,127 @@
+"""An outlet: takes batches from the buffer, sends them, judges what came of it and counts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import anyio
+import httpx
+
+from shuttle.attempt import attempt
+from shuttle.backoff import next_delay
+from shuttle.batch import Batch
+from shuttle.buffer import Buffer
+from shuttle.config import Config
+from shuttle.drain.logplex import Logplex
+from shuttle.frame import make_stamp
+from shuttle.gate import Gate
+from shuttle.ledger import Ledger, Owed
+from shuttle.log import Logger
+from shuttle.notice import Notice
+from shuttle.stats import Statistics
+from shuttle.verdict import Outcome, Verdict, judge
+
+HOPELESS = 16  # lines of a batch refused one by one, by a hopeless drain, before the rest is given up
+REFUSALS = 1000  # in a row make a drain hopeless: as many as a batch of 500 bad lines; before it took any, it is one
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outlet:
+    """One sender. All outlets of a shuttle share everything they are given."""
+
+    config: Config
+    buffer: Buffer
+    gate: Gate
+    drain: Logplex
+    transport: httpx.AsyncBaseTransport
+    ledger: Ledger
+    statistics: Statistics
+    lost: Notice
+    log: Logger
+    progress: Callable[[], None]
+    """Called whenever lines were delivered or lost."""
+    random: Callable[[], float]
+    wall: Callable[[], float]
+
+    async def run(self) -> None:
+        """Deliver batches until the buffer is closed and empty."""
+        while batch := await self.buffer.take():
+            await self._settle(batch)
+
+    async def report(self, batch: Batch) -> None:
+        """Tell the drain what it is owed by `batch`, which has no lines; one attempt, and no second."""
+        await self._try(batch, self.ledger.take(), max_attempts=1)
+
+    async def _settle(self, batch: Batch) -> None:
+        """Bring every line of `batch` to delivered or lost. A batch that is refused as a whole is divided."""
+        parts = [batch]
+        refused = 0
+        outcome = Outcome()
+        while parts:
+            part = parts.pop()
+            hopeless = refused >= HOPELESS and self.gate.refusals >= REFUSALS
+            owed = self.ledger.take() if part is batch else Owed()
+            verdict, outcome = (
+                (Verdict.LOST, outcome)
+                if hopeless
+                else await self._try(part, owed, max_attempts=self.config.max_attempts)
+            )
+            match verdict:
+                case Verdict.DELIVERED:
+                    self.ledger.deliver(part.lines)
+                case Verdict.HALVE:
+                    parts += reversed(part.halve())
+                case _:
+                    refused += 1
+                    self._lose(part.lines, outcome)
+            self.progress()
+
+    def _lose(self, lines: int, outcome: Outcome) -> None:
+        self.ledger.lose(lines, make_stamp(self.wall()))
+        reason = {"status": outcome.status, "error": outcome.error, "advice": outcome.advice}
+        self.lost.tell(lines, now=anyio.current_time(), **reason)
+
+    async def _try(self, part: Batch, owed: Owed, *, max_attempts: int | None = None) -> tuple[Verdict, Outcome]:
+        """Make attempts until one says what becomes of `part`. What was owed is owed again unless the drain took it."""
+        request = self.drain.make_request(part, owed, stamp=make_stamp(self.wall()))
+        failures = 0
+        not_before = 0.0
+        try:
+            while True:
+                outcome = await self._attempt(part, request, failures, not_before)
+                verdict = judge(outcome.status, part.lines)
+                if verdict is Verdict.DELIVERED:
+                    owed = Owed()
+                if verdict is not Verdict.RETRY:
+                    return verdict, outcome
+                failures += 1
+                now = anyio.current_time()
+                if failures == max_attempts or now >= part.born + self.config.max_age:
+                    return Verdict.LOST, outcome
+                not_before = now + next_delay(failures, self.random)
+        finally:
+            self.ledger.put_back(owed)
+
+    async def _attempt(self, part: Batch, request: httpx.Request, failures: int, not_before: float) -> Outcome:
+        leave = await self.gate.enter(not_before)
+        outcome = None
+        started = anyio.current_time()
+        try:
+            outcome = await attempt(self.transport, request, self.config.timeout)
+        finally:
+            self.gate.leave(leave, outcome)
+        now = anyio.current_time()
+        verdict = judge(outcome.status, part.lines)
+        timer = self.statistics.success if verdict is Verdict.DELIVERED else self.statistics.failure
+        timer.update(now - started, now)
+        if self.config.verbose:
+            self.log.debug(
+                "post",
+                retry=verdict is Verdict.RETRY,
+                msgcount=part.frames,
+                **{"inbox.length": len(self.buffer)},
+                request_id=part.id,
+                attempts=failures + 1,
+                status=outcome.status,
+                error=outcome.error,
+            )
+        return outcome

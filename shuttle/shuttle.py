@@ -1,0 +1,226 @@
+"""The wiring: what starts, what stops, in which order."""
+
+import random as randomness
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+import anyio
+import anyio.abc
+import httpx
+
+from shuttle.batch import Batch, Batcher
+from shuttle.buffer import Buffer
+from shuttle.config import Config
+from shuttle.drain.logplex import Logplex
+from shuttle.drain.transport import make_transport
+from shuttle.frame import Framer, make_stamp
+from shuttle.gate import Gate
+from shuttle.input import stdin
+from shuttle.intake import Intake
+from shuttle.ledger import Ledger
+from shuttle.lines import LengthSplitter, NewlineSplitter
+from shuttle.log import SILENT, Logger
+from shuttle.notice import Notice
+from shuttle.outlet import Outlet
+from shuttle.stats import Statistics
+
+REPORT_TIME = 1.0  # seconds that landing keeps back, at most, for a last report of what was dropped or lost
+
+
+class Shuttle:
+    r"""Takes lines in and delivers them to the drain, inside any anyio program.
+
+        async with Shuttle(Config(logs_url=url)) as shuttle:
+            await shuttle.write(b"Hello World\n")
+
+    Leaving the block lands: everything held is delivered, or given up after `land_timeout`. `ledger` has the counts at
+    every moment. `transport` carries the requests in place of the built-in one; the caller closes it. `random` gives
+    numbers from 0 to 1, `wall` the seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        log: Logger = SILENT,
+        transport: httpx.AsyncBaseTransport | None = None,
+        random: Callable[[], float] = randomness.random,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.ledger = Ledger()
+        self._config = config
+        self._log = log
+        self._transport = transport
+        self._random = random
+        self._wall = wall
+        self._lost = Notice(log, "lines.lost")
+        self._tasks: anyio.abc.TaskGroup
+        self._outlets: anyio.CancelScope
+        self._outlets_ended: anyio.Event
+        self._running: AbstractAsyncContextManager[None]
+        self._landing: anyio.CancelScope | None = None
+        self._landed = False
+
+    async def __aenter__(self) -> Self:
+        config = self._config
+        transport = self._transport or self._open_transport()
+        framer = Framer(config)
+        splitter = {"lprfc5424": LengthSplitter}.get(config.input_format, NewlineSplitter)(framer.line_limit)
+        self._buffer = Buffer(max_bytes=config.back_bytes, max_batches=config.back_buff)
+        self._statistics = Statistics(
+            source=config.stats_source, format=config.stats_format, started=anyio.current_time(), random=self._random
+        )
+        self._gate = Gate(log=self._log, random=self._random, wall=self._wall)
+        self._intake = Intake(
+            splitter=splitter,
+            batcher=Batcher(
+                framer, size=config.batch_size, max_bytes=framer.batch_limit, wait=config.wait, new_id=_new_id
+            ),
+            buffer=self._buffer,
+            ledger=self.ledger,
+            patience=config.patience if config.drop else None,
+            fill=self._statistics.fill,
+            log=self._log,
+            wall=self._wall,
+        )
+        self._outlet = Outlet(
+            config=config,
+            buffer=self._buffer,
+            gate=self._gate,
+            drain=Logplex(config, framer),
+            transport=transport,
+            ledger=self.ledger,
+            statistics=self._statistics,
+            lost=self._lost,
+            log=self._log,
+            progress=self._progress,
+            random=self._random,
+            wall=self._wall,
+        )
+        self._outlets = anyio.CancelScope()
+        self._outlets_ended = anyio.Event()
+        self._running = self._run()
+        await self._running.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return await self._running.__aexit__(kind, error, traceback)
+
+    @asynccontextmanager
+    async def _run(self) -> AsyncIterator[None]:
+        try:
+            async with anyio.create_task_group() as self._tasks:
+                self._tasks.start_soon(self._run_outlets)
+                self._tasks.start_soon(self._intake.run)
+                yield
+                await self.land()
+                self._tasks.cancel_scope.cancel()
+        finally:
+            self._landed = True
+            self._give_up()
+            if self._transport is None:
+                with anyio.CancelScope(shield=True):
+                    await self._outlet.transport.aclose()
+
+    async def write(self, chunk: bytes) -> None:
+        """Take `chunk` in: lines or parts of them. Waits while the buffer is full, as the configuration says.
+
+        Raises:
+            anyio.ClosedResourceError: The shuttle has landed.
+        """
+        if self._landed:
+            raise anyio.ClosedResourceError
+        await self._intake.write(chunk)
+
+    async def read(self, fd: int) -> None:
+        """Take in what comes on the file descriptor `fd` until its end.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        await stdin.read(fd, self.write)
+
+    def hold_input(self) -> None:
+        """From now on wait for room in the buffer, however long, and drop nothing: the source can wait."""
+        self._intake.patience = None
+
+    async def land(self, *, by: float | None = None) -> None:
+        """Deliver everything held, and tell the drain of what was dropped or lost; then nothing more is taken in.
+
+        Gives up at the time `by` of `anyio.current_time()`, else after `land_timeout` seconds without progress.
+        """
+        if self._landed:
+            return
+        self._landed = True
+        self._gate.land()
+        reserve = min(REPORT_TIME, self._config.land_timeout / 10)
+        with anyio.CancelScope() as scope:
+            if by is None:
+                self._landing = scope
+                self._progress()
+            else:
+                scope.deadline = by - reserve
+            await self._intake.finish()
+            await self._outlets_ended.wait()
+        self._outlets.cancel()
+        await self._outlets_ended.wait()
+        self._give_up()
+        with anyio.move_on_after(reserve if scope.cancelled_caught or by else self._config.timeout or REPORT_TIME):
+            await self._report_rest()
+
+    def abort(self) -> None:
+        """Give up at once: what is held is lost."""
+        self._landed = True
+        self._tasks.cancel_scope.cancel()
+
+    def render_statistics(self) -> str:
+        """Return the statistics since the last call, one line without its newline."""
+        counts = {
+            "lines.read": self.ledger.read,
+            "lines.batched": self._intake.batched,
+            "lines.dropped": self.ledger.dropped,
+            "msg.lost": self.ledger.lost,
+        }
+        return self._statistics.render(anyio.current_time(), counts=counts, inbox=len(self._buffer))
+
+    async def _run_outlets(self) -> None:
+        try:
+            with self._outlets:
+                async with anyio.create_task_group() as tasks:
+                    for _ in range(self._config.num_outlets):
+                        tasks.start_soon(self._outlet.run)
+        finally:
+            self._outlets_ended.set()
+
+    def _progress(self) -> None:
+        if self._landing:
+            self._landing.deadline = anyio.current_time() + self._config.land_timeout
+
+    def _give_up(self) -> None:
+        """Count what is still held as lost: from here on nothing delivers it, and nothing more is taken in."""
+        self._intake.close()
+        if held := self.ledger.held:
+            self.ledger.lose(held, make_stamp(self._wall()))
+            self._lost.tell(held, now=anyio.current_time(), error="given up at the end")
+
+    async def _report_rest(self) -> None:
+        if self.ledger.owed:
+            await self._outlet.report(Batch(_new_id(), b"", 0, 0, (), anyio.current_time()))
+
+    def _open_transport(self) -> httpx.AsyncBaseTransport:
+        tls = None
+        if self._config.endpoint.url.scheme == "https":
+            from shuttle.drain.tls import load_tls  # noqa: PLC0415  # start-up over http need not load authorities
+
+            tls = load_tls(self._config)
+        return make_transport(self._config.endpoint, tls)
+
+
+def _new_id() -> str:
+    return secrets.token_hex(16)  # a Frame-Id is 32 hex digits
