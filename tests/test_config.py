@@ -1,0 +1,197 @@
+"""The Config's rules: what each setting accepts, and what the error of a violation tells."""
+
+import math
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shuttle.config import LONGEST_MSGID, MIN_BACK_BYTES, MIN_BATCH_BYTES, Config, flag
+from shuttle.errors import ConfigError
+
+URL = "https://token:zq9secret@drain.example/zq9secret"
+
+
+def make(**settings: Any) -> Config:
+    return Config(**({"logs_url": URL} | settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"input_format": "json"}, "-input-format 'json': must be one of raw, rfc5424, lprfc5424"),
+        ({"batch_size": 0}, "-batch-size 0: must be 1 or more"),
+        ({"batch_size": -5}, "-batch-size -5: must be 1 or more"),
+        ({"batch_bytes": MIN_BATCH_BYTES - 1}, "-batch-bytes 16383: must be 16384 or more"),
+        ({"wait": -0.1}, "-wait -0.1: must be 0 or more"),
+        ({"wait": math.nan}, "-wait nan: must be 0 or more"),
+        ({"back_bytes": MIN_BACK_BYTES - 1}, "-back-bytes 65535: must be 65536 or more"),
+        ({"back_buff": 0}, "-back-buff 0: must be 1 or more"),
+        ({"patience": -1.0}, "-patience -1.0: must be 0 or more"),
+        ({"num_outlets": 0}, "-num-outlets 0: must be 1 or more"),
+        ({"timeout": -1.0}, "-timeout -1.0: must be 0 (no limit) or more"),
+        ({"max_attempts": 0}, "-max-attempts 0: must be 1 or more"),
+        ({"max_age": -1.0}, "-max-age -1.0: must be 0 or more"),
+        ({"land_timeout": -1.0}, "-land-timeout -1.0: must be 0 or more"),
+        ({"max_line_length": 0}, "-max-line-length 0: must be 1 or more"),
+        ({"prival": "192"}, "-prival '192': must be a number from 0 to 191 (RFC 5424, 6.2.1)"),
+        ({"syslog_version": "0"}, "-syslog-version '0': must be a number from 1 to 999 (RFC 5424, 6.2.2)"),
+        ({"hostname": "a b"}, "-hostname 'a b': must be 1 to 255 printable ASCII characters without spaces"),
+        ({"appname": ""}, "-appname '': must be 1 to 48 printable ASCII characters without spaces"),
+        ({"procid": "\n"}, r"-procid '\n': must be 1 to 128 printable ASCII characters without spaces"),
+        (
+            {"msgid": "- - -"},
+            "-msgid '- - -': must be 1 to 32 printable ASCII characters, then ' -' or structured data",
+        ),
+        ({"bearer_token": "zq9secret\n"}, "-bearer-token (not shown): must be printable ASCII"),
+        ({"drain_token": "zq9secrét"}, "-drain-token (not shown): must be printable ASCII"),
+        ({"bearer_token": " zq9secret"}, "-bearer-token (not shown): must be printable ASCII"),
+        ({"ca_file": Path("/no/such")}, "-ca-file '/no/such': must be a file that can be read"),
+        ({"ca_file": Path("/")}, "-ca-file '/': must be a file that can be read"),
+        ({"client_cert": Path("x" * 5000)}, "-client-cert 'xxxxx"),
+        ({"client_key": Path("/no/such")}, "-client-key '/no/such': must be a file that can be read"),
+        ({"client_key": Path(__file__)}, "-client-key '"),
+        ({"kinesis_shards": 0}, "-kinesis-shards 0: must be 1 or more"),
+        ({"stats_format": "json"}, "-stats-format 'json': must be go or l2met"),
+        ({"stats_interval": -1.0}, "-stats-interval -1.0: must be 0 or more"),
+        ({"input_format": URL}, "-input-format (not shown: it may hold a password): must be one of raw"),
+        (
+            {"ca_file": Path("https://drain.example/zq9secret")},
+            "-ca-file (not shown: it may hold a password): must be a file",
+        ),
+        ({"appname": URL + "/logs"}, "-appname (not shown: it may hold a password): must be 1 to 48"),
+        ({"logs_url": ""}, "no drain: give -logs-url"),
+        ({"logs_url": "ftp://u:zq9secret@h"}, "-logs-url has no http or https scheme"),
+    ],
+)
+def test_a_violation_names_the_flag_the_value_and_what_is_accepted(settings: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make(**settings)
+    assert str(caught.value).startswith(text)
+    assert str(caught.value).isprintable()
+    assert "zq9" not in str(caught.value)
+
+
+def test_a_key_needs_its_certificate() -> None:
+    with pytest.raises(ConfigError, match="needs -client-cert"):
+        make(client_key=Path(__file__))
+    assert make(client_key=Path(__file__), client_cert=Path(__file__)).client_key == Path(__file__)
+
+
+@pytest.mark.parametrize(("name", "longest"), [("hostname", 255), ("appname", 48), ("procid", 128), ("msgid", 32)])
+def test_a_header_field_holds_printable_ascii_up_to_the_rfcs_limit(name: str, longest: int) -> None:
+    printable = "".join(map(chr, range(0x21, 0x7F)))
+    for start in range(0, len(printable), longest):
+        make(**{name: printable[start : start + longest]})
+    make(**{name: "x" * longest})
+    for value in ("", "x" * (longest + 1), "a b c", "a\x7f", "a\x00", "é", "a\n", " a", "a\udc80"):
+        with pytest.raises(ConfigError, match=flag(name)):
+            make(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "msgid",
+    [
+        "-",
+        "- -",
+        "ID47",
+        "ID47 -",
+        'ID47 [x@1 a="b"]',
+        'ID47 [x@1 a="b" c="d e"][y]',
+        r'- [x a="\"\\\]"]',
+        '- [x a=""]',
+        "- [x" + ' a="' + "y" * (LONGEST_MSGID - 10) + '"]',
+    ],
+)
+def test_structured_data_may_follow_the_msgid(msgid: str) -> None:
+    assert make(msgid=msgid).msgid == msgid
+
+
+@pytest.mark.parametrize(
+    "msgid",
+    [
+        "a b",
+        "- ",
+        " -",
+        "-  -",
+        "- [",
+        "- []",
+        "- [x",
+        "- [x a]",
+        "- [x a=b]",
+        '- [x a="b]',
+        '- [x a="]"]',
+        '- [x a="""]',
+        '- [x  a="b"]',
+        '- [x a="b"] [y]',
+        '- [x a="\n"]',
+        '- [x a="\\\n"]',
+        '- [x a="é"]',
+        '- [x\t a="b"]',
+        f"- [{'x' * 33}]",
+        "- [x" + ' a="' + "y" * LONGEST_MSGID + '"]',
+    ],
+)
+def test_a_msgid_that_would_break_a_frame_is_refused(msgid: str) -> None:
+    with pytest.raises(ConfigError, match="-msgid"):
+        make(msgid=msgid)
+
+
+def test_prival_is_from_0_to_191_without_leading_zeros() -> None:
+    for prival in range(192):
+        assert make(prival=str(prival)).prival == str(prival)
+    for wrong in ("192", "200", "999", "1000", "-1", "007", "", "1 ", "x", "٣"):
+        with pytest.raises(ConfigError, match="-prival"):
+            make(prival=wrong)
+
+
+def test_the_syslog_version_is_from_1_to_999() -> None:
+    for version in ("1", "10", "999"):
+        assert make(syslog_version=version).syslog_version == version
+    for wrong in ("0", "01", "1000", "", "x", "1.0", "٣"):
+        with pytest.raises(ConfigError, match="-syslog-version"):
+            make(syslog_version=wrong)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"wait": 0.0, "patience": 0.0, "max_age": 0.0, "land_timeout": 0.0, "timeout": 0.0, "stats_interval": 0.0},
+        {"batch_size": 1, "batch_bytes": MIN_BATCH_BYTES, "back_bytes": MIN_BACK_BYTES, "back_buff": 1},
+        {"num_outlets": 1, "max_attempts": 1, "max_line_length": 1, "kinesis_shards": 1},
+        {"back_buff": None, "max_attempts": None, "ca_file": None},
+    ],
+)
+def test_the_lowest_of_each_setting_is_accepted(settings: dict[str, Any]) -> None:
+    config = make(**settings)
+    assert {name: getattr(config, name) for name in settings} == settings
+
+
+def test_the_defaults_are_accepted_and_gos_where_go_has_them() -> None:
+    config = make()
+    assert (config.batch_size, config.wait, config.num_outlets, config.timeout) == (500, 0.25, 4, 5.0)
+    assert (config.prival, config.syslog_version, config.msgid, config.max_line_length) == ("190", "1", "- -", 10_000)
+    assert (config.hostname, config.appname, config.procid) == ("shuttle", "token", "shuttle")
+
+
+def test_the_repr_holds_no_credential() -> None:
+    config = make(bearer_token="zq9bearer", drain_token="zq9drain")
+    assert "zq9" not in repr(config)
+    assert "https://drain.example" in repr(config)
+
+
+def test_the_endpoint_is_made_of_the_url_the_bearer_token_and_the_appname() -> None:
+    assert make(bearer_token="abc").endpoint.authorization == "Bearer abc"
+    assert make(logs_url="http://h", appname="a").endpoint != make(logs_url="http://h", appname="b").endpoint
+    assert make().endpoint.shown == "https://drain.example"
+
+
+def test_a_config_never_changes() -> None:
+    with pytest.raises(FrozenInstanceError):
+        make().batch_size = 1  # type: ignore[misc]
+
+
+def test_a_field_and_its_flag_have_the_same_name() -> None:
+    assert flag("batch_size") == "-batch-size"
+    assert "endpoint" not in {entry.name for entry in fields(Config) if entry.init}
