@@ -1,0 +1,52 @@
+# All of it happens in .venv. PYTHON names another interpreter to make it from: make test PYTHON=python3.13
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
+
+# The first of these that runs and is new enough.
+PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13 python3.14 python; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint bench clean
+
+help: ## list what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/installed ## see it work: an application, log-shuttle and a local drain, for five seconds
+	$(BIN)/python demo/run.py
+
+test: lint ## everything that must pass: lint, then the tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-test ## ruff and mypy
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(VENV)/installed-test ## measure
+	$(BIN)/python -m bench
+
+clean: ## remove all that was made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: pip runs again when pyproject.toml has changed. The code itself is installed as a link to its sources.
+$(VENV)/installed: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing log-shuttle into $(VENV) ..."
+	@$(INSTALL) .
+	@touch $@
+
+$(VENV)/installed-test: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing log-shuttle and what its tests need into $(VENV) ..."
+	@$(INSTALL) '.[test]'
+	@touch $@ $(VENV)/installed
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { \
+		echo "log-shuttle needs Python 3.11 or later, and none was found: install one, or name it, as in"; \
+		echo "    make PYTHON=/opt/python3.13/bin/python3 demo"; exit 1; } >&2
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "log-shuttle needs Python 3.11 or later; PYTHON=$(PYTHON) is not, or does not run"; exit 1; } >&2
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "(on Debian: apt install python3-venv)"; exit 1; } >&2
