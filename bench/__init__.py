@@ -1,0 +1,1 @@
+"""The harness: this project and its peers side by side, measured in one run."""
