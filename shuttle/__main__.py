@@ -1,5 +1,6 @@
 """Where the command begins: `log-shuttle`, or `python -m shuttle`."""
 
+import gc
 import signal
 import sys
 
@@ -13,9 +14,12 @@ def main() -> int:
     pipe behind it that may hold lines already.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+    gc.disable()  # until the agent runs: what imports make stays, and looking through it takes a tenth of the start
     from shuttle import cli  # noqa: PLC0415  # its imports take most of the start
 
-    return cli.main()
+    code = cli.main()
+    gc.freeze()  # the interpreter looks through all once more as it ends, which takes as long again
+    return code
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The agent: a shuttle as a process, with stdin, signals, statistics and an exit code."""
 
+import gc
 import importlib.util
 import os
 import signal
@@ -29,6 +30,8 @@ def run(config: Config) -> int:
     """
     _check_stdin()
     log = make_logger(verbose=config.verbose, to_syslog=config.log_to_syslog, stream=Stream(STDERR))
+    gc.freeze()  # what the start has made stays: no collection need look at it
+    gc.enable()  # the command has it disabled
     options: dict[str, Any] = {"use_uvloop": importlib.util.find_spec("uvloop") is not None}
     ledger = anyio.run(_Agent(config, log).run, backend_options=options)
     return EXIT_MISSING if ledger.dropped or ledger.lost else 0
