@@ -37,9 +37,11 @@ async def _finish(response: httpx.Response) -> bytes:
     """Let go of `response` and return the beginning of its body. Whatever becomes of the body, the status stands."""
     content = b""
     length = 0
+    stream = response.stream  # and not aiter_raw(), which fails when a transport gives the body in whole
+    assert isinstance(stream, httpx.AsyncByteStream)
     try:
         with anyio.move_on_after(PATIENCE):
-            async for piece in response.aiter_raw():
+            async for piece in stream:
                 content = content or piece[:SHOWN]
                 length += len(piece)
                 if length > CONTENT_LIMIT:

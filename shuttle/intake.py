@@ -86,7 +86,11 @@ class Intake:
             self._buffer.close()
 
     def close(self) -> None:
-        """Take nothing more in, and forget what is not in the buffer; whoever waits to write gets an error."""
+        """Take nothing more in, and forget what is not in the buffer; whoever waits to write gets an error.
+
+        A line that was not complete is counted: `finish` may have been given up before it took it.
+        """
+        self._take_lines(self._splitter.finish())
         self._buffer.close()
         self._ready.clear()
         if self._batcher.lines:

@@ -1,179 +1,168 @@
-"""The identity read = delivered + dropped + lost + held, under random faults, settings and ends; in virtual time."""
+"""The ledger under faults: whatever the drain does and however it ends, every line is accounted for at every moment."""
 
+import contextlib
 from collections import Counter
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+import anyio
 import httpx
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shuttle import Shuttle
-from tests.helpers.drains import Answer, Call, Drain
-from tests.helpers.virtual import make_lines, make_shuttle, virtual
+from shuttle.ledger import Ledger
+from shuttle.shuttle import Shuttle
+from tests.helpers.chunks import cut_at
+from tests.helpers.drains import CLOSE, HANG, REFUSE, TAKE, Answer, Call, Drain, in_turn
+from tests.helpers.virtual import make_shuttle, virtual
 
-End = Literal["landing", "landing by a deadline", "abort", "cancellation", "the host's error"]
+STATUSES = (204, 301, 400, 401, 408, 413, 422, 429, 500, 503)
+BREAKS = (Answer(503, takes=True, delay=0.1), Answer(error=httpx.ReadError, takes=True), Answer(delay=6.0, takes=True))
+SECONDS = st.sampled_from([0.0, 0.01, 0.25, 0.6, 1.0, 3.0, 7.0, 31.0])
 
-statuses = st.sampled_from([200, 204, 301, 400, 401, 408, 413, 422, 425, 429, 500, 503])
-delays = st.sampled_from([0.0, 0.01, 0.3, 2.0, 30.0])
-errors = st.sampled_from([None, None, httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError])
-retry_afters = st.sampled_from([{}, {}, {"Retry-After": "3"}, {"Retry-After": "600"}])
-answers = st.builds(
-    Answer, status=statuses, delay=delays, error=errors, takes=st.booleans(), headers=retry_afters
-) | st.just(Answer())
-options = st.fixed_dictionaries(
+answers = st.one_of(
+    st.builds(Answer, st.sampled_from(STATUSES), st.sampled_from([0.0, 0.0, 0.2, 2.0])),
+    st.builds(Answer, st.sampled_from([429, 503]), headers=st.sampled_from([{"Retry-After": "2"}])),
+    st.sampled_from([TAKE, CLOSE, REFUSE, HANG, *BREAKS]),
+)
+scripts = st.builds(lambda first, then: in_turn(*first, then=then), st.lists(answers, max_size=12), answers)
+ends = st.tuples(st.sampled_from(["leave", "land", "cancel", "abort"]), SECONDS)
+configs = st.fixed_dictionaries(
     {
         "num_outlets": st.integers(1, 4),
-        "batch_size": st.sampled_from([1, 7, 500]),
+        "batch_size": st.sampled_from([1, 2, 5, 30]),
+        "back_buff": st.sampled_from([None, 1, 2, 4]),
         "drop": st.booleans(),
-        "back_buff": st.sampled_from([1, 2, None]),
-        "max_attempts": st.sampled_from([1, 3, None]),
-        "max_age": st.sampled_from([1.0, 300.0]),
-        "patience": st.sampled_from([0.0, 0.1]),
-        "timeout": st.sampled_from([1.0, 5.0]),
-        "land_timeout": st.sampled_from([0.0, 1.0, 25.0]),
-        "wait": st.sampled_from([0.0, 0.25]),
+        "patience": st.sampled_from([0.0, 0.1, 5.0]),
+        "max_attempts": st.sampled_from([None, 1, 2, 5]),
+        "max_age": st.sampled_from([0.0, 3.0, 300.0]),
+        "timeout": st.sampled_from([0.5, 5.0]),
+        "land_timeout": st.sampled_from([0.0, 2.0, 25.0]),
+        "wait": st.sampled_from([0.0, 0.25, 2.0]),
     }
 )
 
 
-@dataclass(frozen=True)
-class Write:
-    """Some lines at once, and the pause before them."""
+class Input(NamedTuple):
+    """Chunks, each with the seconds that pass before it."""
 
-    lines: int
-    pause: float
-
-
-writes = st.lists(st.builds(Write, st.sampled_from([1, 3, 20, 100]), st.sampled_from([0.0, 0.1, 1.0])), max_size=12)
-ends = st.sampled_from(["landing", "landing", "landing by a deadline", "abort", "cancellation", "the host's error"])
+    data: bytes
+    chunks: list[tuple[float, bytes]]
 
 
-class HostError(Exception):
-    """What goes wrong in the program around a shuttle."""
+@st.composite
+def inputs(draw: st.DrawFn) -> Input:
+    lengths = draw(st.lists(st.sampled_from([0, 1, 30, 900]), max_size=60))
+    data = b"".join(b"%d %b\n" % (number, b"x" * length) for number, length in enumerate(lengths))
+    data = data[: -1 if draw(st.booleans()) else None]
+    chunks = cut_at(data, draw(st.lists(st.integers(0, len(data)), max_size=6)))
+    return Input(data, [(draw(SECONDS), chunk) for chunk in chunks])
 
 
-class Watch:
-    """A drain that follows a script once through, then takes all, and looks into the ledger at every request."""
-
-    def __init__(self, script: list[Answer]) -> None:
-        self.shuttle: Shuttle
-        self.drain = Drain(self._answer)
-        self._script = iter(script)
-
-    def _answer(self, _: Call) -> Answer:
-        self.check()
-        return next(self._script, Answer())
-
-    def check(self) -> None:
-        ledger = self.shuttle.ledger
-        assert ledger.read == ledger.delivered + ledger.dropped + ledger.lost + ledger.held
-        assert min(ledger.delivered, ledger.dropped, ledger.lost, ledger.held) >= 0
+def assert_identity(ledger: Ledger) -> None:
+    counts = (ledger.delivered, ledger.dropped, ledger.lost, ledger.held)
+    assert ledger.read == sum(counts)
+    assert min(counts) >= 0
 
 
-async def write_all(shuttle: Shuttle, watch: Watch, todo: list[Write]) -> int:
-    """Write lines and return how many; an abort that comes between ends it."""
-    written = 0
-    for one in todo:
-        await trio.sleep(one.pause)
-        try:
-            await shuttle.write(make_lines(one.lines, first=written))
-        except trio.ClosedResourceError:
-            break
-        written += one.lines
-        watch.check()
-    return written
+def assert_wire(drain: Drain, lines: list[bytes], config: dict[str, Any]) -> None:
+    """What the drain saw: the input's lines unchanged, none delivered twice, and each retry like its first attempt."""
+    assert Counter(drain.lines) <= Counter(lines)
+    if config["num_outlets"] == 1:
+        assert drain.lines == sorted(drain.lines, key=lines.index)
+    ids = {call.id for call in drain.calls}
+    assert len({(call.id, call.body) for call in drain.calls}) == len(ids)
+    assert len({call.lines for call in drain.calls if call.lines}) == len({c.id for c in drain.calls if c.lines})
+    assert max(map(len, (call.lines for call in drain.calls)), default=0) <= config["batch_size"]
+    assert drain.most_at_once <= config["num_outlets"]
+    if config["max_attempts"] and drain.calls:
+        assert max(Counter(call.id for call in drain.calls).values()) <= config["max_attempts"]
 
 
-async def look_often(watch: Watch) -> None:
-    while True:
-        await trio.sleep(0.07)
-        watch.check()
+def assert_told(drain: Drain, ledger: Ledger) -> None:
+    """Each line that is missing was told once to a drain that answered, or is still owed."""
+    assert drain.told("L12") + ledger.owed.dropped.count == ledger.dropped
+    assert drain.told("L13") + ledger.owed.lost.count == ledger.lost
 
 
-async def live(watch: Watch, todo: list[Write], end: End, moment: float) -> int | None:
-    """Run the shuttle to its `end`, at `moment` seconds where that is given; return the lines written, if known."""
-    written = None
-    shuttle = watch.shuttle
-    with trio.CancelScope() as life:
-        if end == "cancellation":
-            life.deadline = trio.current_time() + moment
-        async with shuttle, trio.open_nursery() as tasks:
-            tasks.start_soon(look_often, watch)
-            if end == "abort":
-                tasks.start_soon(abort_at, shuttle, moment)
-            written = await write_all(shuttle, watch, todo)
-            if end == "landing by a deadline":
-                await shuttle.land(by=trio.current_time() + moment)
-            if end == "the host's error":
-                raise HostError
-            await shuttle.land()
+class Host:
+    """Writes the input to a shuttle, and ends it."""
+
+    def __init__(self, shuttle: Shuttle, source: Input) -> None:
+        self.shuttle = shuttle
+        self.source = source
+        self.written = b""
+
+    async def run(self, end: Literal["leave", "land", "cancel", "abort"], seconds: float) -> None:
+        async with trio.open_nursery() as tasks:
+            async with self.shuttle as shuttle:
+                if end in {"cancel", "abort"}:
+                    tasks.start_soon(
+                        self._stop, tasks.cancel_scope.cancel if end == "cancel" else shuttle.abort, seconds
+                    )
+                await self._write()
+                if end == "land":
+                    await shuttle.land(by=trio.current_time() + seconds)
             tasks.cancel_scope.cancel()
-    return written
+
+    async def _stop(self, stop: Any, seconds: float) -> None:
+        await trio.sleep(seconds)
+        stop()
+
+    async def _write(self) -> None:
+        for pause, chunk in self.source.chunks:
+            await trio.sleep(pause)
+            with contextlib.suppress(anyio.ClosedResourceError):  # after an abort
+                self.written += b"" if self.shuttle._landed else chunk
+                await self.shuttle.write(chunk)
+            assert_identity(self.shuttle.ledger)
 
 
-async def abort_at(shuttle: Shuttle, moment: float) -> None:
-    await trio.sleep(moment)
-    shuttle.abort()
-
-
-@given(
-    script=st.lists(answers, max_size=40),
-    chosen=options,
-    todo=writes,
-    end=ends,
-    moment=st.sampled_from([0.0, 0.05, 0.5, 3.0, 40.0]),
-)
-@settings(max_examples=250, deadline=None)
+@given(script=scripts, config=configs, source=inputs(), end=ends)
+@settings(max_examples=200, deadline=None)
 @virtual
-async def test_every_line_is_accounted_for_at_every_moment(
-    script: list[Answer], chosen: dict[str, Any], todo: list[Write], end: End, moment: float
-) -> None:
-    watch = Watch(script)
-    watch.shuttle = make_shuttle(watch.drain, **chosen)
-    drain, ledger = watch.drain, watch.shuttle.ledger
-    written = None
-    try:
-        written = await live(watch, todo, end, moment)
-    except* HostError:
-        assert end == "the host's error"
-    watch.check()
+async def test_every_line_is_accounted_for(script: Any, config: dict[str, Any], source: Input, end: Any) -> None:
+    def watch(call: Call) -> Answer:
+        assert_identity(shuttle.ledger)
+        assert shuttle.ledger.delivered == len(drain.lines)
+        answer: Answer = script(call)
+        return answer
+
+    drain = Drain(watch)
+    shuttle = make_shuttle(drain, **config)
+    host = Host(shuttle, source)
+    await host.run(*end)
+    ledger = shuttle.ledger
+    assert_identity(ledger)
     assert ledger.held == 0
-    if end.startswith("landing"):
-        assert ledger.read == written
-    check_arrivals(drain, ledger.delivered, ledger.read)
-    for code, count in (("L12", ledger.dropped), ("L13", ledger.lost)):
-        assert drain.told(code) <= count
-    if not chosen["drop"]:
-        assert ledger.dropped == 0
-
-
-def check_arrivals(drain: Drain, delivered: int, read: int) -> None:
-    """Check that the lines delivered are those that the drain took and said so, none twice, each as it was written."""
-    assert len(drain.heard) == len({call.id for call in drain.heard})
-    assert delivered <= len(drain.lines)  # an answer that came as all was given up is not known to the ledger
-    assert not set(drain.lines) - set(make_lines(read).split())
-    assert max(Counter(drain.lines).values(), default=1) == 1
-    bodies = {(call.id, call.body) for call in drain.calls}
-    assert len(bodies) == len({call.id for call in drain.calls})  # an id stands for one body in all attempts
-
-
-@given(script=st.lists(answers.filter(lambda answer: answer.delay < 1), max_size=15), chosen=options, todo=writes)
-@settings(max_examples=100, deadline=None)
-@virtual
-async def test_a_drain_that_answers_in_the_end_is_told_of_every_line_that_did_not_come(
-    script: list[Answer], chosen: dict[str, Any], todo: list[Write]
-) -> None:
-    watch = Watch(script)
-    watch.shuttle = make_shuttle(watch.drain, **(chosen | {"land_timeout": 1000.0, "max_age": 10_000.0}))
-    written = await live(watch, todo, "landing", 0.0)
-    drain, ledger = watch.drain, watch.shuttle.ledger
-    assert ledger.read == written
     assert ledger.delivered == len(drain.lines)
-    untold = ledger.dropped + ledger.lost - drain.told("L12") - drain.told("L13")
-    if not untold:
-        assert (drain.told("L12"), drain.told("L13")) == (ledger.dropped, ledger.lost)
-    else:  # the last request of all told of it, and the script had it fail
-        assert drain.calls[-1] not in drain.heard
-        assert len(drain.calls) <= len(script)
+    assert ledger.dropped == 0 or config["drop"]
+    assert ledger.read == len(host.written.splitlines())
+    if end[0] in {"leave", "land"}:
+        assert host.written == source.data
+        if drain.calls and drain.calls[-1] in drain.heard:
+            assert not ledger.owed
+    assert_wire(drain, source.data.splitlines(), config)
+    assert_told(drain, ledger)
+
+
+@given(faults=st.lists(answers, max_size=12), config=configs, source=inputs())
+@settings(max_examples=50, deadline=None)
+@virtual
+async def test_a_drain_that_is_back_is_told_of_every_line_that_is_missing(
+    faults: list[Answer], config: dict[str, Any], source: Input
+) -> None:
+    drain = Drain(in_turn(*faults))
+    async with make_shuttle(drain, **{**config, "land_timeout": 500.0}) as shuttle:
+        for pause, chunk in source.chunks:
+            await trio.sleep(pause)
+            await shuttle.write(chunk)
+        await trio.sleep(400)
+        drain.script = in_turn()
+        await shuttle.write(b"\n")
+        await trio.sleep(60)
+        await shuttle.write(b"the last line\n")
+    ledger = shuttle.ledger
+    assert ledger.held == 0
+    assert drain.lines[-1] == b"the last line"
+    assert (drain.told("L12"), drain.told("L13")) == (ledger.dropped, ledger.lost)

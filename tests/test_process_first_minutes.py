@@ -1,11 +1,11 @@
 """A user's first five minutes: what goes wrong is told in one line that says what to do, and shows no credential."""
 
 import shutil
-import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import trustme
@@ -20,18 +20,28 @@ PASSWORD = "hunter2"  # as it stands in a URL
 SOON = ("-land-timeout", "300ms")
 
 
+class Certificate(NamedTuple):
+    own: Path
+    authority: Path
+
+
 def run_with_url(url: str, *flags: str) -> Ended:
     """Run the command with `url`, a user and a password put in, and check that they are shown nowhere."""
     ended = run("-logs-url", url.replace("://", f"://bob:{PASSWORD}@"), *flags, data=b"hi\n")
-    assert PASSWORD not in ended.out + ended.err
-    assert "Ym9iOmh1bnRlcjI" not in ended.out + ended.err  # bob:hunter2 in base64
+    assert_no_secret_in(ended)
     return ended
 
 
+def assert_no_secret_in(ended: Ended) -> None:
+    assert PASSWORD not in ended.out + ended.err
+    assert "Ym9iOmh1bnRlcjI" not in ended.out + ended.err  # bob:hunter2 in base64
+
+
 def read_advice(ended: Ended) -> str:
-    """Return the one line of the log that says what to do."""
+    """Return the one line of the log that says what to do; beside it are at most that the line is lost, and the sum."""
     assert ended.code == 3
     assert (ended.ledger.read, ended.ledger.lost) == (1, 1)
+    assert len(ended.named("drain.down")) + len(ended.named("lines.lost")) + 1 == ended.err.count("\n") <= 3
     (line,) = (line for line in ended.err.splitlines() if " advice=" in line)
     return line
 
@@ -50,7 +60,9 @@ def read_advice(ended: Ended) -> str:
         (("-wait", "250"), 2, "-wait '250': must be a duration with its unit, such as 250ms"),
         (("-batch-size", "many"), 2, "-batch-size 'many': must be"),
         (("-drop", "false"), 2, "-drop=false"),
-        (("-logs-ulr", "http://h/"), 2, "-logs-url"),
+        (("-drop=maybe",), 2, "-drop 'maybe': must be true or false"),
+        (("-logs-ulr", f"https://bob:{PASSWORD}@h/"), 2, "unknown flag -logs-ulr: did you mean -logs-url?"),
+        ((f"https://bob:{PASSWORD}@h/",), 2, "unexpected argument: only flags"),
         (("-batch-size",), 2, "-batch-size"),
     ],
 )
@@ -59,7 +71,7 @@ def test_a_mistake_in_the_command_line_is_told_in_one_line(flags: tuple[str, ...
     assert (ended.code, ended.out, ended.err.count("\n")) == (code, "", 1)
     assert ended.err.startswith("log-shuttle: ")
     assert said in ended.err
-    assert PASSWORD not in ended.err
+    assert_no_secret_in(ended)
 
 
 def test_a_wrong_variable_is_named() -> None:
@@ -84,24 +96,49 @@ def test_wrong_password() -> None:
     assert "check the user and password in -logs-url, or -bearer-token" in advice
 
 
+def test_wrong_token() -> None:
+    with LocalDrain(Options(bearer="another")) as drain:
+        ended = run("-logs-url", drain.url, "-bearer-token", PASSWORD, "-verbose", data=b"hi\n")
+    assert_no_secret_in(ended)
+    assert any("status=401" in line and "-bearer-token" in line for line in ended.named("lines.lost"))
+
+
 def test_wrong_path() -> None:
     with LocalDrain(Options(status=404)) as drain:
         assert "check the path of -logs-url" in read_advice(run_with_url(drain.url))
 
 
-def test_certificate_that_nobody_knows(tmp_path: Path) -> None:
+@pytest.fixture
+def certificate(tmp_path: Path) -> Certificate:
     authority = trustme.CA()
-    certificate, trusted = tmp_path / "drain.pem", tmp_path / "ca.pem"
-    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
-    authority.cert_pem.write_to_path(trusted)
-    with LocalDrain(Options(cert=certificate)) as drain:
+    certificate = Certificate(tmp_path / "drain.pem", tmp_path / "ca.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate.own)
+    authority.cert_pem.write_to_path(certificate.authority)
+    return certificate
+
+
+def test_certificate_that_nobody_knows(certificate: Certificate) -> None:
+    with LocalDrain(Options(cert=certificate.own)) as drain:
         advice = read_advice(run_with_url(drain.url, *SOON))
         assert "the drain's certificate is not trusted" in advice
         assert "-ca-file names the authority to trust; -skip-verify trusts anyone" in advice
         assert drain.messages == []
-        assert run_with_url(drain.url, "-ca-file", str(trusted)).code == 0
+        assert run_with_url(drain.url, "-ca-file", str(certificate.authority)).code == 0
         assert run_with_url(drain.url, "-skip-verify").code == 0
         assert drain.messages == [b"hi\n", b"hi\n"]
+
+
+def test_certificate_of_another_host(certificate: Certificate) -> None:
+    with LocalDrain(Options(cert=certificate.own)) as drain:
+        url = drain.url.replace("127.0.0.1", "localhost")
+        advice = read_advice(run_with_url(url, *SOON, "-ca-file", str(certificate.authority)))
+        assert "the drain's certificate is not trusted: Hostname mismatch" in advice
+
+
+def test_http_to_a_port_that_speaks_https(certificate: Certificate) -> None:
+    with LocalDrain(Options(cert=certificate.own)) as drain:
+        advice = read_advice(run_with_url(drain.url.replace("https:", "http:"), *SOON))
+    assert "check whether -logs-url is http: or https:" in advice
 
 
 def test_https_to_a_port_that_speaks_http() -> None:
@@ -136,16 +173,18 @@ def test_the_installed_command_is_the_module() -> None:
 
 
 def test_the_first_line_is_there_soon_after_the_imports() -> None:
-    """The aim is 1.5 times as long as the imports alone; a busy machine blurs it, and 2 fails."""
+    """The best of several runs side by side: a busy machine only makes runs longer.
+
+    The aim is that it takes 1.5 times as long as the imports alone; with 2 it fails.
+    """
     imports = [sys.executable, "-c", "import httpx, anyio, structlog"]
-    ratios = []
+    imported: list[float] = []
+    ended: list[float] = []
     with LocalDrain() as drain:
         shuttle = [sys.executable, "-m", "shuttle", "-logs-url", drain.url]
-        for _ in range(9):
+        for times, command in [(imported, imports), (ended, shuttle)] * 7:
             begun = time.perf_counter()
-            subprocess.run(imports, check=True)
-            imported = time.perf_counter()
-            subprocess.run(shuttle, input=b"hi\n", env=clean_environ(), check=True)
-            ratios.append((time.perf_counter() - imported) / (imported - begun))
-        assert len(drain.messages) == 9
-    assert statistics.median(ratios) < 2
+            subprocess.run(command, input=b"hi\n", env=clean_environ(), timeout=LONGEST, check=True)
+            times.append(time.perf_counter() - begun)
+        assert drain.messages == [b"hi\n"] * 7
+    assert min(ended) < 2 * min(imported)

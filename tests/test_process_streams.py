@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,12 +11,29 @@ from pathlib import Path
 import pytest
 
 from shuttle.drain.local import LocalDrain
-from tests.helpers.process import LONGEST, Ended, clean_environ, make_lines, run
+from tests.helpers.process import LONGEST, Ended, clean_environ, make_lines, run, start
 
 pytestmark = pytest.mark.process
 
 LINES = make_lines(1000)
 STATISTICS = ("-stats-interval", "20ms")
+TIMERS = ("batch.fill", "outlet.post.success", "outlet.post.failure")
+FIGURES = [
+    "count",
+    "min",
+    "max",
+    "mean",
+    "stddev",
+    "p75",
+    "p95",
+    "p99",
+    "rate.1min",
+    "rate.5min",
+    "rate.15min",
+    "rate.mean",
+]
+COUNTS = ("lines.read.count", "lines.batched.count", "lines.dropped.count", "msg.lost.count", "outlet.inbox.length")
+GO_NAMES = {*COUNTS, *(f"{timer}.{figure}" for timer in TIMERS for figure in FIGURES)}
 
 
 @pytest.fixture
@@ -84,13 +102,15 @@ def test_a_closed_or_full_stdout_or_stderr_costs_no_line(drain: LocalDrain, redi
     ended = run_in_shell(redirections, "-logs-url", drain.url, "-verbose", *STATISTICS)
     assert ended.code == 0
     assert drain.messages == LINES
+    assert drain.counts.duplicates == 0
 
 
-def test_a_stdout_whose_reader_went_away_costs_no_line(drain: LocalDrain) -> None:
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_pipe_whose_reader_went_away_costs_no_line(drain: LocalDrain, stream: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        ended = run("-logs-url", drain.url, *STATISTICS, data=b"".join(LINES), stdout=writing)
+        ended = run("-logs-url", drain.url, "-verbose", *STATISTICS, data=b"".join(LINES), **{stream: writing})
     finally:
         os.close(writing)
     assert ended.code == 0
@@ -121,15 +141,32 @@ def fill(pipe: int) -> bool:
         return False
 
 
-def test_statistics_come_at_the_interval_and_a_last_time_at_exit(drain: LocalDrain) -> None:
+def test_statistics_come_at_the_interval_and_each_counts_since_the_one_before(drain: LocalDrain) -> None:
+    with start("-logs-url", drain.url, *STATISTICS) as agent:
+        for number in range(1, 4):  # each is with the drain after 250 ms of -wait: many intervals
+            agent.stdin.write(b"line\n")
+            agent.stdin.flush()
+            assert drain.wait_for(messages=number)
+        out = agent.finish().out.splitlines()
+    read = [int(value) for line in out for value in re.findall(r"lines\.read\.count=(\d+) ", line)]
+    assert len(read) == len(out) > 3
+    assert sorted(read, reverse=True)[:4] == [1, 1, 1, 0]
+
+
+def test_statistics_come_a_last_time_at_exit_in_the_names_of_go(drain: LocalDrain) -> None:
     out = run("-logs-url", drain.url, "-stats-interval", "1h", "-stats-source", "web.1", data=b"".join(LINES)).out
     assert out.count("\n") == 1
-    assert "log_shuttle_stats_source=web.1 " in out
-    assert "lines.read.count=1000 " in out
-    assert "outlet.post.success.p99=" in out
+    values = dict(pair.split("=") for pair in out.split())
+    assert list(values) == sorted(values)
+    assert set(values) >= GO_NAMES
+    assert values["log_shuttle_stats_source"] == "web.1"
+    assert (values["lines.read.count"], values["lines.batched.count"]) == ("1000", "1000")
+    assert (values["lines.dropped.count"], values["msg.lost.count"]) == ("0", "0")
+    assert values["outlet.post.success.count"] == str(len(drain.requests))
 
 
 def test_its_own_log_goes_to_syslog_and_not_to_stderr(drain: LocalDrain) -> None:
+    """Where there is a syslog; where there is none, to nowhere."""
     ended = run("-logs-url", drain.url, "-log-to-syslog", "-verbose", data=b"".join(LINES))
     assert (ended.code, ended.err) == (0, "")
     assert drain.messages == LINES

@@ -116,6 +116,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """Refuse an answer that nobody asked for."""
         if self._answer is None or self._answer.ended.done():
+            self._answer = None  # what it goes on to say must not alter the answer that was asked for
             self.abort()
 
     def on_header(self, name: bytes, value: bytes) -> None:

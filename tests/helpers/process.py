@@ -98,7 +98,7 @@ class Agent:
         self.process.send_signal(number)
 
     def read_peak(self) -> int:
-        """Return the most memory that it has had so far, in bytes."""
+        """Return the most memory that it has had so far, in bytes; getrusage() would count what it was forked from."""
         status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
         return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
@@ -154,9 +154,13 @@ class Source(threading.Thread):
         self.start()
 
     def stop_after(self, seconds: float) -> None:
-        """Go on for `seconds`, as an application does that is told to stop, and wait for the end."""
+        """Go on for `seconds`, as an application does that is told to stop."""
         self._until = time.monotonic() + seconds
+
+    def finish(self) -> list[bytes]:
+        """Wait for the end and return the lines written."""
         self.join(LONGEST)
+        return self.lines
 
     def run(self) -> None:
         begun = time.monotonic()

@@ -1,0 +1,42 @@
+"""Runs tests of an async function on every event loop that the agent may run on."""
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import uvloop
+
+from tests.helpers.sockets import GUARD
+
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "asyncio": asyncio.SelectorEventLoop,
+    "uvloop": uvloop.new_event_loop,
+}
+
+
+def on_every_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """Make a test for each event loop. Tasks left over and errors that nobody took fail it."""
+
+    @functools.wraps(test)
+    def run(*args: Any, loop: str, **kwargs: Any) -> None:
+        unhandled: list[dict[str, Any]] = []
+
+        async def main() -> None:
+            asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
+            async with asyncio.timeout(GUARD * 1.5):
+                await test(*args, **kwargs)
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+        with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+            runner.run(main())
+        assert unhandled == []
+
+    signature = inspect.signature(test)
+    loop_parameter = inspect.Parameter("loop", inspect.Parameter.KEYWORD_ONLY)
+    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), loop_parameter]
+    )
+    return pytest.mark.parametrize("loop", LOOPS)(run)

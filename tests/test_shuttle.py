@@ -1,0 +1,205 @@
+"""How a shuttle ends, and what it says of itself. Its parts have tests of their own."""
+
+from typing import Any
+
+import anyio
+import pytest
+import trio
+import trio.testing
+
+from shuttle.config import LAND_TIMEOUT
+from shuttle.shuttle import REPORT_TIME, Shuttle
+from tests.helpers.drains import CLOSE, HANG, REFUSE, TAKE, Answer, Drain, in_turn
+from tests.helpers.virtual import Journal, make_lines, make_shuttle, virtual
+
+DEAD = [HANG, REFUSE, CLOSE, Answer(503), Answer(429, headers={"Retry-After": "60"}), Answer(503, delay=4.0)]
+
+
+def assert_settled(shuttle: Shuttle, read: int) -> None:
+    """Every line has come to its end."""
+    ledger = shuttle.ledger
+    assert (ledger.read, ledger.held) == (read, 0)
+    assert ledger.delivered + ledger.dropped + ledger.lost == read
+
+
+@pytest.mark.parametrize("settings", [{}, {"num_outlets": 1}, {"batch_size": 1}, {"wait": 1000.0}, {"wait": 0.0}])
+@virtual
+async def test_leaving_the_block_delivers_everything(settings: dict[str, Any]) -> None:
+    drain = Drain(Answer(delay=0.1))
+    async with make_shuttle(drain, **settings) as shuttle:
+        await shuttle.write(make_lines(2000))
+    assert sorted(drain.lines) == make_lines(2000).split()
+    assert str(shuttle.ledger) == "read=2000 delivered=2000 dropped=0 lost=0 held=0"
+    assert trio.current_time() < 1000.0
+
+
+@virtual
+async def test_landing_lasts_as_long_as_there_is_progress() -> None:
+    drain = Drain(Answer(delay=4.0))
+    async with make_shuttle(drain, num_outlets=1, batch_size=1, land_timeout=5.0) as shuttle:
+        await shuttle.write(make_lines(100))
+    assert drain.lines == make_lines(100).split()
+    assert trio.current_time() == 400.0
+
+
+@pytest.mark.parametrize("failure", DEAD)
+@virtual
+async def test_landing_gives_up_when_there_was_no_progress_for_land_timeout(failure: Answer) -> None:
+    drain, journal = Drain(in_turn(Answer(delay=3.0), then=failure)), Journal()
+    async with make_shuttle(drain, log=journal, num_outlets=1, batch_size=1) as shuttle:
+        await shuttle.write(make_lines(9) + b"and a last one")
+        landed = trio.current_time()
+    assert landed + 3.0 + LAND_TIMEOUT <= trio.current_time() <= landed + 3.0 + LAND_TIMEOUT + REPORT_TIME
+    assert str(shuttle.ledger) == "read=10 delivered=1 dropped=0 lost=9 held=0"
+    assert [(told["lines"], told["error"]) for told in journal.named("lines.lost")] == [(9, "given up at the end")]
+
+
+@pytest.mark.parametrize("failure", [*DEAD, Answer(delay=4.0)])
+@pytest.mark.parametrize("seconds", [0.0, 0.5, 6.0, 30.0])
+@virtual
+async def test_landing_by_a_time_ends_by_it_whatever_the_drain_does(failure: Answer, seconds: float) -> None:
+    drain = Drain(failure)
+    async with make_shuttle(drain, num_outlets=1, batch_size=1) as shuttle:
+        await shuttle.write(make_lines(100))
+        await trio.sleep(100)
+        await shuttle.land(by=100 + seconds)
+    assert_settled(shuttle, 100)
+    assert trio.current_time() <= 100 + max(seconds, REPORT_TIME)
+    assert shuttle.ledger.lost > 0
+
+
+@virtual
+async def test_landing_by_a_time_in_which_all_is_delivered_ends_before_it() -> None:
+    drain = Drain(Answer(delay=0.5))
+    async with make_shuttle(drain, batch_size=1) as shuttle:
+        await shuttle.write(make_lines(8))
+        await shuttle.land(by=50.0)
+    assert len(drain.lines) == 8
+    assert trio.current_time() == 1.0
+
+
+@virtual
+async def test_landing_takes_in_what_a_writer_had_begun_to_write() -> None:
+    drain = Drain(Answer(delay=1.0))
+    async with (
+        make_shuttle(drain, num_outlets=1, batch_size=10, back_buff=1, drop=False) as shuttle,
+        trio.open_nursery() as tasks,
+    ):
+        tasks.start_soon(shuttle.write, make_lines(100))
+        await trio.testing.wait_all_tasks_blocked()
+        await shuttle.land()
+    assert drain.lines == make_lines(100).split()
+
+
+@virtual
+async def test_landing_drops_nothing_however_full_the_buffer_is() -> None:
+    drain = Drain(Answer(delay=1.0))
+    async with make_shuttle(drain, num_outlets=1, batch_size=10, back_buff=1, patience=0.5) as shuttle:
+        await shuttle.write(make_lines(20))
+        await shuttle.write(make_lines(5, first=20))
+    assert drain.lines == make_lines(25).split()
+
+
+@virtual
+async def test_land_twice_is_land_once() -> None:
+    drain = Drain()
+    async with make_shuttle(drain) as shuttle:
+        await shuttle.write(make_lines(3))
+        await shuttle.land()
+        assert shuttle.ledger.delivered == 3
+        await shuttle.land()
+    assert len(drain.calls) == 1
+
+
+@pytest.mark.parametrize("empty", [b"", b"more\n"])
+@virtual
+async def test_nothing_is_taken_in_after_landing(empty: bytes) -> None:
+    async with make_shuttle(Drain()) as shuttle:
+        await shuttle.write(make_lines(3))
+        await shuttle.land()
+        with pytest.raises(anyio.ClosedResourceError):
+            await shuttle.write(empty)
+    with pytest.raises(anyio.ClosedResourceError):
+        await shuttle.write(empty)
+    assert str(shuttle.ledger) == "read=3 delivered=3 dropped=0 lost=0 held=0"
+
+
+@virtual
+async def test_abort_gives_up_at_once_and_counts_what_is_held_as_lost() -> None:
+    drain = Drain(HANG)
+    async with make_shuttle(drain, batch_size=10, drop=False, back_buff=1) as shuttle, trio.open_nursery() as tasks:
+        tasks.start_soon(shuttle.write, make_lines(105))
+        await trio.sleep(1.0)
+        assert shuttle.ledger.held == 105
+        shuttle.abort()
+    assert str(shuttle.ledger) == "read=105 delivered=0 dropped=0 lost=105 held=0"
+    assert trio.current_time() == 1.0
+
+
+@virtual
+async def test_abort_ends_a_landing() -> None:
+    async with make_shuttle(Drain(REFUSE)) as shuttle, trio.open_nursery() as tasks:
+        await shuttle.write(make_lines(5))
+        tasks.start_soon(shuttle.land)
+        await trio.sleep(3.0)
+        shuttle.abort()
+    assert_settled(shuttle, 5)
+    assert trio.current_time() == 3.0
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 500])
+@virtual
+async def test_an_error_of_the_host_comes_through_and_leaves_the_ledger_settled(batch_size: int) -> None:
+    shuttle = make_shuttle(Drain(HANG), batch_size=batch_size)
+
+    async def host() -> None:
+        async with shuttle:
+            await shuttle.write(make_lines(30))
+            await trio.testing.wait_all_tasks_blocked()
+            raise LookupError
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await host()
+    assert caught.group_contains(LookupError)
+    assert str(shuttle.ledger) == "read=30 delivered=0 dropped=0 lost=30 held=0"
+
+
+@pytest.mark.parametrize("at", [0.0, 0.1, 0.6, 5.0, 5.2, 25.7, 26.2])
+@virtual
+async def test_a_cancellation_leaves_the_ledger_settled(at: float) -> None:
+    drain = Drain(in_turn(Answer(delay=0.5), Answer(delay=0.5), then=HANG))
+    with trio.move_on_after(at):
+        async with make_shuttle(drain, num_outlets=2, batch_size=7, drop=False, back_buff=1) as shuttle:
+            await shuttle.write(make_lines(30))
+    assert_settled(shuttle, shuttle.ledger.read)
+    assert shuttle.ledger.delivered == len(drain.lines)
+    assert trio.current_time() == at
+
+
+@virtual
+async def test_held_input_waits_for_room_and_nothing_is_dropped() -> None:
+    drain = Drain(in_turn(then=Answer(delay=2.0)))
+    async with make_shuttle(drain, num_outlets=1, batch_size=1, back_buff=1) as shuttle:
+        shuttle.hold_input()
+        await shuttle.write(make_lines(30))
+        assert trio.current_time() == 56.0
+    assert drain.lines == make_lines(30).split()
+
+
+@virtual
+async def test_statistics_count_since_the_last_call() -> None:
+    drain = Drain(in_turn(Answer(401, delay=0.125), then=TAKE))
+    async with make_shuttle(drain, num_outlets=1, batch_size=2, back_buff=1, patience=0.0) as shuttle:
+        await shuttle.write(make_lines(2))
+        await trio.testing.wait_all_tasks_blocked()
+        await shuttle.write(make_lines(7, first=2))
+        first = dict(pair.split("=") for pair in shuttle.render_statistics().split(" "))
+        await trio.sleep(10)
+        second = dict(pair.split("=") for pair in shuttle.render_statistics().split(" "))
+    names = [f"{name}.count" for name in ("lines.read", "lines.batched", "lines.dropped", "msg.lost")]
+    assert [int(first[name]) for name in names] == [9, 8, 4, 0]
+    assert [int(second[name]) for name in names] == [0, 1, 0, 2]
+    assert [int(second[f"outlet.post.{name}.count"]) for name in ("success", "failure")] == [2, 1]
+    assert (first["outlet.inbox.length"], second["outlet.inbox.length"]) == ("1", "0")
+    assert float(second["outlet.post.failure.max"]) == 0.125
+    assert float(second["batch.fill.max"]) == 0.25
