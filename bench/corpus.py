@@ -55,7 +55,7 @@ def write_lines(path: Path, text: Text, line_bytes: int, lines: int) -> None:
     """Write `lines` lines of `line_bytes` bytes each, newline included, numbered from 0."""
     source = random.Random(text)  # the same lines in every run
     length = line_bytes - NUMBER - 2  # a space before it and a newline behind
-    make = _make_log_text if text == "log" else _make_random_text
+    make = make_log_text if text == "log" else _make_random_text
     pool = [make(source, length) for _ in range(min(_POOL, lines))]
     with path.open("wb") as file:
         for start in range(0, lines, _AT_ONCE):
@@ -68,7 +68,7 @@ def _make_random_text(source: random.Random, length: int) -> bytes:
     return source.randbytes(length).replace(b"\n", b"\0")
 
 
-def _make_log_text(source: random.Random, length: int) -> bytes:
+def make_log_text(source: random.Random, length: int) -> bytes:
     """Return the beginning of router log lines: what an application's output looks like, to gzip as well."""
     text = b""
     while len(text) < length:

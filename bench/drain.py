@@ -1,7 +1,8 @@
 """The drain: a process that reads every body to its end, counts what is in it and costs little.
 
 Strategy: a thread a connection that blocks in C code, for reading, TLS and gzip alike. Nothing is answered before the
-body has ended. Whoever starts it reads the port from its stdout, and its counts after a line on its stdin.
+body has ended. Whoever starts it reads the port from its stdout, and writes a number to its stdin: the counts come as
+soon as so many lines have arrived.
 """
 
 import argparse
@@ -39,7 +40,7 @@ class Server:
         self._line_bytes = line_bytes
         self._kept = keep.open("ab") if keep else None
         self._hang = hang
-        self._lock = threading.Lock()
+        self._counted = threading.Condition()
 
     def listen(self, context: ssl.SSLContext | None) -> int:
         """Accept connections from now on, in threads, and return the port."""
@@ -77,7 +78,7 @@ class Server:
         except MismatchError:
             odd = 1
         tally = self.tally
-        with self._lock:
+        with self._counted:
             tally.requests += 1
             tally.odd += odd
             tally.lines += lines
@@ -89,10 +90,12 @@ class Server:
             if self._kept:
                 self._kept.write(b"%d %d\n" % (now, len(plain)))
                 self._kept.write(plain)
+            self._counted.notify()
 
-    def finish(self) -> Tally:
-        """Return the counts, everything kept on disk."""
-        with self._lock:
+    def wait(self, lines: int) -> Tally:
+        """Return the counts as soon as `lines` lines have arrived, everything kept on disk."""
+        with self._counted:
+            self._counted.wait_for(lambda: self.tally.lines >= lines)
             if self._kept:
                 self._kept.flush()
             self.tally.cpu = time.process_time()
@@ -146,8 +149,8 @@ def main() -> None:
         context.load_cert_chain(options.cert)
     server = Server(line_bytes=options.line_bytes, keep=options.keep, hang=options.hang)
     print(server.listen(context), flush=True)
-    sys.stdin.readline()
-    print(json.dumps(asdict(server.finish())), flush=True)
+    for request in sys.stdin:
+        print(json.dumps(asdict(server.wait(int(request)))), flush=True)
 
 
 if __name__ == "__main__":

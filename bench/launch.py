@@ -2,7 +2,7 @@
 
 A process begins with the peak RSS of the one that it was forked from, so the harness itself would hide a small
 agent's. First line: the agent's pid, and when it was started in ns of the monotonic clock. Second line: its exit code,
-CPU seconds in user and system mode, and peak RSS as getrusage() has it.
+when it ended, CPU seconds in user and system mode, and peak RSS as getrusage() has it.
 """
 
 import os
@@ -19,8 +19,9 @@ def main(command: list[str]) -> None:
         sys.exit(f"{command[0]}: {error.strerror}")
     os.write(1, b"%d %d\n" % (pid, started))
     _, status, usage = os.wait4(pid, 0)
+    ended = time.monotonic_ns()
     code = os.waitstatus_to_exitcode(status)
-    os.write(1, b"%d %f %f %d\n" % (code, usage.ru_utime, usage.ru_stime, usage.ru_maxrss))
+    os.write(1, b"%d %d %f %f %d\n" % (code, ended, usage.ru_utime, usage.ru_stime, usage.ru_maxrss))
 
 
 if __name__ == "__main__":

@@ -109,15 +109,19 @@ def split_frames(body: bytes) -> list[bytes]:
     return frames
 
 
-def verify(corpus: Corpus, kept: Path) -> None:
+def verify(corpus: Corpus, kept: Path) -> dict[int, int]:
     """Check every line that a drain kept against the file that was sent, byte by byte.
+
+    Returns:
+        When each line arrived first, by its number, in ns of the monotonic clock.
 
     Raises:
         MismatchError: A line is not as it was sent, or came more often.
     """
     sent = corpus.path.read_bytes()
     arrivals = bytearray(corpus.block)
-    for _, body in read_records(kept):
+    first: dict[int, int] = {}
+    for arrived, body in read_records(kept):
         for frame in split_frames(body):
             if b" log-shuttle - - Error L1" in frame:  # a report of loss
                 continue
@@ -128,5 +132,7 @@ def verify(corpus: Corpus, kept: Path) -> None:
             if line != sent[number * corpus.line_bytes : (number + 1) * corpus.line_bytes]:
                 raise MismatchError(f"line {number} was changed")
             arrivals[number] += 1
+            first.setdefault(number, arrived)
             if arrivals[number] > corpus.repeats:
                 raise MismatchError(f"line {number} arrived more often than it was sent")
+    return first

@@ -63,22 +63,20 @@ class Framer:
     def __init__(self, config: Config) -> None:
         fields = f"{config.hostname} {config.appname} {config.procid} {config.msgid} "
         self._raw = config.input_format == "raw"
-        self._report = (
-            f"<{_REPORT_PRIVAL}>{config.syslog_version} %s heroku {config.appname} log-shuttle {config.msgid}"
-            " Error %s: %d messages %s since %s\n"
-        )
+        self._report_before = f"<{_REPORT_PRIVAL}>{config.syslog_version} "
+        self._report_after = f" heroku {config.appname} log-shuttle {config.msgid} "
         self._before = f"<{config.prival}>{config.syslog_version} ".encode("ascii")
         self._after = f" {fields}".encode("ascii")
         self._end = b"" if config.input_format == "lprfc5424" else b"\n"
         header = len(self._header(make_stamp(0.0))) if self._raw else 0
-        room = FRAME_LIMIT - _PREFIX_ROOM - header - len(self._end)
+        self.batch_limit = config.batch_bytes - self.report_room
+        """The most bytes that the frames of a batch may take, so that its reports still fit the request."""
+        room = min(FRAME_LIMIT, self.batch_limit) - _PREFIX_ROOM - header - len(self._end)
         self.piece_limit = min(config.max_line_length, room) if self._raw else room
         """The longest line, in bytes, that makes one frame."""
         self.overhead = _PREFIX_ROOM + header + len(self._end)
         """The most bytes that a frame adds to its piece of a line."""
         self._prefixes = _Prefixes(self._end + b"%d ", header + len(self._end), self.piece_limit)
-        self.batch_limit = config.batch_bytes - self.report_room
-        """The most bytes that the frames of a batch may take, so that its reports still fit the request."""
         shortest = max(1, self.piece_limit - LONGEST if self._raw else self.piece_limit // 2)
         self.line_limit = max(1, self.batch_limit // (self.piece_limit + self.overhead)) * shortest
         """The longest line, in bytes, whose frames are sure to fit a batch; the input cuts longer ones."""
@@ -101,7 +99,8 @@ class Framer:
     def report(self, code: str, count: int, *, since: str, stamp: str) -> bytes:
         """Return the frame that tells of `count` lines dropped (L12) or lost (L13) since `since`."""
         word = {"L12": "dropped", "L13": "lost"}[code]
-        frame = (self._report % (stamp, code, count, word, since)).encode("ascii")
+        text = f"Error {code}: {count} messages {word} since {since}\n"
+        frame = f"{self._report_before}{stamp}{self._report_after}{text}".encode("ascii")
         return b"%d %b" % (len(frame), frame)
 
     def _header(self, stamp: str) -> bytes:

@@ -20,6 +20,10 @@ ANSWERS = {
     b"HTTP/1.1 429 Slow down\r\nRetry-After: 7\r\nContent-Length: 3\r\n\r\nno!": (429, b"no!"),
     b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\nA: b\r\n\r\n": (200, b"hello"),
     CONTINUE + HINTS + CONTINUE + b"HTTP/1.1 413 Large\r\nContent-Length: 1\r\n\r\n!": (413, b"!"),
+    b"HTTP/1.1 200 OK\r\nUpgrade: h2,h2c\r\nConnection: Upgrade\r\nContent-Length: 2\r\n\r\nok": (
+        200,
+        b"ok",
+    ),  # Apache's
     b"\r\nHTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n": (500, b""),
 }
 
@@ -72,7 +76,9 @@ def run(test: Callable[[], Any]) -> None:
 
 
 @given(case=st.sampled_from(list(ANSWERS.items())), data=st.data())
-def test_an_answer_is_the_same_however_its_bytes_are_cut(case: tuple[bytes, tuple[int, bytes]], data: st.DataObject) -> None:
+def test_an_answer_is_the_same_however_its_bytes_are_cut(
+    case: tuple[bytes, tuple[int, bytes]], data: st.DataObject
+) -> None:
     sent, (status, body) = case
     places = data.draw(st.lists(st.integers(0, len(sent))))
 

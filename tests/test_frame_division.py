@@ -111,12 +111,13 @@ def test_a_framer_frames_short_lines_as_before_after_a_long_one() -> None:
         b"<13>1 - - - - - ",  # logplex leaves structured data out
         READY[:-2] + rb'[x@1 a="b\"c]\]" d=""][y] ',
         READY[:-2] + b'[x a="' + b"v" * 4000 + b'"] ',
+        READY[:-2],  # and what stands for structured data is too long to be repeated
     ],
 )
 @pytest.mark.parametrize("input_format", ["rfc5424", "lprfc5424"])
 def test_each_piece_of_a_ready_frame_has_its_header(header: bytes, input_format: str) -> None:
     framer = make_framer(input_format=input_format)
-    message = EURO * 10_000
+    message = b'[x a="' + EURO * 10_000 + b'"] message'
     end = b"\n" if input_format == "rfc5424" else b""
     pieces = [frame.removesuffix(end) for frame in walk(framer.frame([header + message], STAMP).body)]
     assert len(pieces) > 1
@@ -124,9 +125,7 @@ def test_each_piece_of_a_ready_frame_has_its_header(header: bytes, input_format:
     assert "".join(piece.removeprefix(header).decode() for piece in pieces) == message.decode()
 
 
-@pytest.mark.parametrize(
-    "line", [b"no header " * 2000, b"<13>1 " + b"x" * 20_000, READY[:-2] + b'[x a="' + b"v" * 20_000 + b'"] message']
-)
+@pytest.mark.parametrize("line", [b"no header " * 2000, b"<13>1 " + b"x" * 20_000, b"<13>1 - - - - " + b"x" * 20_000])
 def test_what_has_no_header_that_can_be_read_is_divided_without(line: bytes) -> None:
     pieces = [frame.removesuffix(b"\n") for frame in walk(frame_input(line, input_format="rfc5424"))]
     assert len(pieces) > 1

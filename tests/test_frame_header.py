@@ -1,23 +1,28 @@
 """Every legal header is read by a strict parser that was not written here as what was configured."""
 
 import re
+import warnings
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from syslog_rfc5424_parser import SyslogMessage
 
 from shuttle.frame import make_stamp
 from tests.helpers.frames import STAMP, make_framer, walk
 
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # the parser's own parser imports sre_parse
+    from syslog_rfc5424_parser import SyslogMessage
+
 PRINTABLE = [chr(code) for code in range(0x21, 0x7F)]  # PRINTUSASCII (RFC 5424, section 6)
 LAST_SECOND = 253_402_300_799  # of the year 9999
 
-texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\n"), max_size=60)
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=60)
 names = st.text([sign for sign in PRINTABLE if sign not in '="]'], min_size=1, max_size=32)
+# Without an escaped backslash, which this parser misreads before the closing quote.
 values = st.lists(
-    st.sampled_from([" ", *(sign for sign in PRINTABLE if sign not in '"\\]'), r"\"", r"\\", r"\]"]), max_size=10
+    st.sampled_from([" ", *(sign for sign in PRINTABLE if sign not in '"\\]'), r"\"", r"\]"]), max_size=10
 ).map("".join)
 elements = st.lists(st.tuples(names, st.lists(st.tuples(names, values), max_size=3)), max_size=3)
 
@@ -44,6 +49,7 @@ def read_word(word: str) -> str | None:
 )
 @settings(deadline=None)
 def test_a_strict_parser_reads_what_went_in(
+    *,
     lines: list[str],
     seconds: float,
     prival: int,
@@ -118,6 +124,7 @@ def test_a_report_is_read_by_a_strict_parser(code: str, word: str) -> None:
         ({"procid": "-"}, f"<190>1 {STAMP} shuttle token - - - "),
         ({"msgid": "ID47"}, f"<190>1 {STAMP} shuttle token shuttle ID47 "),
         ({"msgid": 'ID47 [x@1 a="b"]'}, f'<190>1 {STAMP} shuttle token shuttle ID47 [x@1 a="b"] '),
+        ({"msgid": r'ID47 [x@1 a="\\" b="\]"]'}, rf'<190>1 {STAMP} shuttle token shuttle ID47 [x@1 a="\\" b="\]"] '),
         ({"appname": "%d%s%%"}, f"<190>1 {STAMP} shuttle %d%s%% shuttle - - "),
     ],
 )

@@ -77,6 +77,16 @@ async def test_without_dropping_the_writer_is_blocked_as_long_as_it_takes() -> N
     assert drain.lines == make_lines(20).split()
 
 
+@virtual
+async def test_held_input_waits_for_room_and_nothing_is_dropped() -> None:
+    drain = Drain(in_turn(then=Answer(delay=2.0)))
+    async with make_shuttle(drain, num_outlets=1, batch_size=1, back_buff=1) as shuttle:
+        shuttle.hold_input()
+        await shuttle.write(make_lines(30))
+        assert trio.current_time() == 56.0
+    assert drain.lines == make_lines(30).split()
+
+
 @pytest.mark.parametrize("batches", [1, 2, 7])
 @virtual
 async def test_back_buff_bounds_the_batches_held(batches: int) -> None:

@@ -43,8 +43,10 @@ def make_request(url: str, body: bytes = b"lines", number: int = 0) -> httpx.Req
 async def post(transport: httpx.AsyncBaseTransport, url: str, body: bytes = b"lines", number: int = 0) -> int:
     """Send a request and read its answer to the end, and return the status."""
     response = await transport.handle_async_request(make_request(url, body, number))
-    await response.aread()
-    await response.aclose()
+    try:
+        await response.aread()
+    finally:
+        await response.aclose()
     return response.status_code
 
 
@@ -116,9 +118,8 @@ async def test_a_request_whose_answer_has_begun_is_not_sent_again() -> None:
 @pytest.mark.parametrize("script", [close_at_once, close_unanswered, Peer.reset])
 @on_every_loop
 async def test_a_new_connection_that_ends_unanswered_is_an_error(script: Script) -> None:
-    with Server(script) as server:
-        with pytest.raises(httpx.RemoteProtocolError, match="closed without an answer"):
-            await post(DirectTransport(None), server.url)
+    with Server(script) as server, pytest.raises(httpx.RemoteProtocolError, match="closed without an answer"):
+        await post(DirectTransport(None), server.url)
     assert len(server.accepted) == 1
 
 
@@ -145,7 +146,9 @@ async def test_a_connection_that_says_something_unasked_is_not_used_again(unaske
 
 @on_every_loop
 async def test_a_second_answer_in_the_same_breath_does_not_change_the_first() -> None:
-    twice = b"HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nRetry-After: 9\r\nContent-Length: 0\r\n\r\n"
+    twice = (
+        b"HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nRetry-After: 9\r\nContent-Length: 0\r\n\r\n"
+    )
     transport = DirectTransport(None)
     with Server(always(twice), always(NO_CONTENT)) as server:
         response = await transport.handle_async_request(make_request(server.url))

@@ -90,7 +90,7 @@ class Connection(asyncio.Protocol):
         self._received += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:  # two bases; the second: status 101
             self._fail(httpx.RemoteProtocolError(f"the answer is not HTTP: {error}"))
         if self._answer and not self._answer.status and self._received > HEAD_LIMIT:
             self._fail(httpx.RemoteProtocolError(f"the head of the answer is longer than {HEAD_LIMIT} bytes"))

@@ -39,4 +39,5 @@ def on_every_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     run.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[*signature.parameters.values(), loop_parameter]
     )
-    return pytest.mark.parametrize("loop", LOOPS)(run)
+    parametrized: Callable[..., None] = pytest.mark.parametrize("loop", LOOPS)(run)
+    return parametrized

@@ -46,7 +46,7 @@ class Peer:
             self._receive()
         head, _, self._unread = self._unread.partition(b"\r\n\r\n")
         line, *headers = head.decode("ascii").split("\r\n")
-        return Request(self.number, line, httpx.Headers([tuple(header.split(": ", 1)) for header in headers]))
+        return Request(self.number, line, httpx.Headers(dict(header.split(": ", 1) for header in headers)))
 
     def read(self) -> Request:
         """Read a request."""

@@ -1,0 +1,77 @@
+"""What is measured: this project, and peers that take the same flags."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+OWN = "log-shuttle"
+_OWN_VARIABLES = ("LOGS_URL", "LOGPLEX_URL", "LOG_SHUTTLE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.upper().startswith(_OWN_VARIABLES)}
+"""What programs are started with: nothing that would configure them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A name and a command, which flags are put behind."""
+
+    name: str
+    command: tuple[str, ...]
+
+    def read_version(self) -> str:
+        """Return the first line that it prints with -version; a word if it prints none."""
+        try:
+            result = subprocess.run(
+                [*self.command, "-version"], capture_output=True, text=True, timeout=30, cwd=ROOT, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return "unknown"
+        return (result.stdout.strip().splitlines() or ["unknown"])[0]
+
+
+THIS = Program(OWN, (sys.executable, "-m", "shuttle"))
+IMPORTS = Program("its imports", (sys.executable, "-c", "import httpx, anyio, structlog"))
+"""What the start of this project is measured against."""
+
+
+class PeerError(ValueError):
+    """A --peer that cannot be used."""
+
+
+def parse_peer(text: str) -> Program:
+    """Return the program that `name=command` tells of.
+
+    Raises:
+        PeerError: It tells of none.
+    """
+    name, equals, command = text.partition("=")
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise PeerError(f"--peer {text!r}: {error} in the command") from None
+    if not equals or not name.strip() or not words:
+        raise PeerError(f"--peer {text!r}: must be name=command, as in go=./log-shuttle")
+    if not shutil.which(words[0], path=ENVIRONMENT.get("PATH")):
+        raise PeerError(f"--peer {text!r}: there is no program {words[0]}")
+    path = Path(words[0])
+    return Program(name.strip(), (str(path.resolve()) if "/" in words[0] else words[0], *words[1:]))
+
+
+def list_programs(peers: Iterable[Program]) -> list[Program]:
+    """Return this project and `peers`.
+
+    Raises:
+        PeerError: Two have the same name.
+    """
+    programs = [THIS]
+    for peer in peers:
+        if peer.name in {program.name for program in programs}:
+            raise PeerError(f"--peer {peer.name}=...: the name is taken")
+        programs.append(peer)
+    return programs
