@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from uuid import UUID
 
 Text = Literal["log", "random"]
 
@@ -77,12 +78,14 @@ def make_log_text(source: random.Random, length: int) -> bytes:
 
 
 def _make_router_line(source: random.Random) -> str:
+    """Return a line as Heroku documents its router's: the request id is a UUID, the address a client's of anywhere."""
     method = source.choice(("GET", "GET", "GET", "POST", "PUT"))
     path = source.choice(("/", "/login", "/api/v1/users/{}", "/api/v1/orders/{}", "/assets/app.js"))
+    address = ".".join(map(str, source.randbytes(4)))
     status = source.choice((200, 200, 200, 201, 304, 404, 500))
     return (
         f'at=info method={method} path="{path.format(source.randrange(10_000))}" host=shop.example.com '
-        f'request_id={source.randrange(16**8):08x} fwd="203.0.113.{source.randrange(256)}" '
+        f'request_id={UUID(bytes=source.randbytes(16), version=4)} fwd="{address}" '
         f"dyno=web.{source.randrange(1, 9)} connect={source.randrange(3)}ms service={source.randrange(300)}ms "
         f"status={status} bytes={source.randrange(20_000)} protocol=https "
     )
