@@ -1,5 +1,7 @@
 """An attempt: one POST, and what came of it, as a value."""
 
+from collections.abc import AsyncGenerator
+
 import anyio
 import httpx
 
@@ -35,19 +37,22 @@ async def attempt(transport: httpx.AsyncBaseTransport, request: httpx.Request, t
 
 async def _finish(response: httpx.Response) -> bytes:
     """Let go of `response` and return the beginning of its body. Whatever becomes of the body, the status stands."""
+    stream = response.stream  # and not aiter_raw(), which fails when a transport gives the body in whole
+    if isinstance(stream, httpx.ByteStream):  # it is here in whole, as nearly always, and nothing is open any more
+        return b"".join(stream)[:SHOWN]
     content = b""
     length = 0
-    stream = response.stream  # and not aiter_raw(), which fails when a transport gives the body in whole
     assert isinstance(stream, httpx.AsyncByteStream)
+    pieces = aiter(stream)
     try:
         with anyio.move_on_after(PATIENCE):
-            async for piece in stream:
-                content = content or piece[:SHOWN]
+            while length <= CONTENT_LIMIT and (piece := await anext(pieces, None)) is not None:
+                content = (content + piece)[:SHOWN]
                 length += len(piece)
-                if length > CONTENT_LIMIT:
-                    break
     except (httpx.TransportError, OSError):
         pass  # cut off in the middle
     finally:
+        if isinstance(pieces, AsyncGenerator):
+            await pieces.aclose()
         await response.aclose()
     return content

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2s
 from itertools import accumulate
 
@@ -31,8 +31,10 @@ class Batch:
         """The bytes it takes in memory."""
         return len(self.body) + OVERHEAD
 
-    def halve(self) -> "tuple[Batch, Batch]":
-        """Return two batches with its lines, two or more, in order. Their ids follow from its own."""
+    def halve(self) -> "tuple[Batch, ...]":
+        """Return two batches with its lines in order, or one if it is one line. Their ids follow from its own."""
+        if self.lines == 1:
+            return (replace(self, id=_derive(self.id, 0)),)
         middle = self.lines // 2
         frames = middle + sum(count - 1 for index, count in self.long if index < middle)
         place = sum(map(len, split_body(self.body)[:frames]))

@@ -44,7 +44,7 @@ class Gate:
         self._delayed_until = 0.0
         self._asked_until = 0.0
         self._probing = False
-        self._landing = False
+        self._landing_since = math.inf
         self._down_since = 0.0
         self._reported_at = -QUIET  # when the last line about a drain going down was due
         self._reported = False  # the drain is down and a line said so
@@ -53,22 +53,25 @@ class Gate:
         """Answers that refuse a batch, in a row; without end as long as the drain has taken none."""
 
     async def enter(self, not_before: float = 0.0) -> Pass:
-        """Return as soon as an attempt may be made, at `not_before` at the earliest while the gate is open.
+        """Return as soon as an attempt may be made, at `not_before` at the earliest, but for landing.
 
         Every pass is given back by `leave`.
         """
+        now = entered = anyio.current_time()
         while True:
             changed = self._changed
             probe = bool(self._failures)
-            ready = max(self._asked_until, self._delayed_until if probe else not_before)
+            own = min(not_before, max(entered, self._landing_since) + LANDING_DELAY)
+            ready = max(self._asked_until, own, self._delayed_until if probe else 0.0)
             if probe and self._probing:
                 await changed.wait()
-            elif anyio.current_time() < ready:
+            elif now < ready:
                 with anyio.CancelScope(deadline=ready):
                     await changed.wait()
             else:
                 self._probing = self._probing or probe
                 return Pass(self._epoch, probe)
+            now = anyio.current_time()
 
     def _change(self) -> None:
         self._changed.set()
@@ -104,15 +107,15 @@ class Gate:
             self._down_since = self._down_since if self._failures else now
             self._epoch += 1
             self._failures += 1
-            longest = LANDING_DELAY if self._landing else LONGEST_DELAY
+            longest = LANDING_DELAY if self._landing_since <= now else LONGEST_DELAY
             self._delayed_until = now + next_delay(self._failures, self._random, longest)
             self._report(now, outcome)
         self._asked_until = max(self._asked_until, now + read_retry_after(outcome.retry_after, self._wall()))
 
     def land(self) -> None:
         """Shorten the delays, but for those that the drain asks for: the process ends soon."""
-        self._landing = True
-        self._delayed_until = min(self._delayed_until, anyio.current_time() + LANDING_DELAY)
+        self._landing_since = anyio.current_time()
+        self._delayed_until = min(self._delayed_until, self._landing_since + LANDING_DELAY)
         self._change()
 
     def _report(self, now: float, outcome: Outcome) -> None:

@@ -54,12 +54,14 @@ class Outlet:
     async def _settle(self, batch: Batch) -> None:
         """Bring every line of `batch` to delivered or lost. A batch that is refused as a whole is divided."""
         parts = [batch]
+        first = True
         refused = 0
         outcome = Outcome()
         while parts:
             part = parts.pop()
             hopeless = refused >= HOPELESS and self.gate.refusals >= REFUSALS
-            owed = self.ledger.take() if part is batch else Owed()
+            owed = self.ledger.take() if first else Owed()
+            first = False
             verdict, outcome = (
                 (Verdict.LOST, outcome)
                 if hopeless
@@ -82,26 +84,29 @@ class Outlet:
 
     async def _try(self, part: Batch, owed: Owed, *, max_attempts: int | None = None) -> tuple[Verdict, Outcome]:
         """Make attempts until one says what becomes of `part`. What was owed is owed again unless the drain took it."""
-        request = self.drain.make_request(part, owed, stamp=make_stamp(self.wall()))
+        request = self.drain.make_request(part, owed, stamp=make_stamp(self.wall()) if owed else "")
+        messages = part.lines + bool(owed)  # a single line that is refused with a report is tried without it
         failures = 0
         not_before = 0.0
         try:
             while True:
-                outcome = await self._attempt(part, request, failures, not_before)
-                verdict = judge(outcome.status, part.lines)
+                outcome, now = await self._attempt(part, request, failures, not_before)
+                verdict = judge(outcome.status, messages)
                 if verdict is Verdict.DELIVERED:
                     owed = Owed()
                 if verdict is not Verdict.RETRY:
                     return verdict, outcome
                 failures += 1
-                now = anyio.current_time()
                 if failures == max_attempts or now >= part.born + self.config.max_age:
                     return Verdict.LOST, outcome
                 not_before = now + next_delay(failures, self.random)
         finally:
             self.ledger.put_back(owed)
 
-    async def _attempt(self, part: Batch, request: httpx.Request, failures: int, not_before: float) -> Outcome:
+    async def _attempt(
+        self, part: Batch, request: httpx.Request, failures: int, not_before: float
+    ) -> tuple[Outcome, float]:
+        """Return what came of one attempt, and when."""
         leave = await self.gate.enter(not_before)
         outcome = None
         started = anyio.current_time()
@@ -124,4 +129,4 @@ class Outlet:
                 status=outcome.status,
                 error=outcome.error,
             )
-        return outcome
+        return outcome, now

@@ -39,7 +39,8 @@ class Shuttle:
 
     Leaving the block lands: everything held is delivered, or given up after `land_timeout`. `ledger` has the counts at
     every moment. `transport` carries the requests in place of the built-in one; the caller closes it. `random` gives
-    numbers from 0 to 1, `wall` the seconds since the epoch.
+    numbers from 0 to 1 without 1, `wall` the seconds since the epoch. What is raised in the block leaves it in an
+    ExceptionGroup.
     """
 
     def __init__(

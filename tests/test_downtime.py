@@ -71,6 +71,18 @@ async def test_a_batch_that_fails_while_the_drain_takes_others_backs_off_and_sto
 
 
 @virtual
+async def test_a_batch_that_always_fails_does_not_keep_others_from_a_drain_that_is_back() -> None:
+    drain = Drain(REFUSE)
+    async with make_shuttle(drain, num_outlets=2, batch_size=1) as shuttle:
+        await shuttle.write(make_lines(600))
+        await trio.sleep(30)
+        drain.script = lambda call: Answer(500) if b"0000000" in call.lines else TAKE
+        await trio.sleep(30)
+        assert str(shuttle.ledger) == "read=600 delivered=599 dropped=0 lost=0 held=1"
+        shuttle.abort()
+
+
+@virtual
 async def test_landing_shortens_the_delays() -> None:
     drain = Drain(REFUSE)
     async with make_shuttle(drain, random=lambda: LONGEST) as shuttle:

@@ -25,6 +25,37 @@ async def test_an_open_gate_lets_a_batch_in_at_its_own_time() -> None:
 
 
 @virtual
+async def test_a_batch_whose_own_delay_is_not_over_leaves_the_probe_to_others() -> None:
+    gate = make_gate()
+    await answer(gate, DOWN)
+    async with trio.open_nursery() as tasks:
+        passes: list[Pass] = []
+
+        async def enter() -> None:
+            passes.append(await gate.enter(not_before=9.0))
+
+        tasks.start_soon(enter)
+        assert await answer(gate, TAKEN) == 0.25
+        await trio.sleep(8.0)
+        assert passes == []
+    assert trio.current_time() == 9.0
+
+
+@pytest.mark.parametrize("down", [False, True])
+@pytest.mark.parametrize("landing_after", [0.0, 0.5])
+@virtual
+async def test_landing_shortens_a_batchs_own_delay(*, down: bool, landing_after: float) -> None:
+    gate = make_gate()
+    if down:
+        await answer(gate, DOWN)
+    async with trio.open_nursery() as tasks:
+        tasks.start_soon(gate.enter, 100.0)
+        await trio.sleep(landing_after)
+        gate.land()
+    assert trio.current_time() == landing_after + LANDING_DELAY
+
+
+@virtual
 async def test_delays_double_up_to_five_seconds_and_begin_anew_when_the_drain_was_back() -> None:
     gate = make_gate()
     waited = [await answer(gate, DOWN) for _ in range(8)]

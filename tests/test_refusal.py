@@ -136,3 +136,18 @@ async def test_a_drain_that_refused_everything_and_takes_again_gets_the_next_bat
         await shuttle.write(make_lines(500, first=500))
     assert drain.lines == make_lines(500, first=500).split()
     assert len(drain.calls) == refused + 1
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+@virtual
+async def test_a_line_that_is_refused_behind_a_report_is_tried_by_itself(status: int) -> None:
+    drain = Drain(in_turn(404, then=TAKE))
+    async with make_shuttle(drain, num_outlets=1, batch_size=1) as shuttle:
+        await shuttle.write(b"one\n")
+        await trio.testing.wait_all_tasks_blocked()
+        drain.script = lambda call: Answer(status) if call.lines and call.reports else TAKE
+        await shuttle.write(b"two\n")
+    assert drain.lines == [b"two"]
+    assert str(shuttle.ledger) == "read=2 delivered=1 dropped=0 lost=1 held=0"
+    assert drain.told("L13") == 1
+    assert len({call.id for call in drain.calls}) == len({call.body for call in drain.calls}) == 4

@@ -25,16 +25,27 @@ class Answer(httpx.AsyncByteStream):
         self.headers: list[tuple[bytes, bytes]] = []
         self.begun: asyncio.Future[None] = loop.create_future()
         """Done when status and headers are there; fails with an httpx.TransportError if none come."""
-        self.ended: asyncio.Future[None] = loop.create_future()
-        """Done when nothing more of the body comes."""
+        self.complete = False
+        """All of the answer is there."""
+        self.over = False
+        """Nothing more of the body comes."""
         self.content: list[bytes] = []
         self.length = 0
         self._connection = connection
+        self._ended: asyncio.Future[None] | None = None  # made for whoever waits: most answers come in one piece
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        await asyncio.shield(self.ended)
+        if not self.over:
+            self._ended = self._ended or asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._ended)
         for piece in self.content:
             yield piece
+
+    def end(self) -> None:
+        """Say that nothing more of the body comes."""
+        self.over = True
+        if self._ended and not self._ended.done():
+            self._ended.set_result(None)
 
     async def aclose(self) -> None:
         """Let the connection go: it can be used again if the answer is complete."""
@@ -109,13 +120,12 @@ class Connection(asyncio.Protocol):
         if self._answer:
             if not self._answer.begun.done():
                 self._answer.begun.set_exception(error)
-            if not self._answer.ended.done():
-                self._answer.ended.set_result(None)
+            self._answer.end()
         self.abort()
 
     def on_message_begin(self) -> None:
         """Refuse an answer that nobody asked for."""
-        if self._answer is None or self._answer.ended.done():
+        if self._answer is None or self._answer.over:
             self._answer = None  # what it goes on to say must not alter the answer that was asked for
             self.abort()
 
@@ -150,5 +160,5 @@ class Connection(asyncio.Protocol):
         assert self._transport
         if self._answer and self._answer.status:
             self._reusable = self._parser.should_keep_alive() and not self._transport.get_write_buffer_size()
-            if not self._answer.ended.done():
-                self._answer.ended.set_result(None)
+            self._answer.complete = True
+            self._answer.end()

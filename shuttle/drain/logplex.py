@@ -57,7 +57,8 @@ class Logplex:
         if self._compress:
             body = self._compress(body)
         headers.append((b"Content-Length", b"%d" % len(body)))
-        return httpx.Request("POST", self._url, headers=headers, content=body)
+        # As a stream: for `content` httpx goes through all the headers again, to add what is missing.
+        return httpx.Request("POST", self._url, headers=headers, stream=httpx.ByteStream(body))
 
 
 @cache

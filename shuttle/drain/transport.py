@@ -89,7 +89,10 @@ async def _exchange(connection: Connection, head: bytes, body: bytes) -> httpx.R
     except BaseException:  # cancelled or failed: what comes later belongs to no request
         connection.abort()
         raise
-    return httpx.Response(answer.status, headers=answer.headers, stream=answer)
+    if not answer.complete:
+        return httpx.Response(answer.status, headers=answer.headers, stream=answer)
+    connection.finish()
+    return httpx.Response(answer.status, headers=answer.headers, stream=httpx.ByteStream(b"".join(answer.content)))
 
 
 def _write_head(request: httpx.Request) -> bytes:

@@ -11,9 +11,7 @@ import anyio.lowlevel
 
 from shuttle.intake import CHUNK
 
-PIPE_ROOM = (
-    1024 * 1024
-)  # bytes; the most that Linux lets anyone ask for: the writer waits and wakes a sixteenth as often
+PIPE_ROOM = 1024 * 1024  # bytes; as much as Linux lets anyone ask for: the writer wakes a sixteenth as often
 
 
 async def read(fd: int, write: Callable[[bytes], Awaitable[None]]) -> None:

@@ -9,6 +9,9 @@ from itertools import chain, repeat
 import httpx
 import trio
 
+from shuttle.backoff import read_retry_after
+from tests.helpers.virtual import wall
+
 _FRAME = re.compile(rb"<\d{1,3}>1 \S{32} (\S+) \S+ (\S+) - - ([^\n]*)\n")
 _REPORT = re.compile(rb"Error (L1[23]): (\d+) messages (dropped|lost) since (\S{32})")
 NEVER = 1e9  # seconds
@@ -108,6 +111,8 @@ class Drain(httpx.AsyncBaseTransport):
         """What it took, by Frame-Id."""
         self.heard: list[Call] = []
         """What it took and the sender was told of."""
+        self.paused_until = 0.0
+        """When the last pause that it asked for ends, in seconds of the virtual clock."""
         self.at_once = 0
         self.most_at_once = 0
 
@@ -126,6 +131,8 @@ class Drain(httpx.AsyncBaseTransport):
             self.at_once -= 1
         if answer.error:
             raise answer.error("scripted")
+        pause = read_retry_after(answer.headers.get("Retry-After", ""), wall())
+        self.paused_until = max(self.paused_until, trio.current_time() + pause)
         if answer.status // 100 == 2:
             self.heard.append(call)
         return httpx.Response(answer.status, headers=answer.headers, text=answer.text)

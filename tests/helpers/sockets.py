@@ -195,10 +195,11 @@ class Server:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             if self._tls:
-                connection = self._tls.wrap_socket(connection, server_side=True)
+                connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+                connection.do_handshake()
         except OSError as error:
-            connection.close()
             self.note(self.refused, str(error))
+            _linger(connection)
             return
         with self._changed:
             self._open.append(connection)
@@ -212,6 +213,15 @@ class Server:
             self._failures.append(error)
         finally:
             connection.close()
+
+
+def _linger(connection: socket.socket) -> None:
+    """Close as servers do: what is unread when a socket closes sends a reset, which overtakes the TLS alert."""
+    with socket.socket(fileno=connection.detach()) as bare, contextlib.suppress(OSError):
+        bare.settimeout(GUARD)
+        bare.shutdown(socket.SHUT_WR)
+        while bare.recv(_CHUNK):
+            pass
 
 
 def _end(connection: socket.socket) -> None:

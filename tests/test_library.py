@@ -1,0 +1,135 @@
+"""The library as its users have it: inside a program of theirs, on either event loop, with a real drain."""
+
+import logging
+import re
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+import structlog
+
+import shuttle
+from shuttle import Config, ConfigError, Shuttle
+from shuttle.drain.local import LocalDrain
+from tests.helpers.sockets import GUARD
+
+BACKENDS = ["asyncio", "trio"]
+README = Path(__file__).parent.parent / "README.md"
+
+
+def run(backend: str, main: Callable[[], Awaitable[None]]) -> None:
+    async def guarded() -> None:
+        with anyio.fail_after(GUARD):
+            await main()
+
+    anyio.run(guarded, backend=backend)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_readmes_example_does_what_the_readme_says(backend: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = README.read_text("utf-8").partition("## As a library")[2]
+    example = "\n".join(re.findall(r"^    (.*)", text.partition("Leaving the block")[0], re.MULTILINE))
+    said = re.search(r"It prints `([^`]+)`", text)
+    with LocalDrain() as drain:
+        example = example.replace("http://token:x@127.0.0.1:9080/", drain.url)
+        example = example.replace("anyio.run(main)", f"anyio.run(main, backend={backend!r})")
+        exec(compile(example, README.name, "exec"), {})
+    assert said
+    assert capsys.readouterr().out == said[1] + "\n"
+    assert drain.messages == [b"Hello from a library\n"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_line_that_stops_in_the_middle_is_whole_at_the_drain(backend: str) -> None:
+    async def main() -> None:
+        async with Shuttle(Config(logs_url=drain.url)) as agent:
+            await agent.write(b"one\ntw")
+            await agent.write(b"o\nthree")
+        assert str(agent.ledger) == "read=3 delivered=3 dropped=0 lost=0 held=0"
+
+    with LocalDrain() as drain:
+        run(backend, main)
+    assert drain.messages == [b"one\n", b"two\n", b"three\n"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_hosts_error_leaves_the_block_in_a_group_and_what_was_written_is_accounted_for(backend: str) -> None:
+    ledger: Any = None
+
+    async def main() -> None:
+        nonlocal ledger
+        async with Shuttle(Config(logs_url=drain.url)) as agent:
+            ledger = agent.ledger
+            await agent.write(b"one\n")
+            raise LookupError("the host's own")
+
+    with LocalDrain() as drain, pytest.raises(ExceptionGroup) as caught:
+        run(backend, main)
+    assert caught.group_contains(LookupError, match="the host's own")
+    assert (ledger.read, ledger.held) == (1, 0)
+    assert ledger.delivered + ledger.lost == 1
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_nothing_is_taken_in_after_the_end(backend: str) -> None:
+    async def main() -> None:
+        async with Shuttle(Config(logs_url=drain.url)) as agent:
+            pass
+        with pytest.raises(anyio.ClosedResourceError):
+            await agent.write(b"too late\n")
+        assert agent.ledger.read == 0
+
+    with LocalDrain() as drain:
+        run(backend, main)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_two_shuttles_in_one_program_share_nothing(backend: str) -> None:
+    async def main() -> None:
+        async with (
+            Shuttle(Config(logs_url=first.url, appname="first")) as one,
+            Shuttle(Config(logs_url=second.url, appname="second")) as other,
+        ):
+            await one.write(b"to the first\n")
+            await other.write(b"to the second\n")
+        assert (one.ledger.delivered, other.ledger.delivered) == (1, 1)
+
+    with LocalDrain() as first, LocalDrain() as second:
+        run(backend, main)
+    assert first.messages == [b"to the first\n"]
+    assert second.messages == [b"to the second\n"]
+    assert b" first shuttle " in first.frames[0]
+
+
+def test_the_hosts_signals_log_settings_and_streams_stay_as_they_are(capfd: pytest.CaptureFixture[str]) -> None:
+    async def main() -> None:
+        async with Shuttle(Config(logs_url=drain.url, verbose=True)) as agent:
+            await agent.write(b"one\n")
+
+    def look() -> object:
+        handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
+        return handlers, logging.root.handlers[:], structlog.get_config()
+
+    before = look()
+    with LocalDrain() as drain:
+        run("asyncio", main)
+    assert look() == before
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_setting_that_is_wrong_is_an_error_of_one_line_that_holds_no_credential() -> None:
+    with pytest.raises(ConfigError, match=r"^-wait -1: must be 0 or more$"):
+        Config(logs_url="http://token:s3cret@drain.example/", wait=-1)
+    with pytest.raises(ConfigError) as caught:
+        Config(logs_url="ftp://token:s3cret@drain.example/")
+    assert "\n" not in str(caught.value)
+    assert "s3cret" not in str(caught.value) + repr(Config(logs_url="http://token:s3cret@drain.example/"))
+
+
+def test_what_the_package_offers_is_there_and_nothing_else() -> None:
+    assert [getattr(shuttle, name).__name__ for name in shuttle.__all__] == shuttle.__all__
+    with pytest.raises(AttributeError, match="Nothing"):
+        _ = shuttle.Nothing
