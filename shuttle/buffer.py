@@ -20,6 +20,8 @@ class Buffer:
         self._bytes = 0
         self.closed = False
         """No more batches come."""
+        self.taken = 0
+        """Batches that takers got so far."""
         self._takers: deque[anyio.Event] = deque()
         self._room: anyio.Event | None = None
 
@@ -68,10 +70,17 @@ class Buffer:
                 raise
         batch = self._batches.popleft()
         self._bytes -= batch.size
+        self.taken += 1
         if self._room:
             self._room.set()
             self._room = None
         return batch
+
+    async def wait_below(self, batches: int) -> None:
+        """Return as soon as fewer than `batches` batches wait, or the buffer is closed."""
+        while len(self._batches) >= batches and not self.closed:
+            self._room = self._room or anyio.Event()
+            await self._room.wait()
 
     def _leave(self, arrival: anyio.Event) -> None:
         """Let a taker go that was cancelled; if it was already called, the next one is called in its place."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import anyio
 
 from shuttle.backoff import LONGEST_DELAY, next_delay, read_retry_after
+from shuttle.clock import Clock
 from shuttle.log import Logger
 from shuttle.verdict import Outcome, Verdict, judge
 
@@ -34,8 +35,16 @@ class Gate:
     `random` gives numbers from 0 to 1; `wall` the seconds since the epoch.
     """
 
-    def __init__(self, *, log: Logger, random: Callable[[], float], wall: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        log: Logger,
+        random: Callable[[], float],
+        wall: Callable[[], float],
+        clock: Clock = anyio.current_time,
+    ) -> None:
         self._log = log
+        self._clock = clock
         self._random = random
         self._wall = wall
         self._changed = anyio.Event()
@@ -57,7 +66,7 @@ class Gate:
 
         Every pass is given back by `leave`.
         """
-        now = entered = anyio.current_time()
+        now = entered = self._clock()
         while True:
             changed = self._changed
             probe = bool(self._failures)
@@ -71,7 +80,7 @@ class Gate:
             else:
                 self._probing = self._probing or probe
                 return Pass(self._epoch, probe)
-            now = anyio.current_time()
+            now = self._clock()
 
     def _change(self) -> None:
         self._changed.set()
@@ -88,7 +97,7 @@ class Gate:
         elif outcome:
             self.refusals = 0 if verdict is Verdict.DELIVERED else self.refusals + 1
             # A request that was on its way when the drain asked for a pause does not end the pause.
-            if leave.epoch == self._epoch or anyio.current_time() >= self._asked_until:
+            if leave.epoch == self._epoch or self._clock() >= self._asked_until:
                 self._open()
         if was_shut or self._failures:
             self._change()
@@ -96,13 +105,13 @@ class Gate:
     def _open(self) -> None:
         """Let everyone pass: the drain takes batches, or refuses them for what they are."""
         if self._reported:
-            self._log.info("drain.up", down=anyio.current_time() - self._down_since, failures=self._failures)
+            self._log.info("drain.up", down=self._clock() - self._down_since, failures=self._failures)
         self._reported = False
         self._failures = 0
 
     def _shut(self, leave: Pass, outcome: Outcome) -> None:
         """Let one outlet at a time pass, after a delay: an attempt failed in a way that says nothing of its lines."""
-        now = anyio.current_time()
+        now = self._clock()
         if leave.epoch == self._epoch:
             self._down_since = self._down_since if self._failures else now
             self._epoch += 1
@@ -114,7 +123,7 @@ class Gate:
 
     def land(self) -> None:
         """Shorten the delays, but for those that the drain asks for: the process ends soon."""
-        self._landing_since = anyio.current_time()
+        self._landing_since = self._clock()
         self._delayed_until = min(self._delayed_until, self._landing_since + LANDING_DELAY)
         self._change()
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import anyio
 import httpx
 
 from shuttle.attempt import attempt
 from shuttle.backoff import next_delay
 from shuttle.batch import Batch
 from shuttle.buffer import Buffer
+from shuttle.clock import Clock
 from shuttle.config import Config
 from shuttle.drain.logplex import Logplex
 from shuttle.frame import make_stamp
@@ -41,6 +41,7 @@ class Outlet:
     """Called whenever lines were delivered or lost."""
     random: Callable[[], float]
     wall: Callable[[], float]
+    clock: Clock
 
     async def run(self) -> None:
         """Deliver batches until the buffer is closed and empty."""
@@ -80,7 +81,7 @@ class Outlet:
     def _lose(self, lines: int, outcome: Outcome) -> None:
         self.ledger.lose(lines, make_stamp(self.wall()))
         reason = {"status": outcome.status, "error": outcome.error, "advice": outcome.advice}
-        self.lost.tell(lines, now=anyio.current_time(), **reason)
+        self.lost.tell(lines, now=self.clock(), **reason)
 
     async def _try(self, part: Batch, owed: Owed, *, max_attempts: int | None = None) -> tuple[Verdict, Outcome]:
         """Make attempts until one says what becomes of `part`. What was owed is owed again unless the drain took it."""
@@ -109,12 +110,12 @@ class Outlet:
         """Return what came of one attempt, and when."""
         leave = await self.gate.enter(not_before)
         outcome = None
-        started = anyio.current_time()
+        started = self.clock()
         try:
             outcome = await attempt(self.transport, request, self.config.timeout)
         finally:
             self.gate.leave(leave, outcome)
-        now = anyio.current_time()
+        now = self.clock()
         verdict = judge(outcome.status, part.lines)
         timer = self.statistics.success if verdict is Verdict.DELIVERED else self.statistics.failure
         timer.update(now - started, now)

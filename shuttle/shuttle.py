@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from itertools import count
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,7 @@ import httpx
 
 from shuttle.batch import Batch, Batcher
 from shuttle.buffer import Buffer
+from shuttle.clock import Clock, bind_clock
 from shuttle.config import Config
 from shuttle.drain.logplex import Logplex
 from shuttle.drain.transport import make_transport
@@ -58,7 +60,9 @@ class Shuttle:
         self._transport = transport
         self._random = random
         self._wall = wall
+        self._new_id = _number_ids()
         self._lost = Notice(log, "lines.lost")
+        self._clock: Clock
         self._tasks: anyio.abc.TaskGroup
         self._outlets: anyio.CancelScope
         self._outlets_ended: anyio.Event
@@ -68,18 +72,19 @@ class Shuttle:
 
     async def __aenter__(self) -> Self:
         config = self._config
+        self._clock = bind_clock()
         transport = self._transport or self._open_transport()
         framer = Framer(config)
         splitter = {"lprfc5424": LengthSplitter}.get(config.input_format, NewlineSplitter)(framer.line_limit)
         self._buffer = Buffer(max_bytes=config.back_bytes, max_batches=config.back_buff)
         self._statistics = Statistics(
-            source=config.stats_source, format=config.stats_format, started=anyio.current_time(), random=self._random
+            source=config.stats_source, format=config.stats_format, started=self._clock(), random=self._random
         )
-        self._gate = Gate(log=self._log, random=self._random, wall=self._wall)
+        self._gate = Gate(log=self._log, random=self._random, wall=self._wall, clock=self._clock)
         self._intake = Intake(
             splitter=splitter,
             batcher=Batcher(
-                framer, size=config.batch_size, max_bytes=framer.batch_limit, wait=config.wait, new_id=_new_id
+                framer, size=config.batch_size, max_bytes=framer.batch_limit, wait=config.wait, new_id=self._new_id
             ),
             buffer=self._buffer,
             ledger=self.ledger,
@@ -87,6 +92,7 @@ class Shuttle:
             fill=self._statistics.fill,
             log=self._log,
             wall=self._wall,
+            clock=self._clock,
         )
         self._outlet = Outlet(
             config=config,
@@ -101,6 +107,7 @@ class Shuttle:
             progress=self._progress,
             random=self._random,
             wall=self._wall,
+            clock=self._clock,
         )
         self._outlets = anyio.CancelScope()
         self._outlets_ended = anyio.Event()
@@ -188,7 +195,7 @@ class Shuttle:
             "lines.dropped": self.ledger.dropped,
             "msg.lost": self.ledger.lost,
         }
-        return self._statistics.render(anyio.current_time(), counts=counts, inbox=len(self._buffer))
+        return self._statistics.render(self._clock(), counts=counts, inbox=len(self._buffer))
 
     async def _run_outlets(self) -> None:
         try:
@@ -201,18 +208,18 @@ class Shuttle:
 
     def _progress(self) -> None:
         if self._landing:
-            self._landing.deadline = anyio.current_time() + self._config.land_timeout
+            self._landing.deadline = self._clock() + self._config.land_timeout
 
     def _give_up(self) -> None:
         """Count what is still held as lost: from here on nothing delivers it, and nothing more is taken in."""
         self._intake.close()
         if held := self.ledger.held:
             self.ledger.lose(held, make_stamp(self._wall()))
-            self._lost.tell(held, now=anyio.current_time(), error="given up at the end")
+            self._lost.tell(held, now=self._clock(), error="given up at the end")
 
     async def _report_rest(self) -> None:
         if self.ledger.owed:
-            await self._outlet.report(Batch(_new_id(), b"", 0, 0, (), anyio.current_time()))
+            await self._outlet.report(Batch(self._new_id(), b"", 0, 0, (), self._clock()))
 
     def _open_transport(self) -> httpx.AsyncBaseTransport:
         tls = None
@@ -223,5 +230,10 @@ class Shuttle:
         return make_transport(self._config.endpoint, tls)
 
 
-def _new_id() -> str:
-    return secrets.token_hex(16)  # a Frame-Id is 32 hex digits
+def _number_ids() -> Callable[[], str]:
+    """Return what gives the next Frame-Id, 32 hex digits: from a random one on, since each random one is a system call.
+
+    Two processes do not meet: they would have to begin within a few billions of 2**128.
+    """
+    numbers = count(secrets.randbits(128))
+    return lambda: f"{next(numbers) % 2**128:032x}"

@@ -1,5 +1,6 @@
 """How a shuttle ends, and what it says of itself. Its parts have tests of their own."""
 
+import re
 from typing import Any
 
 import anyio
@@ -68,7 +69,7 @@ async def test_landing_by_a_time_ends_by_it_whatever_the_drain_does(failure: Ans
     drain = Drain(failure)
     async with make_shuttle(drain, num_outlets=1, batch_size=1) as shuttle:
         await shuttle.write(make_lines(100))
-        await trio.sleep(100)
+        await trio.sleep_until(100)
         await shuttle.land(by=100 + seconds)
     assert_settled(shuttle, 100)
     assert trio.current_time() <= 100 + max(seconds, REPORT_TIME)
@@ -200,3 +201,15 @@ async def test_statistics_count_since_the_last_call() -> None:
     assert (first["outlet.inbox.length"], second["outlet.inbox.length"]) == ("1", "0")
     assert float(second["outlet.post.failure.max"]) == 0.125
     assert float(second["batch.fill.max"]) == 0.25
+
+
+@virtual
+async def test_frame_ids_are_32_hex_digits_and_those_of_two_shuttles_are_not_alike() -> None:
+    drain = Drain()
+    for _ in range(2):
+        async with make_shuttle(drain, batch_size=1) as shuttle:
+            await shuttle.write(make_lines(50))
+    ids = [call.id for call in drain.calls]
+    assert all(re.fullmatch(r"[0-9a-f]{32}", each) for each in ids)
+    assert len(set(ids)) == 100
+    assert ids[0][:16] != ids[-1][:16]  # 2**64 to one

@@ -27,12 +27,13 @@ async def read(fd: int, write: Callable[[bytes], Awaitable[None]]) -> None:
         fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_ROOM)
     poll = select.poll()
     poll.register(fd, select.POLLIN)
+    room = memoryview(bytearray(CHUNK))  # os.read() would ask the system for CHUNK bytes each time, and give most back
     while True:
         if poll.poll(0):
             await anyio.lowlevel.checkpoint()  # a source that is always ready leaves the outlets their turn
         else:
             await anyio.wait_readable(fd)
-        chunk = os.read(fd, CHUNK)
-        if not chunk:
+        length = os.readv(fd, (room,))
+        if not length:
             return
-        await write(chunk)
+        await write(bytes(room[:length]))
