@@ -1,10 +1,12 @@
 """An attempt: one POST, and what came of it, as a value."""
 
+import math
 from collections.abc import AsyncGenerator
 
 import anyio
 import httpx
 
+from shuttle.clock import Clock
 from shuttle.drain.trouble import describe
 from shuttle.verdict import Outcome, advise
 
@@ -13,11 +15,16 @@ SHOWN = 200  # bytes of a refusal's body that logs show
 PATIENCE = 1.0  # seconds for an answer's body: the status has said all, and the body only saves a new connection
 
 
-async def attempt(transport: httpx.AsyncBaseTransport, request: httpx.Request, timeout: float) -> Outcome:  # noqa: ASYNC109
+async def attempt(
+    transport: httpx.AsyncBaseTransport,
+    request: httpx.Request,
+    timeout: float,  # noqa: ASYNC109
+    clock: Clock = anyio.current_time,
+) -> Outcome:
     """Send `request` and return what came of it; no answer within `timeout` seconds (0: no limit) is an outcome too."""
     response = None
     try:
-        with anyio.move_on_after(timeout or None):
+        with anyio.CancelScope(deadline=clock() + timeout if timeout else math.inf):
             response = await transport.handle_async_request(request)
     except (httpx.TransportError, OSError) as error:
         text, advice = describe(error)

@@ -112,7 +112,7 @@ class Outlet:
         outcome = None
         started = self.clock()
         try:
-            outcome = await attempt(self.transport, request, self.config.timeout)
+            outcome = await attempt(self.transport, request, self.config.timeout, self.clock)
         finally:
             self.gate.leave(leave, outcome)
         now = self.clock()

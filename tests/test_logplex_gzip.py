@@ -98,7 +98,7 @@ def test_the_fast_library_costs_little_size() -> None:
 def test_the_fast_library_compresses_where_it_is_installed() -> None:
     igzip = pytest.importorskip("isal.igzip")
     lines = make_log(50)
-    assert make_request(lines, gzip=True).read() == igzip.compress(make_request(lines).read(), compresslevel=2)
+    assert make_request(lines, gzip=True).read() == igzip.compress(make_request(lines).read(), compresslevel=1)
 
 
 @pytest.mark.process

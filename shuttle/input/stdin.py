@@ -12,6 +12,9 @@ import anyio.lowlevel
 from shuttle.intake import CHUNK
 
 PIPE_ROOM = 1024 * 1024  # bytes; as much as Linux lets anyone ask for: the writer wakes a sixteenth as often
+SIP = (
+    16 * 1024
+)  # bytes, for a source that had no more the last time: mapping CHUNK and giving most of it back costs more
 
 
 async def read(fd: int, write: Callable[[bytes], Awaitable[None]]) -> None:
@@ -27,13 +30,13 @@ async def read(fd: int, write: Callable[[bytes], Awaitable[None]]) -> None:
         fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_ROOM)
     poll = select.poll()
     poll.register(fd, select.POLLIN)
-    room = memoryview(bytearray(CHUNK))  # os.read() would ask the system for CHUNK bytes each time, and give most back
+    room = SIP
     while True:
-        if poll.poll(0):
-            await anyio.lowlevel.checkpoint()  # a source that is always ready leaves the outlets their turn
-        else:
+        await anyio.lowlevel.checkpoint()  # the outlets come first: what was just read leaves before more is asked for
+        if not poll.poll(0):
             await anyio.wait_readable(fd)
-        length = os.readv(fd, (room,))
-        if not length:
+        chunk = os.read(fd, room)
+        if not chunk:
             return
-        await write(bytes(room[:length]))
+        room = CHUNK if len(chunk) == room else SIP
+        await write(chunk)
