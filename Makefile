@@ -25,8 +25,9 @@ lint: $(VENV)/installed-test ## ruff and mypy
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: $(VENV)/installed-test ## measure
-	$(BIN)/python -m bench
+bench: $(VENV)/installed-test ## measure; make bench BENCH='--peer go=./log-shuttle' puts a peer beside it
+	$(BIN)/python -m bench.micro
+	$(BIN)/python -m bench $(BENCH)
 
 clean: ## remove all that was made
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

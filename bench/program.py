@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import syslog_ng
+
 ROOT = Path(__file__).parent.parent
 OWN = "log-shuttle"
 _OWN_VARIABLES = ("LOGS_URL", "LOGPLEX_URL", "LOG_SHUTTLE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -36,6 +38,8 @@ class Program:
 
 
 THIS = Program(OWN, (sys.executable, "-m", "shuttle"))
+SYSLOG_NG = Program("syslog-ng", (sys.executable, "-m", "bench.syslog_ng"))
+"""The peer that needs no building: Debian has it."""
 IMPORTS = Program("its imports", (sys.executable, "-c", "import httpx, anyio, structlog"))
 """What the start of this project is measured against."""
 
@@ -63,8 +67,13 @@ def parse_peer(text: str) -> Program:
     return Program(name.strip(), (str(path.resolve()) if "/" in words[0] else words[0], *words[1:]))
 
 
+def find_peers() -> list[Program]:
+    """Return the peers that are installed here."""
+    return [SYSLOG_NG] if shutil.which(syslog_ng.PROGRAM) else []
+
+
 def list_programs(peers: Iterable[Program]) -> list[Program]:
-    """Return this project and `peers`.
+    """Return this project, `peers`, and behind them those found here whose name is still free.
 
     Raises:
         PeerError: Two have the same name.
@@ -74,4 +83,5 @@ def list_programs(peers: Iterable[Program]) -> list[Program]:
         if peer.name in {program.name for program in programs}:
             raise PeerError(f"--peer {peer.name}=...: the name is taken")
         programs.append(peer)
-    return programs
+    names = {program.name for program in programs}
+    return programs + [peer for peer in find_peers() if peer.name not in names]

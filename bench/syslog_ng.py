@@ -1,9 +1,8 @@
 """syslog-ng as a peer: takes log-shuttle's flags, writes a configuration and becomes syslog-ng.
 
-    python -m bench --peer "syslog-ng=python3 -m bench.syslog_ng"
-
-Its frames have no length in front, which the drain puts up with. Its queue is as long as -back-buff batches, and
--drop=false is its flow control. The start of Python counts as its own: 20 ms, and a peak RSS below which it cannot be.
+It is measured wherever it is installed (Debian: syslog-ng-core and syslog-ng-mod-http). Its frames have no length in
+front, which the drain puts up with. Its queue is as long as -back-buff batches, and -drop=false is its flow control.
+The start of Python counts as its own: 20 ms, and a peak RSS below which it cannot be.
 """
 
 import os
