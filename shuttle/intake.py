@@ -58,10 +58,12 @@ class Intake:
         self._clock = clock
         self.batched = 0
         """Lines in batches that were closed."""
-        self._turn = Turn()  # of whoever writes or flushes: batches reach the buffer in order
+        self._writing = Turn()  # one chunk at a time
+        self._passing = Turn()  # of whoever writes or flushes: batches reach the buffer in order
         self._ready: deque[Batch] = deque()  # full, and not in the buffer yet; a cancellation loses none of them
         self._opened = anyio.Event()  # a batch has got its first line
         self._patience_ended_at: int | None = None  # the lines delivered when it did; more means a new stall
+        self._ahead = 0  # bytes taken in since the last wait for the outlets, while plenty waited
         self._stuck_at: int | None = None  # the batches taken when a wait for the outlets was in vain
         self._malformed = False
 
@@ -73,20 +75,23 @@ class Intake:
         Raises:
             anyio.ClosedResourceError: Nothing more is taken in.
         """
-        async with self._turn:
+        async with self._writing:
             for start in range(0, len(chunk), CHUNK):
                 if self._buffer.closed:
                     raise anyio.ClosedResourceError
                 self._take_lines(self._splitter.feed(chunk[start : start + CHUNK]))
-                await self._pass_on()
-                await self._keep_pace()
+                async with (
+                    self._passing
+                ):  # only now: whoever is cancelled while it waits has nothing that is not counted
+                    await self._pass_on()
+                await self._keep_pace(min(CHUNK, len(chunk) - start))
 
     async def finish(self) -> None:
         """Take the end of the input: the last line counts without its newline, and what is held goes to the buffer.
 
         Nothing is dropped any more.
         """
-        async with self._turn:
+        async with self._writing, self._passing:
             self.patience = None
             self._take_lines(self._splitter.finish())
             self._flush()
@@ -114,7 +119,7 @@ class Intake:
                     await self._opened.wait()
                     continue
                 await anyio.sleep_until(due)
-                async with self._turn:
+                async with self._passing:
                     if self._batcher.due == due:
                         self._flush()
                         await self._pass_on()
@@ -159,11 +164,17 @@ class Intake:
                 self._dropped.tell(batch.lines, now=self._clock(), error="the buffer is full")
                 await anyio.lowlevel.checkpoint()  # a host that writes without a pause leaves the outlets their turn
 
-    async def _keep_pace(self) -> None:
-        """Leave the outlets time to take some of what waits, if they take anything."""
+    async def _keep_pace(self, length: int) -> None:
+        """Leave the outlets time to take some of what waits, if they take anything; `length` bytes have been added."""
         taken = self._buffer.taken
-        if len(self._buffer) < PLENTY or taken == self._stuck_at:
+        if len(self._buffer) < PLENTY:
+            self._ahead = 0
             return
+        self._ahead += length
+        if self._ahead < CHUNK or taken == self._stuck_at:
+            await anyio.lowlevel.checkpoint()
+            return
+        self._ahead = 0
         with anyio.move_on_after(PACE):
             await self._buffer.wait_below(PLENTY // 2)
         if self._buffer.taken == taken:

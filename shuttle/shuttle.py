@@ -60,7 +60,7 @@ class Shuttle:
         self._transport = transport
         self._random = random
         self._wall = wall
-        self._new_id = _number_ids()
+        self._new_id: Callable[[], str]
         self._lost = Notice(log, "lines.lost")
         self._clock: Clock
         self._tasks: anyio.abc.TaskGroup
@@ -73,6 +73,7 @@ class Shuttle:
     async def __aenter__(self) -> Self:
         config = self._config
         self._clock = bind_clock()
+        self._new_id = _number_ids()
         transport = self._transport or self._open_transport()
         framer = Framer(config)
         splitter = {"lprfc5424": LengthSplitter}.get(config.input_format, NewlineSplitter)(framer.line_limit)

@@ -8,7 +8,7 @@ from http import HTTPStatus
 import httpx
 import pytest
 import trio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shuttle.attempt import CONTENT_LIMIT, PATIENCE, SHOWN, attempt
@@ -113,6 +113,7 @@ async def test_a_refusal_says_the_beginning_of_what_the_drain_said(body: bytes, 
 
 
 @given(st.lists(st.integers(0, 2 * SHOWN)))
+@settings(deadline=None)
 def test_what_a_refusal_says_does_not_depend_on_how_its_bytes_arrive(places: list[int]) -> None:
     body = b"".join(b"%03d " % number for number in range(SHOWN // 2))
 

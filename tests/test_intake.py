@@ -174,6 +174,22 @@ async def test_a_write_that_is_cancelled_while_it_waits_loses_nothing(drop: bool
 
 
 @virtual
+async def test_a_write_that_is_cancelled_while_a_flush_waits_for_room_loses_nothing() -> None:
+    drain = Drain(HANG)
+    async with make_shuttle(drain, **{**ONE_BY_ONE, "batch_size": 2}, back_buff=1, drop=False) as shuttle:
+        for number in range(3):  # one is with the outlet, one in the buffer, and the flush of the third waits
+            await shuttle.write(make_lines(1, first=number))
+            await trio.sleep(2 * WAIT)
+        with trio.move_on_after(1.0) as scope:
+            await shuttle.write(make_lines(1, first=3))
+        assert scope.cancelled_caught
+        assert str(shuttle.ledger) == "read=4 delivered=0 dropped=0 lost=0 held=4"
+        drain.script = in_turn()
+        shuttle.abort()
+    assert str(shuttle.ledger) == "read=4 delivered=0 dropped=0 lost=4 held=0"
+
+
+@virtual
 async def test_chunks_of_writers_at_the_same_time_are_taken_in_whole() -> None:
     drain = Drain(Answer(delay=0.05))
     async with make_shuttle(drain, batch_size=3, back_buff=1, drop=False) as shuttle, trio.open_nursery() as tasks:

@@ -3,6 +3,8 @@
 import logging
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -102,6 +104,29 @@ def test_two_shuttles_in_one_program_share_nothing(backend: str) -> None:
     assert first.messages == [b"to the first\n"]
     assert second.messages == [b"to the second\n"]
     assert b" first shuttle " in first.frames[0]
+
+
+FORKS = """
+import os, sys, anyio
+from shuttle import Config, Shuttle
+shuttle = Shuttle(Config(logs_url=sys.argv[1]))
+async def main():
+    async with shuttle:
+        await shuttle.write(b"hello\\n")
+for _ in range(2):
+    if not os.fork():
+        anyio.run(main)
+        os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.mark.process
+def test_a_shuttle_that_was_made_before_a_fork_has_ids_of_its_own_in_each_process() -> None:
+    with LocalDrain() as drain:
+        subprocess.run([sys.executable, "-c", FORKS, drain.url], check=True, timeout=60, cwd=README.parent)
+    ids = [headers["Logplex-Frame-Id"] for headers in drain.requests]
+    assert len(set(ids)) == len(ids) == 2
 
 
 def test_the_hosts_signals_log_settings_and_streams_stay_as_they_are(capfd: pytest.CaptureFixture[str]) -> None:

@@ -68,3 +68,25 @@ async def test_a_host_that_writes_without_a_pause_leaves_other_tasks_their_turn_
         assert turns > 400
         tasks.cancel_scope.cancel()
         shuttle.abort()
+
+
+@virtual
+async def test_a_host_that_writes_line_by_line_without_a_pause_leaves_the_outlets_their_turn() -> None:
+    drain = Drain(Answer(delay=2 * PACE))
+    async with make_shuttle(drain, num_outlets=1, batch_size=1) as shuttle:
+        for number in range(PLENTY):
+            await shuttle.write(make_lines(1, first=number))
+        turns = 0
+
+        async def take_turns() -> None:
+            nonlocal turns
+            while True:
+                await trio.lowlevel.checkpoint()
+                turns += 1
+
+        async with trio.open_nursery() as tasks:
+            tasks.start_soon(take_turns)
+            for number in range(300):
+                await shuttle.write(make_lines(1, first=PLENTY + number))
+            tasks.cancel_scope.cancel()
+        assert turns > 200
