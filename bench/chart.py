@@ -13,7 +13,7 @@ SCENARIOS = {"plain": "HTTP", "gzip": "HTTP, -gzip", "https": "HTTPS"}
 
 _NAMES = 120  # pixels
 _BAR = 210  # of the longest bar
-_VALUE = 70  # room for its figure
+_VALUE = 90  # room for its figure
 _PANEL = _BAR + _VALUE
 _WIDTH = _NAMES + 2 * _PANEL + 20
 _ROW = 22

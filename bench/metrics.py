@@ -28,7 +28,7 @@ METRICS = {
     "seconds": Metric("seconds", lambda x: f"{x:.2f}"),
     "p50": Metric("p50 ms", lambda x: f"{x:.2f}"),
     "p99": Metric("p99 ms", lambda x: f"{x:.2f}"),
-    "idle_cpu": Metric("CPU ms", lambda x: f"{x:.1f}", None),
+    "idle_cpu": Metric("CPU ms", lambda x: f"{abs(x):.1f}", None),
     "wakeups": Metric("wake-ups", lambda x: f"{x:.0f}", None),
     "first": Metric("first line ms", lambda x: f"{x:.0f}"),
     "cpu_start": Metric("CPU ms", lambda x: f"{x:.0f}"),
