@@ -1,5 +1,6 @@
 """One run of one program in one scenario."""
 
+import shutil
 import subprocess
 import sys
 from array import array
@@ -34,6 +35,10 @@ class Place:
         return self.directory / "kept"
 
     @property
+    def state(self) -> Path:
+        return self.directory / "state"
+
+    @property
     def errors(self) -> Path:
         return self.directory / "stderr"
 
@@ -55,11 +60,11 @@ def verify_arrival(program: Program, scenario: Scenario, place: Place) -> None:
         MismatchError: What arrived is not what was sent.
         RunError: The run did not go as it should.
     """
-    if scenario.kind != "flood":
+    if scenario.kind not in ("flood", "file"):
         return
     lines = min(scenario.lines, VERIFIED // scenario.line_bytes)
     corpus = place.corpora.get(scenario.text, scenario.line_bytes, lines)
-    _run(program, scenario, place, corpus, _cat(corpus), keep=True)
+    _run(program, scenario, place, corpus, _cat(corpus) if scenario.kind == "flood" else ["true"], keep=True)
     verify(corpus, place.kept)
 
 
@@ -88,8 +93,9 @@ def _run(
     with ExitStack() as stack:
         drain = stack.enter_context(_start_drain(scenario, place, keep=place.kept if keep else None))
         source = stack.enter_context(Feed(feed))
-        flags = ["-logs-url", drain.url, *scenario.flags]
-        agent = stack.enter_context(Agent(program, flags, source.output, place.errors))
+        shutil.rmtree(place.state, ignore_errors=True)
+        flags = [flag.format(state=place.state, file=corpus.path) for flag in scenario.flags]
+        agent = stack.enter_context(Agent(program, ["-logs-url", drain.url, *flags], source.output, place.errors))
         source.output.close()
         if scenario.kind == "paced":
             drain.read(lines=1)
@@ -112,6 +118,11 @@ def _start_drain(scenario: Scenario, place: Place, *, keep: Path | None = None, 
 def _run_flood(program: Program, scenario: Scenario, place: Place) -> Figures:
     corpus = place.corpora.get(scenario.text, scenario.line_bytes, scenario.lines)
     return _read_figures(_run(program, scenario, place, corpus, _cat(corpus)))
+
+
+def _run_file(program: Program, scenario: Scenario, place: Place) -> Figures:
+    corpus = place.corpora.get(scenario.text, scenario.line_bytes, scenario.lines)
+    return _read_figures(_run(program, scenario, place, corpus, ["true"]))
 
 
 def _read_figures(outcome: _Outcome) -> Figures:
@@ -193,6 +204,7 @@ def _run_start(program: Program, scenario: Scenario, place: Place) -> Figures:
 
 _KINDS: dict[Kind, Callable[[Program, Scenario, Place], Figures]] = {
     "flood": _run_flood,
+    "file": _run_file,
     "paced": _run_paced,
     "hang": _run_hang,
     "idle": _run_idle,

@@ -5,7 +5,7 @@ from typing import Literal
 
 from bench.corpus import Text
 
-Kind = Literal["flood", "paced", "hang", "idle", "start"]
+Kind = Literal["flood", "file", "paced", "hang", "idle", "start"]
 LINES = 2_000_000  # of a flood; a figure is steady from a second on, and a fast agent sends these in two
 QUICK = 20  # times fewer lines, and seconds a tenth
 SCALE = (10_000, 100_000, 1_000_000, 10_000_000)
@@ -43,6 +43,12 @@ _ALL = (
     Scenario("gzip", "the same with -gzip", (*_NO_DROP, "-gzip"), (*_FLOOD, "wire")),
     Scenario("https", "the same over TLS", (*_NO_DROP, "-skip-verify"), tls=True),
     Scenario("default", "default flags, cat file | program: what is dropped though the drain is healthy", ()),
+    Scenario(
+        "file",
+        "as plain, read from a file with checkpoints",
+        ("-batch-size", "500", "-follow=false", "-state-dir", "{state}", "-file", "{file}"),
+        kind="file",
+    ),
     Scenario("short", "lines of 20 bytes", line_bytes=20),
     Scenario("long", "lines of 5 KB", line_bytes=5000, lines=LINES // 20),
     Scenario("binary", "lines of random bytes", text="random"),
@@ -97,7 +103,7 @@ def list_scenarios(lines: int = LINES, *, quick: bool = False) -> list[Scenario]
 
 def _fit(scenario: Scenario, lines: int, part: int) -> Scenario:
     match scenario.kind:
-        case "flood":
+        case "flood" | "file":
             return replace(scenario, lines=max(1, lines * scenario.lines // LINES))
         case "paced":
             return replace(scenario, lines=scenario.lines // min(part, 10))

@@ -28,7 +28,8 @@ def run(config: Config) -> int:
     Raises:
         ConfigError: stdin or a file that the configuration names cannot be used.
     """
-    _check_stdin()
+    if not config.file:
+        _check_stdin()
     log = make_logger(verbose=config.verbose, to_syslog=config.log_to_syslog, stream=Stream(STDERR))
     gc.freeze()  # what the start has made stays: no collection need look at it
     gc.enable()  # the command has it disabled
@@ -67,15 +68,30 @@ class _Agent:
         return shuttle.ledger
 
     async def _forward(self, shuttle: Shuttle) -> None:
-        """Read stdin until its end, or as long as a signal leaves time, then land."""
+        """Read until the end of stdin or of the files, or as long as a signal leaves time, then land."""
+        with self._reading:
+            if self._config.file:
+                await self._follow(shuttle)
+            else:
+                await self._read_stdin(shuttle)
+        await shuttle.land(by=self._land_by)
+
+    async def _follow(self, shuttle: Shuttle) -> None:
+        async with anyio.create_task_group() as tasks:
+            if not self._config.follow and os.isatty(STDERR):
+                from shuttle.progress import show_progress  # noqa: PLC0415  # only a terminal pays for it
+
+                tasks.start_soon(show_progress, shuttle.measure)
+            await shuttle.follow()
+            tasks.cancel_scope.cancel()
+
+    async def _read_stdin(self, shuttle: Shuttle) -> None:
         if stat.S_ISREG(os.fstat(STDIN).st_mode):
             shuttle.hold_input()  # a file waits as long as it takes
-        with self._reading:
-            try:
-                await shuttle.read(STDIN)
-            except OSError as error:
-                self._log.error("input.failed", error=error.strerror)
-        await shuttle.land(by=self._land_by)
+        try:
+            await shuttle.read(STDIN)
+        except OSError as error:
+            self._log.error("input.failed", error=error.strerror)
 
     async def _obey(self, signals: Any, shuttle: Shuttle) -> None:
         """Land on the first signal. Whoever writes to the pipe was told to stop with it, and is read to the end."""
@@ -87,7 +103,8 @@ class _Agent:
                 return
             now = anyio.current_time()
             self._land_by = now + self._config.land_timeout
-            self._reading.deadline = now + self._config.land_timeout * READING_SHARE
+            # Whoever writes to the pipe must be read to the end; what is written to a file is read by the next start.
+            self._reading.deadline = now + (0.0 if self._config.file else self._config.land_timeout * READING_SHARE)
             self._log.info("land", signal=number.name, within=self._config.land_timeout)
 
     async def _print_statistics(self, shuttle: Shuttle) -> None:

@@ -51,7 +51,7 @@ def _run(flags: Mapping[str, Value], *, stdin_closed: bool) -> int:
     for warning in find_warnings(flags, os.environ):
         _say(f"warning: {warning}")
     config = build_config(flags, os.environ)
-    if stdin_closed:
+    if stdin_closed and not config.file:
         raise ConfigError("stdin is closed: must be a pipe or a file, as in app | log-shuttle -logs-url URL")
     from shuttle.agent import run  # noqa: PLC0415  # -h and errors need not wait for it
 

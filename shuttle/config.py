@@ -24,6 +24,7 @@ MAX_LINE_LENGTH = 10_000  # bytes; logplex took 10,000 a line when Go's default 
 BATCH_BYTES = MIB  # drains seen in the wild limit bodies to 1-5 MB
 BACK_BYTES = 64 * MIB  # 27 s of 10,000 lines/s of 178 bytes, in the smallest dyno's 512 MB
 PATIENCE = 0.1  # seconds; a person does not see it, and a healthy drain takes many batches in it
+PARTIAL_TIMEOUT = 5.0  # seconds; whoever writes a line in parts has written the rest by then
 MAX_AGE = 300.0  # seconds; older log lines than this no longer help whoever watches them
 LAND_TIMEOUT = 25.0  # seconds; a dyno is killed 30 s after its SIGTERM
 
@@ -32,6 +33,7 @@ MIN_BACK_BYTES = 64 * KIB
 FRAME_LIMIT = 10_240  # bytes, header included: a longer frame is malformed to logplex
 
 InputFormat = Literal["raw", "rfc5424", "lprfc5424"]
+Place = Literal["", "beginning", "end"]
 StatsFormat = Literal["go", "l2met"]
 STATS_FORMATS: tuple[StatsFormat, ...] = ("go", "l2met")
 INPUT_FORMATS: tuple[InputFormat, ...] = ("raw", "rfc5424", "lprfc5424")
@@ -53,6 +55,13 @@ class Config:
 
     logs_url: str = field(repr=False)
     input_format: InputFormat = "raw"
+
+    file: tuple[str, ...] = ()
+    """Paths, or patterns of them, of files to follow in place of stdin."""
+    follow: bool = True
+    from_: Place = ""
+    state_dir: Path | None = None
+    partial_timeout: float = PARTIAL_TIMEOUT
 
     batch_size: int = BATCH_SIZE
     batch_bytes: int = BATCH_BYTES
@@ -103,13 +112,17 @@ class Config:
                 raise ConfigError(f"{flag(name)} {shown}: {accepts}")
         if self.client_key and not self.client_cert:
             raise ConfigError(f"-client-key {show(str(self.client_key))}: needs -client-cert with its certificate")
+        if self.file and self.input_format == "lprfc5424":
+            raise ConfigError("-input-format lprfc5424: must be raw or rfc5424 for files")
+        if "" in self.file:
+            raise ConfigError("-file '': must be a path or a pattern of paths")
         endpoint = parse_endpoint(self.logs_url, bearer_token=self.bearer_token, appname=self.appname)
         object.__setattr__(self, "endpoint", endpoint)
 
 
 def flag(name: str) -> str:
     """Return the flag that sets the field `name`: `batch_size` is set by `-batch-size`."""
-    return "-" + name.replace("_", "-")
+    return "-" + name.rstrip("_").replace("_", "-")
 
 
 def _at_least(lowest: int) -> Callable[[Any], bool]:
@@ -138,6 +151,8 @@ _FILE = "must be a file that can be read"
 
 _RULES: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     ("input_format", "must be one of raw, rfc5424, lprfc5424", INPUT_FORMATS.__contains__),
+    ("from_", "must be beginning or end", ("", "beginning", "end").__contains__),
+    ("partial_timeout", _NOT_NEGATIVE, _at_least(0)),
     ("batch_size", _AT_LEAST_ONE, _at_least(1)),
     ("batch_bytes", f"must be {MIN_BATCH_BYTES} or more", _at_least(MIN_BATCH_BYTES)),
     ("wait", _NOT_NEGATIVE, _at_least(0)),

@@ -16,7 +16,7 @@ from typing import Literal
 from shuttle.errors import UsageError
 
 Kind = Literal["string", "path", "int", "size", "duration", "bool"]
-Value = str | Path | int | float | bool
+Value = str | Path | int | float | bool | tuple[str, ...]
 
 _INT_LIMIT = 2**63  # Go's int, and its durations in nanoseconds
 _LONGEST_SHOWN = 60  # characters of a value in an error: enough to recognise it, and the line stays a line
@@ -55,6 +55,8 @@ class Flag:
     """The text of the warning that a use of the flag deserves."""
     final: bool = False
     """Whether what follows a true value of it is left unread, as behind `-h`."""
+    repeatable: bool = False
+    """Whether each use adds a value; its variable has them between colons, as PATH has."""
 
     @property
     def keyword(self) -> str:
@@ -104,8 +106,9 @@ def parse_flags(argv: Sequence[str], flags: Sequence[Flag]) -> dict[str, Value]:
         before = known.get(name)
         if before is None:
             raise UsageError(_describe_unknown(name, list(known)))
-        values.pop(name, None)  # so that of two flags that set one keyword the later one comes later
-        values[name] = _take_value(before, text if equals else None, arguments)
+        earlier = values.pop(name, ())  # so that of two flags that set one keyword the later one comes later
+        value = _take_value(before, text if equals else None, arguments)
+        values[name] = (*earlier, str(value)) if before.repeatable and isinstance(earlier, tuple) else value
         if before.final and values[name]:
             return values
     leftover = next(arguments, None)  # behind a "--"

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import anyio
 import anyio.lowlevel
@@ -15,6 +15,7 @@ from shuttle.ledger import Ledger
 from shuttle.lines import Splitter
 from shuttle.log import Logger
 from shuttle.notice import Notice
+from shuttle.source import Source
 from shuttle.stats import Timer
 from shuttle.turn import Turn
 
@@ -40,12 +41,14 @@ class Intake:
         buffer: Buffer,
         ledger: Ledger,
         patience: float | None,
+        plan: Callable[[Sequence[Batch]], None] | None = None,
         fill: Timer,
         log: Logger,
         wall: Callable[[], float],
         clock: Clock = anyio.current_time,
     ) -> None:
-        self._splitter = splitter
+        self._own = Source(splitter)
+        self._plan = plan
         self._batcher = batcher
         self._buffer = buffer
         self._ledger = ledger
@@ -61,30 +64,48 @@ class Intake:
         self._writing = Turn()  # one chunk at a time
         self._passing = Turn()  # of whoever writes or flushes: batches reach the buffer in order
         self._ready: deque[Batch] = deque()  # full, and not in the buffer yet; a cancellation loses none of them
+        self._unplanned: list[Batch] = []  # full, of lines from files, and not recorded yet
         self._opened = anyio.Event()  # a batch has got its first line
         self._patience_ended_at: int | None = None  # the lines delivered when it did; more means a new stall
         self._ahead = 0  # bytes taken in since the last wait for the outlets, while plenty waited
         self._stuck_at: int | None = None  # the batches taken when a wait for the outlets was in vain
         self._malformed = False
 
-    async def write(self, chunk: bytes) -> None:
+    async def write(self, chunk: bytes, source: Source | None = None) -> None:
         """Take `chunk` in, whole lines or parts; return when the batches it fills are in the buffer or dropped.
+
+        It continues `source`, or the stream that every chunk without one is part of.
 
         A cancellation loses nothing of up to CHUNK bytes of a single writer.
 
         Raises:
             anyio.ClosedResourceError: Nothing more is taken in.
         """
+        source = source or self._own
         async with self._writing:
             for start in range(0, len(chunk), CHUNK):
                 if self._buffer.closed:
                     raise anyio.ClosedResourceError
-                self._take_lines(self._splitter.feed(chunk[start : start + CHUNK]))
+                self._take_lines(source.splitter.feed(chunk[start : start + CHUNK]), source)
                 async with (
                     self._passing
                 ):  # only now: whoever is cancelled while it waits has nothing that is not counted
                     await self._pass_on()
                 await self._keep_pace(min(CHUNK, len(chunk) - start))
+
+    async def end(self, source: Source) -> None:
+        """Take the end of `source`: its last line counts without its newline."""
+        async with self._writing:
+            self._take_lines(source.splitter.finish(), source)
+            async with self._passing:
+                await self._pass_on()
+
+    async def resume(self, batch: Batch) -> None:
+        """Take in a batch that an earlier process had closed."""
+        async with self._passing:
+            self._ledger.take_in(batch.lines)
+            self._ready.append(batch)
+            await self._pass_on()
 
     async def finish(self) -> None:
         """Take the end of the input: the last line counts without its newline, and what is held goes to the buffer.
@@ -93,7 +114,7 @@ class Intake:
         """
         async with self._writing, self._passing:
             self.patience = None
-            self._take_lines(self._splitter.finish())
+            self._take_lines(self._own.splitter.finish(), self._own)
             self._flush()
             await self._pass_on()
             self._buffer.close()
@@ -103,7 +124,7 @@ class Intake:
 
         A line that was not complete is counted: `finish` may have been given up before it took it.
         """
-        self._take_lines(self._splitter.finish())
+        self._take_lines(self._own.splitter.finish(), self._own)
         self._buffer.close()
         self._ready.clear()
         if self._batcher.lines:
@@ -124,10 +145,10 @@ class Intake:
                         self._flush()
                         await self._pass_on()
 
-    def _take_lines(self, lines: list[bytes]) -> None:
+    def _take_lines(self, lines: list[bytes], source: Source) -> None:
         stamp = make_stamp(self._wall())
         now = self._clock()
-        if malformed := self._splitter.take_malformed():
+        if malformed := source.splitter.take_malformed():
             self._ledger.take_in(malformed)
             self._ledger.lose(malformed, stamp)
             if not self._malformed:
@@ -138,7 +159,9 @@ class Intake:
                 self._log.warning("input.malformed", advice=advice)
         if lines:
             self._ledger.take_in(len(lines))
-            for batch in self._batcher.add(lines, stamp=stamp, now=now):
+            if source.place:
+                source.place.cut(source.splitter.take_cuts())
+            for batch in self._batcher.add(lines, stamp=stamp, now=now, framer=source.framer, place=source.place):
                 self._close(batch, now)
             if self._batcher.lines:
                 self._opened.set()
@@ -149,11 +172,16 @@ class Intake:
 
     def _close(self, batch: Batch, now: float) -> None:
         self._ready.append(batch)
+        if batch.spans:
+            self._unplanned.append(batch)
         self.batched += batch.lines
         self._fill.update(now - batch.born, now)
 
     async def _pass_on(self) -> None:
-        """Move what is ready to the buffer, or drop it."""
+        """Move what is ready to the buffer, or drop it; what can be read again is recorded first."""
+        if self._unplanned and self._plan:
+            self._plan(self._unplanned)
+            self._unplanned = []
         while self._ready:
             batch = self._ready[0]
             if self._buffer.offer(batch) or await self._wait_for_room(batch):

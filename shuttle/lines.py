@@ -6,6 +6,7 @@ complete yet is kept, never more than one line of `limit` bytes and one chunk: i
 """
 
 import re
+from itertools import accumulate
 from typing import Protocol
 
 from shuttle.utf8 import divide
@@ -29,6 +30,9 @@ class Splitter(Protocol):
     def take_malformed(self) -> int:
         """Return how many stretches of input could not be read as lines since the last call."""
 
+    def take_cuts(self) -> list[int]:
+        """Return which of the lines last given no newline ends: their indexes, in order."""
+
 
 class NewlineSplitter:
     """Lines that end in a newline; a last one without it counts when the input ends.
@@ -40,6 +44,7 @@ class NewlineSplitter:
         self._limit = limit
         self._rest: list[bytes] = []  # the pieces of the line that is not complete
         self._rest_length = 0
+        self._cuts: list[int] = []
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Return the lines that `chunk` completes, without their newlines."""
@@ -50,7 +55,10 @@ class NewlineSplitter:
             return []
         lines[0] = b"".join(self._rest)
         if max(len(chunk), self._rest_length) > self._limit:  # else none can be too long: no look at each line
-            lines = [piece for line in lines for piece in divide(line, self._limit)]
+            divided = [divide(line, self._limit) for line in lines]
+            lines = [piece for pieces in divided for piece in pieces]
+            ends = {end - 1 for end in accumulate(map(len, divided))}
+            self._cuts = [index for index in range(len(lines) - 1) if index not in ends]
         rest = lines.pop()
         self._rest = [rest]
         self._rest_length = len(rest)
@@ -61,7 +69,13 @@ class NewlineSplitter:
         line = b"".join(self._rest)
         self._rest = []
         self._rest_length = 0
+        self._cuts = [0] if line else []
         return [line] if line else []
+
+    def take_cuts(self) -> list[int]:
+        """Return which of the lines last given no newline ends: their indexes, in order."""
+        cuts, self._cuts = self._cuts, []
+        return cuts
 
     def take_malformed(self) -> int:
         """Return 0: every stretch of bytes is a line."""
@@ -129,6 +143,10 @@ class LengthSplitter:
             self._malformed += 1
         self._rest.clear()
         self._wanted = 0
+        return []
+
+    def take_cuts(self) -> list[int]:
+        """Return no line: each ends where its length says."""
         return []
 
     def take_malformed(self) -> int:

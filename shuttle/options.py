@@ -6,6 +6,7 @@ from shuttle.config import Config
 from shuttle.flags import Flag, Kind, format_help
 
 _DEFAULTS = {entry.name: entry.default for entry in fields(Config) if entry.default is not MISSING}
+_FIELDS = {entry.name for entry in fields(Config)}
 _DURATIONS = (("h", 3600), ("m", 60), ("s", 1), ("ms", 0.001))
 _SIZES = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10), ("", 1))
 
@@ -25,8 +26,9 @@ def _format_default(kind: Kind, value: object) -> str:
 
 def _setting(name: str, kind: Kind, explanation: str, metavar: str = "", *, secret: bool = False) -> Flag:
     """Return the flag of a field of the Config, its default taken from there."""
-    default = _format_default(kind, _DEFAULTS.get(name.replace("-", "_")))
-    return Flag(name=name, kind=kind, help=explanation, metavar=metavar, default=default, secret=secret)
+    field = next(field for field in (name.replace("-", "_"), f"{name}_") if field in _FIELDS)  # from_: a keyword
+    default = _format_default(kind, _DEFAULTS.get(field))
+    return Flag(name=name, kind=kind, help=explanation, metavar=metavar, default=default, field=field, secret=secret)
 
 
 def _unused(name: str, kind: Kind) -> Flag:
@@ -58,6 +60,23 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
             "FORMAT",
         ),
         _setting("max-line-length", "size", "raw lines longer than this are split"),
+        Flag(
+            name="file",
+            kind="string",
+            metavar="PATH",
+            repeatable=True,
+            help="follow this file, or all that match, as '/var/log/*.log'; repeatable; stdin is not read then",
+        ),
+        _setting("follow", "bool", "go on at the end of the files; -follow=false delivers them and exits"),
+        _setting(
+            "from",
+            "string",
+            "where to begin in files that are there at the start and have no checkpoint: beginning or end "
+            "(end, or with -follow=false the beginning)",
+            "PLACE",
+        ),
+        _setting("state-dir", "path", "keep checkpoints there: how far each file has been delivered", "DIR"),
+        _setting("partial-timeout", "duration", "send a last line without its newline after this long"),
         Flag(
             name="skip-headers",
             kind="bool",

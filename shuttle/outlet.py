@@ -37,6 +37,8 @@ class Outlet:
     statistics: Statistics
     lost: Notice
     log: Logger
+    settled: Callable[[Batch], None] | None
+    """Called with each batch of lines from files all of which are delivered or lost."""
     progress: Callable[[], None]
     """Called whenever lines were delivered or lost."""
     random: Callable[[], float]
@@ -77,6 +79,8 @@ class Outlet:
                     refused += 1
                     self._lose(part.lines, outcome)
             self.progress()
+        if batch.spans and self.settled:
+            self.settled(batch)
 
     def _lose(self, lines: int, outcome: Outcome) -> None:
         self.ledger.lose(lines, make_stamp(self.wall()))

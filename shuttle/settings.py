@@ -1,6 +1,7 @@
 """Flags and the environment to a Config: who wins, who gave a value that is wrong, and what deserves a warning."""
 
 import difflib
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -69,7 +70,8 @@ def _read_variables(environ: Mapping[str, str]) -> dict[str, _Given]:
     for variable, flag in _VARIABLES.items():
         if text := environ.get(variable):
             try:
-                given[flag.keyword] = _Given(variable, parse_value(flag, text, given_as=variable))
+                value = parse_value(flag, text, given_as=variable)
+                given[flag.keyword] = _Given(variable, tuple(text.split(os.pathsep)) if flag.repeatable else value)
             except UsageError as error:
                 raise ConfigError(str(error)) from None  # the command line itself can be read
     return given

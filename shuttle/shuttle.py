@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import count
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import anyio
 import anyio.abc
@@ -29,6 +29,9 @@ from shuttle.log import SILENT, Logger
 from shuttle.notice import Notice
 from shuttle.outlet import Outlet
 from shuttle.stats import Statistics
+
+if TYPE_CHECKING:
+    from shuttle.input.following import Following
 
 REPORT_TIME = 1.0  # seconds that landing keeps back, at most, for a last report of what was dropped or lost
 
@@ -73,9 +76,10 @@ class Shuttle:
     async def __aenter__(self) -> Self:
         config = self._config
         self._clock = bind_clock()
+        self._following = self._open_following() if config.file else None
         self._new_id = _number_ids()
         transport = self._transport or self._open_transport()
-        framer = Framer(config)
+        framer = Framer(self._following.header if self._following else config)
         splitter = {"lprfc5424": LengthSplitter}.get(config.input_format, NewlineSplitter)(framer.line_limit)
         self._buffer = Buffer(max_bytes=config.back_bytes, max_batches=config.back_buff)
         self._statistics = Statistics(
@@ -89,7 +93,8 @@ class Shuttle:
             ),
             buffer=self._buffer,
             ledger=self.ledger,
-            patience=config.patience if config.drop else None,
+            patience=config.patience if config.drop and not config.file else None,
+            plan=self._following.plan if self._following else None,
             fill=self._statistics.fill,
             log=self._log,
             wall=self._wall,
@@ -105,6 +110,7 @@ class Shuttle:
             statistics=self._statistics,
             lost=self._lost,
             log=self._log,
+            settled=self._following.settle if self._following else None,
             progress=self._progress,
             random=self._random,
             wall=self._wall,
@@ -127,12 +133,16 @@ class Shuttle:
             async with anyio.create_task_group() as self._tasks:
                 self._tasks.start_soon(self._run_outlets)
                 self._tasks.start_soon(self._intake.run)
+                if self._following:
+                    self._tasks.start_soon(self._following.keep)
                 yield
                 await self.land()
                 self._tasks.cancel_scope.cancel()
         finally:
             self._landed = True
             self._give_up()
+            if self._following:
+                self._following.close()
             if self._transport is None:
                 with anyio.CancelScope(shield=True):
                     await self._outlet.transport.aclose()
@@ -154,6 +164,21 @@ class Shuttle:
             OSError: It cannot be read.
         """
         await stdin.read(fd, self.write)
+
+    async def follow(self) -> None:
+        """Take in what stands in the files of the configuration, and what is written to them, if it says so."""
+        assert self._following, "the configuration names no files"
+        await self._following.follow(self._intake, self._miss)
+
+    def measure(self) -> tuple[int, int, int]:
+        """Return the bytes of files that were read, the bytes that there are in all, and the lines delivered."""
+        read, left = self._following.measure() if self._following else (0, 0)
+        return read, read + left, self.ledger.delivered
+
+    def _miss(self, lines: int) -> None:
+        """Count lines that vanished before they were read: to the drain they are lost."""
+        self.ledger.take_in(lines)
+        self.ledger.lose(lines, make_stamp(self._wall()))
 
     def hold_input(self) -> None:
         """From now on wait for room in the buffer, however long, and drop nothing: the source can wait."""
@@ -212,15 +237,23 @@ class Shuttle:
             self._landing.deadline = self._clock() + self._config.land_timeout
 
     def _give_up(self) -> None:
-        """Count what is still held as lost: from here on nothing delivers it, and nothing more is taken in."""
+        """Count what is still held as lost: from here on nothing delivers it, and nothing more is taken in.
+
+        What stands in files with checkpoints stays held: the next start goes on there.
+        """
         self._intake.close()
-        if held := self.ledger.held:
+        if (held := self.ledger.held) and not (self._config.file and self._config.state_dir):
             self.ledger.lose(held, make_stamp(self._wall()))
             self._lost.tell(held, now=self._clock(), error="given up at the end")
 
     async def _report_rest(self) -> None:
         if self.ledger.owed:
             await self._outlet.report(Batch(self._new_id(), b"", 0, 0, (), self._clock()))
+
+    def _open_following(self) -> "Following":
+        from shuttle.input.following import Following  # noqa: PLC0415  # who reads stdin need not wait for SQLite
+
+        return Following(self._config, log=self._log, clock=self._clock)
 
     def _open_transport(self) -> httpx.AsyncBaseTransport:
         tls = None

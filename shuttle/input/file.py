@@ -1,0 +1,150 @@
+"""A file that is read forward, whatever its path leads to meanwhile.
+
+What was read last and the head of the file are kept, so that its identity at any offset of them is told without a call
+of the system, and the bytes before the offset can be compared with what stands there now.
+"""
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from shuttle.input.content import Content
+from shuttle.input.identity import HEAD, TAIL, Identity, Trail
+from shuttle.source import Source
+
+Key = tuple[int, int]
+"""Device and inode."""
+Read = Callable[[int, int], bytes]
+"""Gives the bytes at an offset, at most so many; none behind the end."""
+_COMPARED = 64  # bytes before the offset that are looked at before each read: log lines seldom repeat so many in place
+_COUNTED_AT_ONCE = 1024 * 1024  # bytes
+
+
+class State(Enum):
+    """What has become of a file."""
+
+    LIVE = "live"
+    """Its path leads to it."""
+    MOVED = "moved"
+    """Its path does not lead to it any more, and whoever has it open may go on to write."""
+    WHOLE = "whole"
+    """Nothing more is written to it: a sibling that rotation left."""
+
+
+@dataclass(slots=True, eq=False)
+class File:
+    """A file and how far it was read."""
+
+    path: Path
+    """By which it is followed."""
+    key: Key
+    read_at: Read
+    measure: Callable[[], int]
+    """Gives its size in bytes."""
+    close: Callable[[], None]
+    state: State
+    content: Content | None = None
+    """What gives the bytes of a sibling."""
+    source: Source = field(init=False)
+    """Of its lines; given with its number."""
+    offset: int = 0
+    """Bytes read."""
+    head: bytes = b""
+    """Its first HEAD bytes, as far as they were read."""
+    recent: bytes = b""
+    """Bytes that were read before the chunk: TAIL, and what of a line is not complete."""
+    chunk: bytes = b""
+    """What was read last, until it is taken in."""
+    grown: float = 0.0
+    """When it last had something to read, in seconds of the monotonic clock."""
+    unread: int = 0
+    """Newlines counted behind the offset."""
+    counted: int = 0
+    """The offset up to which they were counted."""
+
+    def resume(self) -> None:
+        """Read again what is to be known of the bytes before the offset."""
+        self.head = self.read_at(0, min(HEAD, self.offset))
+        start = max(0, self.offset - TAIL)
+        self.recent = self.read_at(start, self.offset - start)
+        self.chunk = b""
+
+    def read(self, length: int) -> bytes:
+        """Return what comes next, at most `length` bytes; nothing at the end. It is known until `take_in`."""
+        data = self.read_at(self.offset, length)
+        if data:
+            if len(self.head) < HEAD:
+                self.head += data[: HEAD - len(self.head)]
+            if self.counted > self.offset:
+                self.unread -= data.count(b"\n", 0, self.counted - self.offset)
+            self.chunk = data
+            self.offset += len(data)
+        return data
+
+    def take_in(self) -> None:
+        """Forget of the chunk what no identity needs any more: thousands of files must not hold one each."""
+        self.recent = self._look_back(0, TAIL + self.partial)
+        self.chunk = b""
+
+    def identify(self, offset: int) -> Identity:
+        """Return its identity as it was when it had been read up to `offset`, which lies within what is known."""
+        tail = self._look_back(self.offset - offset, TAIL)
+        return Trail(*self.key, offset, self.head[: min(HEAD, offset)], tail).identify()
+
+    def still_holds(self) -> bool:
+        """Say whether the bytes just before the offset are those that were read there."""
+        known = self._look_back(0, _COMPARED)
+        return self.read_at(self.offset - len(known), len(known)) == known
+
+    def _look_back(self, behind: int, length: int) -> bytes:
+        """Return `length` bytes, or as many as are known, that end `behind` bytes before the offset."""
+        end = len(self.chunk) - behind
+        if end >= length:
+            return self.chunk[end - length : end]
+        known = self.recent + self.chunk[:end] if end > 0 else self.recent[: len(self.recent) + end]
+        return known[-length:]
+
+    def count_unread(self, size: int) -> None:
+        """Count the lines up to `size` that are not read yet: should they vanish, it can be told how many they were."""
+        if self.counted < self.offset:
+            self.counted, self.unread = self.offset, 0
+        while self.counted < size and (data := self.read_at(self.counted, min(_COUNTED_AT_ONCE, size - self.counted))):
+            self.unread += data.count(b"\n")
+            self.counted += len(data)
+
+    def count_left(self) -> int:
+        """Return the bytes that are there and not read; of a compressed file, no more than it has on the disk."""
+        return max(0, self.measure() - self.offset)
+
+    @property
+    def number(self) -> int:
+        """What the checkpoints call it."""
+        assert self.source.place
+        return self.source.place.file
+
+    @property
+    def partial(self) -> int:
+        """Bytes of a last line that no newline has ended yet."""
+        return self.offset - self.source.place.offset if self.source.place else 0
+
+
+def open_file(path: Path) -> tuple[int, os.stat_result]:
+    """Open a file, or a FIFO without waiting for whoever writes to it; return descriptor and status.
+
+    Raises:
+        OSError: It is not there, cannot be read, or is a directory.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    status = os.fstat(fd)
+    if stat.S_ISDIR(status.st_mode):
+        os.close(fd)
+        raise IsADirectoryError(f"{path} is a directory")
+    return fd, status
+
+
+def read_descriptor(fd: int) -> Read:
+    """Return what reads the file that is open as `fd`."""
+    return lambda offset, length: os.pread(fd, length, offset)

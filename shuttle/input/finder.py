@@ -1,0 +1,47 @@
+"""Which paths are to be followed: those that are named, and what matches a pattern but for what rotation made of it."""
+
+import fnmatch
+import glob
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+from shuttle.input.siblings import list_siblings
+
+
+class Finder:
+    """The paths of some patterns."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._named = [Path(pattern) for pattern in patterns if not glob.has_magic(pattern)]
+        self._patterns = [pattern for pattern in patterns if glob.has_magic(pattern)]
+
+    def find(self, followed: Collection[Path], known: Iterable[Path] = ()) -> list[Path]:
+        """Return the paths that are not `followed` yet. `known` ones count although there may be nothing now.
+
+        A rotated file that matches a pattern, as `app.log.1` does `app.log*`, belongs to the path that it was.
+        """
+        found = {Path(path) for pattern in self._patterns for path in glob.glob(pattern, recursive=True)}  # noqa: PTH207
+        found.update(path for path in known if any(fnmatch.fnmatch(str(path), pattern) for pattern in self._patterns))
+        every = found.union(followed, self._named)
+        new = {path for path in found.difference(followed) if not _is_rotated(path, every)}
+        return sorted(new.union(self._named).difference(followed))
+
+    def directories(self) -> set[Path]:
+        """Return the directories in which such paths may appear."""
+        parents = {path.parent for path in self._named}
+        for pattern in self._patterns:
+            parents.update(map(Path, glob.glob(str(Path(pattern).parent))))  # noqa: PTH207
+        return parents
+
+    def names(self, path: Path) -> bool:
+        """Say whether `path` is named as it is, and does not only match."""
+        return path in self._named
+
+
+def _is_rotated(path: Path, every: Collection[Path]) -> bool:
+    """Say whether rotation made `path` of one of `every`: one whose name is a part of its own."""
+    name = path.name.removesuffix(".gz")
+    ending = Path(name).suffix
+    beginnings = [name[:length] for length in range(1, len(name))] + [name]
+    candidates = {path.with_name(beginning + more) for beginning in beginnings for more in ("", ending)} - {path}
+    return any(path in list_siblings(candidate) for candidate in candidates if candidate in every)

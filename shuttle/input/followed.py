@@ -1,0 +1,259 @@
+"""A path that is followed, and the files that it has led to: the oldest first, each read to its end before the next.
+
+Strategy: the path is looked at whenever something may have changed there. It leads to another file: the one before is
+read on as long as somebody writes to it, and what rotation left between the two is found by content. The file has
+become shorter, or other bytes stand before the offset: it was truncated; what was never read is looked for in a copy,
+and counted as lost if there is none.
+"""
+
+import os
+import stat
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from shuttle.input.content import open_content
+from shuttle.input.file import File, Key, State, open_file, read_descriptor
+from shuttle.input.identity import Identity, is_same_content
+from shuttle.input.siblings import find_rest
+from shuttle.source import Source
+
+QUIET = 60.0  # seconds that a moved file is kept after its last line: an application reopens its log when it is told to
+
+
+class Known(Protocol):
+    """A file as a checkpoint has it."""
+
+    @property
+    def number(self) -> int:
+        """What the checkpoints call it."""
+
+    @property
+    def identity(self) -> Identity:
+        """Which file it is, and how far it was read."""
+
+
+class Keeper(Protocol):
+    """What a followed path needs of the world."""
+
+    def make_source(self, path: Path, number: int, offset: int) -> Source:
+        """Return the source of a file's lines from `offset` on."""
+
+    def enroll(self, path: Path, identity: Identity) -> int:
+        """Return the number of a new file."""
+
+    def miss(self, path: Path, lines: int, reason: str) -> None:
+        """Count `lines` lines that vanished unread as lost."""
+
+
+class Followed:
+    """One path and its files."""
+
+    def __init__(self, path: Path, keeper: Keeper, clock: Callable[[], float]) -> None:
+        self.path = path
+        self.files: deque[File] = deque()
+        self._keeper = keeper
+        self._clock = clock
+        self._last: Identity | None = None  # of the file that was let go last
+
+    def begin(self, known: Sequence[Known], *, at_end: bool) -> None:
+        """Open what there is to be read; `known` are the path's checkpoints, the oldest first.
+
+        Raises:
+            OSError: The path leads to something that cannot be read.
+        """
+        opened = self._open_live()
+        left = list(known)
+        if left:
+            here = opened and _recognize(left, opened.read_at, opened.key)
+            if not here or here is not left[0]:
+                self._catch_up(left)
+            if opened and here:
+                self._number(opened, here.number, here.identity.offset)
+            elif opened:
+                self._number(opened)
+        elif opened:
+            self._number(opened, offset=self.path.stat().st_size if at_end else 0)
+        if opened:
+            self.files.append(opened)
+
+    def look(self) -> bool:
+        """Notice what has become of the path and its files, and say whether any of them has more to read.
+
+        Raises:
+            OSError: The path leads to something that cannot be read.
+        """
+        live = self._live
+        if live is None or self._leads_elsewhere(live.key):
+            if live:
+                live.state = State.MOVED
+            opened = self._open_live()
+            if live or opened:
+                self._take_siblings(opened.key if opened else None)
+            if opened:
+                self._number(opened)
+                self.files.append(opened)
+        return any(self._has_more(file) for file in list(self.files))
+
+    def read(self, length: int) -> tuple[File, bytes] | None:
+        """Return the next bytes and the file they are of, at most `length`; None if there is nothing to read now."""
+        for file in list(self.files):
+            if file.state is not State.WHOLE and not file.still_holds():
+                self._begin_again(file)
+                return self.read(length)
+            if data := file.read(length):
+                file.grown = self._clock()
+                return file, data
+        return None
+
+    def count_unread(self) -> None:
+        """Count the lines that are there and not read, while the drain holds up the reading."""
+        for file in self.files:
+            if file.state is State.LIVE:
+                file.count_unread(file.counted + (1 << 62))
+
+    def let_go(self, *, at_once: bool = False) -> list[File]:
+        """Return the files of which nothing more is to come, closed and forgotten here; ask when all is read."""
+        until = self._clock() - (0.0 if at_once else QUIET)
+        over = [
+            file
+            for file in self.files
+            if file.state is State.WHOLE or (file.state is State.MOVED and file.grown <= until)
+        ]
+        for file in over:
+            self._last = file.identify(file.offset)
+            self.files.remove(file)
+            file.close()
+            if file.content and file.content.broken:
+                self._keeper.miss(self.path, 0, "a compressed file ends before its end: what follows cannot be read")
+        return over
+
+    def close(self) -> None:
+        """Close every file."""
+        for file in self.files:
+            file.close()
+        self.files.clear()
+
+    @property
+    def is_tidy(self) -> bool:
+        """Nothing here is over after a while: no file that is let go of, no line that waits for its newline."""
+        return all(file.state is State.LIVE and not file.partial for file in self.files)
+
+    @property
+    def _live(self) -> File | None:
+        return next((file for file in self.files if file.state is State.LIVE), None)
+
+    def _leads_elsewhere(self, key: Key) -> bool:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return True
+        return (status.st_dev, status.st_ino) != key
+
+    def _open_live(self) -> File | None:
+        """Open what the path leads to; None if it leads nowhere."""
+        try:
+            fd, status = open_file(self.path)
+        except FileNotFoundError:
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            os.close(fd)
+            return None
+        key = (status.st_dev, status.st_ino)
+        read_at = read_descriptor(fd)
+        size = partial(_measure, fd)
+        return File(self.path, key, read_at, size, lambda: os.close(fd), State.LIVE, grown=self._clock())
+
+    def _number(self, file: File, number: int | None = None, offset: int = 0) -> None:
+        """Begin to read `file` at `offset`, as one that the checkpoints know or as a new one."""
+        file.offset = offset
+        file.resume()
+        if number is None:
+            number = self._keeper.enroll(self.path, file.identify(offset))
+        file.source = self._keeper.make_source(self.path, number, offset)
+
+    def _catch_up(self, known: list[Known]) -> None:
+        """Open what was rotated away since, each from where its checkpoint stands."""
+        rest = find_rest(self.path, known[0].identity)
+        if rest is None:
+            self._keeper.miss(self.path, 0, "what the checkpoint tells of is not there any more")
+        for place, (sibling, offset) in enumerate(rest or ()):
+            if file := self._open_sibling(sibling):
+                found = known[0] if place == 0 else _recognize(known, file.read_at, file.key)
+                if found:
+                    self._number(file, found.number, offset if place == 0 else found.identity.offset)
+                else:
+                    self._number(file)
+                self.files.append(file)
+
+    def _take_siblings(self, live: Key | None) -> None:
+        """Open what rotation left between the newest file that is known and the one that the path leads to now."""
+        newest = self.files[-1].identify(self.files[-1].offset) if self.files else self._last
+        if newest is None:
+            return
+        keys = {file.key for file in self.files} | {live}
+        for sibling, offset in find_rest(self.path, newest) or ():
+            if (file := self._open_sibling(sibling)) and file.key not in keys:
+                self._number(file, offset=offset)
+                self.files.append(file)
+            elif file:
+                file.close()
+
+    def _open_sibling(self, path: Path) -> File | None:
+        """Open what rotation left; None if it is gone or cannot be read."""
+        try:
+            content = open_content(path)
+        except OSError as error:
+            self._keeper.miss(path, 0, f"what was rotated away cannot be read: {error.strerror}")
+            return None
+        status = content.stat()
+        key = (status.st_dev, status.st_ino)
+        file = File(self.path, key, content.read, lambda: status.st_size, content.close, State.WHOLE)
+        file.grown, file.content = self._clock(), content
+        return file
+
+    def _has_more(self, file: File) -> bool:
+        if file.state is State.WHOLE:
+            return True  # until it was let go
+        if not file.still_holds():
+            self._begin_again(file)
+        return bool(file.read_at(file.offset, 1))
+
+    def _begin_again(self, file: File) -> None:
+        """Go on at the top of a file that was truncated; what was never read is in a copy, or lost."""
+        identity = file.identify(file.offset)
+        copies = find_rest(self.path, identity) if file.offset else None
+        keys = {other.key for other in self.files}
+        lost = file.unread if file.counted > file.offset else 0
+        place = self.files.index(file)
+        for number, (sibling, _) in enumerate(copies or ()):
+            copy = self._open_sibling(sibling)
+            if copy is None or copy.key in keys:
+                continue
+            if number == 0:  # it goes on where the file was
+                copy.source, copy.offset, copy.head, copy.recent = file.source, file.offset, file.head, file.recent
+                copy.count_unread(1 << 62)
+                lost = max(0, lost - copy.unread)
+            else:
+                self._number(copy)
+            self.files.insert(place, copy)
+            place += 1
+        file.counted = file.unread = 0
+        self._number(file)
+        self._keeper.miss(self.path, lost, "the file was truncated")
+
+
+def _measure(fd: int) -> int:
+    return os.fstat(fd).st_size
+
+
+def _recognize(known: Sequence[Known], read_at: Callable[[int, int], bytes], key: Key) -> Known | None:
+    """Return the checkpoint of the file that `read_at` reads."""
+    for one in known:
+        identity = one.identity
+        same_key = (identity.device, identity.inode) == key
+        if (identity.offset or same_key) and is_same_content(identity, read_at):
+            return one
+    return None

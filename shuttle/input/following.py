@@ -1,0 +1,74 @@
+"""Files in place of stdin: their checkpoints, what is read of them, and what becomes of it."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from shuttle.batch import Batch
+from shuttle.clock import Clock
+from shuttle.config import Config
+from shuttle.input.checkpoint import Store
+from shuttle.input.follower import Follower
+from shuttle.input.header import ANY, fill_header
+from shuttle.input.recorder import Recorder
+from shuttle.intake import Intake
+from shuttle.log import Logger
+
+if TYPE_CHECKING:
+    from shuttle.input.file import File
+
+
+class Following:
+    """The files of a configuration.
+
+    Raises:
+        ConfigError: The directory of the checkpoints cannot be used.
+    """
+
+    def __init__(self, config: Config, *, log: Logger, clock: Clock) -> None:
+        self._config = config
+        self._log = log
+        self._clock = clock
+        self.header = fill_header(config, ANY)
+        """The configuration of frames that are of no file: the reports."""
+        self._files: dict[int, File] = {}
+        self._store = Store(config.state_dir, log)
+        self._store.open()
+        self._follower: Follower | None = None
+        self._recorder = Recorder(self._store, self._files)
+        if config.follow and config.state_dir is None:
+            log.info("state.none", advice="-state-dir keeps how far each file has been delivered for the next start")
+
+    async def follow(self, intake: Intake, miss: Callable[[int], None]) -> None:
+        """Read the files into `intake`; `miss` counts lines that vanished before they were read."""
+        self._follower = Follower(
+            self._config,
+            store=self._store,
+            recorder=self._recorder,
+            files=self._files,
+            intake=intake,
+            miss=miss,
+            log=self._log,
+            clock=self._clock,
+        )
+        await self._follower.run()
+
+    def measure(self) -> tuple[int, int]:
+        """Return the bytes that were read, and those that are there and were not."""
+        return self._follower.measure() if self._follower else (0, 0)
+
+    def plan(self, batches: Sequence[Batch]) -> None:
+        """Record batches that are about to be sent."""
+        self._recorder.plan(batches)
+
+    def settle(self, batch: Batch) -> None:
+        """Note that every line of `batch` is delivered or accounted lost."""
+        self._recorder.settle(batch)
+
+    async def keep(self) -> None:
+        """Record what is settled, until cancelled."""
+        await self._recorder.run()
+
+    def close(self) -> None:
+        """Record what is settled, and let go of the checkpoints."""
+        self._recorder.flush()
+        self._store.close()

@@ -1,0 +1,49 @@
+"""Which file a line came from, said in its frame's header."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from shuttle.batch import Place
+from shuttle.config import Config
+from shuttle.frame import Framer
+from shuttle.lines import NewlineSplitter
+from shuttle.source import Source
+
+_APPNAME, _PROCID = 48, 128  # bytes (RFC 5424, 6.2.5 and 6.2.6)
+ANY = Path("*")
+"""Stands for all files, in the reports of loss."""
+
+
+class Sources:
+    """Makes the sources of files, each with the header that says which file it is."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._framers: dict[tuple[str, str], Framer] = {}
+
+    def make(self, path: Path, place: Place | None = None) -> Source:
+        """Return the source of the lines of the file at `path`, from `place` on."""
+        framer = self.find_framer(path)
+        return Source(NewlineSplitter(framer.line_limit), framer, place)
+
+    def find_framer(self, path: Path) -> Framer:
+        """Return what frames the lines of the file at `path`; files with the same header share one."""
+        config = fill_header(self._config, path)
+        key = (config.appname, config.procid)
+        if key not in self._framers:
+            self._framers[key] = Framer(config)
+        return self._framers[key]
+
+
+def fill_header(config: Config, path: Path) -> Config:
+    """Return `config` with `{path}`, `{name}` and `{stem}` of `-appname` and `-procid` filled in."""
+    return replace(config, appname=_fill(config.appname, path, _APPNAME), procid=_fill(config.procid, path, _PROCID))
+
+
+def _fill(text: str, path: Path, limit: int) -> str:
+    """Return what a header may have: printable ASCII, and not too long. Of a long path the end says more."""
+    for name, value in (("path", str(path)), ("name", path.name), ("stem", path.stem)):
+        left = limit - len(text) + len(name) + len("{}")
+        shown = "".join(char if "!" <= char <= "~" else "_" for char in value)
+        text = text.replace(f"{{{name}}}", shown[-left:] if left > 0 else "", 1)
+    return text[:limit]

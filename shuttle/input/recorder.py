@@ -1,0 +1,70 @@
+"""Records what is planned and settled, so that a restart goes on where this process stops."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import anyio
+
+from shuttle.batch import Batch
+from shuttle.input.checkpoint import Plan, Store
+from shuttle.input.file import File
+from shuttle.input.identity import Identity
+
+DELAY = 0.05  # seconds that a settled batch waits for others: a transaction each would cost as much as a request
+
+
+class Recorder:
+    """Writes to the store: plans before their batches are sent, and what is settled soon after."""
+
+    def __init__(self, store: Store, files: Mapping[int, File]) -> None:
+        self._store = store
+        self._files = files  # the open ones, by their numbers
+        self._settled: list[str] = []
+        self._held: Counter[int] = Counter()  # batches in flight, by the number of each file in them
+        self._over: set[int] = set()
+        self._some = anyio.Event()
+
+    def plan(self, batches: Sequence[Batch]) -> None:
+        """Record batches that are about to be sent, and that their files are read up to there."""
+        identities: dict[int, Identity] = {}
+        for batch in batches:
+            for span in batch.spans:
+                if file := self._files.get(span.file):
+                    identities[span.file] = file.identify(span.end)
+        self.hold(batches)
+        self._record([Plan(batch.id, batch.spans) for batch in batches], identities)
+
+    def hold(self, batches: Sequence[Batch]) -> None:
+        """Know of batches that are in flight and recorded already."""
+        self._held.update(number for batch in batches for number in {span.file for span in batch.spans})
+
+    def settle(self, batch: Batch) -> None:
+        """Note that every line of `batch` is delivered or accounted lost; it is recorded soon."""
+        self._settled.append(batch.id)
+        self._held.subtract({span.file for span in batch.spans})
+        self._some.set()
+
+    def leave(self, number: int) -> None:
+        """Forget the file as soon as all of it is settled: it was read to its end, and a later one has its path."""
+        self._over.add(number)
+        self._some.set()
+
+    async def run(self) -> None:
+        """Record what is settled, until cancelled."""
+        while True:
+            await self._some.wait()
+            await anyio.sleep(DELAY)
+            self.flush()
+
+    def flush(self) -> None:
+        """Record now what is settled."""
+        self._some = anyio.Event()
+        self._record([], {})
+        for number in [number for number in self._over if not self._held[number]]:
+            self._over.discard(number)
+            self._store.forget(number)
+
+    def _record(self, planned: Sequence[Plan], identities: Mapping[int, Identity]) -> None:
+        settled, self._settled = self._settled, []
+        if planned or settled or identities:
+            self._store.record(planned=planned, settled=settled, identities=identities)

@@ -1,0 +1,36 @@
+"""Batches that an earlier process had sent and not seen settled, made again from where their lines stand."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from shuttle.batch import Batch, Batcher
+from shuttle.input.checkpoint import Plan
+from shuttle.input.file import File
+from shuttle.input.header import ANY, Sources
+from shuttle.lines import NewlineSplitter
+
+_NO_LIMIT = 1 << 62  # lines, or bytes: a batch that was one is one again
+
+
+def make_batch(plan: Plan, files: Mapping[int, File], sources: Sources, now: float) -> tuple[Batch | None, int]:
+    """Return the batch of `plan`, its id, lines and stamps as before, and how many of its lines are not there any more.
+
+    None if none of them is.
+
+    Raises:
+        OSError: A file cannot be read.
+    """
+    framer = sources.find_framer(ANY)
+    batcher = Batcher(framer, size=_NO_LIMIT, max_bytes=_NO_LIMIT, wait=0.0, new_id=lambda: plan.id)
+    missing = 0
+    for span in plan.spans:
+        file = files.get(span.file)
+        length = span.end - span.start
+        data = file.read_at(span.start, length) if file else b""
+        if file is None or len(data) < length:
+            missing += span.lines
+            continue
+        own = sources.find_framer(file.path)
+        splitter = NewlineSplitter(own.line_limit)
+        batcher.add([*splitter.feed(data), *splitter.finish()], stamp=span.stamp, now=now, framer=own)
+    return replace(batcher.close(), spans=plan.spans) if batcher.lines else None, missing

@@ -1,0 +1,109 @@
+"""Files that are followed for real, into a drain in memory: on asyncio, or on trio in virtual time."""
+
+import contextlib
+import itertools
+import os
+import random as randomness
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+
+from shuttle.config import Config
+from shuttle.shuttle import Shuttle
+from tests.helpers.drains import Call, read_call
+from tests.helpers.sockets import GUARD
+from tests.helpers.virtual import Journal
+
+WAIT = 0.01  # seconds from a line to its batch: the tests wait for many
+SOON = 1.0  # seconds of virtual time: plenty, and less than the slow look at everything that would find what was missed
+
+
+class Catcher(httpx.AsyncBaseTransport):
+    """A drain that takes everything, or answers with `status`, or holds every answer while it is `held`."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.taken: list[Call] = []
+        self.status = 204
+        self.held = False
+        self._changed = anyio.Event()
+
+    def change(self) -> None:
+        """Wake whoever waits for something here."""
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        call = read_call(request, 0.0)
+        self.calls.append(call)
+        self.change()
+        while self.held:
+            await self._changed.wait()
+        if self.status == 204:
+            self.taken.append(call)
+            self.change()
+        return httpx.Response(self.status)
+
+    @property
+    def lines(self) -> list[bytes]:
+        """The lines that were taken, duplicates by Frame-Id left out."""
+        first = {call.id: call for call in reversed(self.taken)}
+        return [line for call in self.taken if first.get(call.id) is call for line in call.lines]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until `condition` is true; it is looked at whenever something came or `change` was called."""
+        with anyio.fail_after(GUARD):
+            while not condition():
+                await self._changed.wait()
+
+    async def until_lines(self, *lines: bytes) -> None:
+        """Wait until just these lines have come, in this order."""
+        with contextlib.suppress(TimeoutError):
+            await self.until(lambda: len(self.lines) >= len(lines))
+        assert self.lines == list(lines)
+
+
+@contextlib.asynccontextmanager
+async def following(
+    drain: httpx.AsyncBaseTransport, *files: Path | str, log: Journal | None = None, **settings: Any
+) -> AsyncIterator[Shuttle]:
+    """Follow `files` within the block; at its end reading stops at once, and the shuttle lands."""
+    usual = {"logs_url": "http://drain.example/", "wait": WAIT, "partial_timeout": 30.0}
+    config = Config(file=tuple(map(str, files)), **{**usual, **settings})
+    random = randomness.Random(1).random  # the same back-off in every run
+    async with Shuttle(config, log=log or Journal(), transport=drain, random=random) as shuttle:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(shuttle.follow)
+            try:
+                yield shuttle
+            finally:
+                tasks.cancel_scope.cancel()
+
+
+def append(path: Path, *lines: bytes) -> None:
+    """Write `lines` at the end of the file, each with its newline."""
+    with path.open("ab") as file:
+        file.write(b"".join(line + b"\n" for line in lines))
+
+
+def rotate(path: Path, *, create: bool = True) -> None:
+    """Rename as logrotate does: app.log to app.log.1, that to app.log.2, and so on."""
+    count = next(number for number in itertools.count(1) if not path.with_name(f"{path.name}.{number}").exists())
+    for number in range(count, 1, -1):
+        path.with_name(f"{path.name}.{number - 1}").rename(path.with_name(f"{path.name}.{number}"))
+    path.rename(path.with_name(f"{path.name}.1"))
+    if create:
+        path.touch()
+
+
+def copytruncate(path: Path) -> None:
+    """Rotate as logrotate does for an application that cannot reopen its log."""
+    path.with_name(f"{path.name}.1").write_bytes(path.read_bytes())
+    os.truncate(path, 0)
+
+
+def number_lines(start: int, end: int) -> list[bytes]:
+    return [b"line %d" % number for number in range(start, end)]
