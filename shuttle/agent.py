@@ -1,8 +1,10 @@
 """The agent: a shuttle as a process, with stdin, signals, statistics and an exit code."""
 
+import contextlib
 import gc
 import importlib.util
 import os
+import resource
 import signal
 import stat
 from typing import Any
@@ -28,7 +30,9 @@ def run(config: Config) -> int:
     Raises:
         ConfigError: stdin or a file that the configuration names cannot be used.
     """
-    if not config.file:
+    if config.file:
+        _raise_file_limit()
+    else:
         _check_stdin()
     log = make_logger(verbose=config.verbose, to_syslog=config.log_to_syslog, stream=Stream(STDERR))
     gc.freeze()  # what the start has made stays: no collection need look at it
@@ -42,6 +46,13 @@ def _check_stdin() -> None:
     if os.isatty(STDIN):
         accepted = "must be a pipe or a file, as in app | log-shuttle -logs-url URL"
         raise ConfigError(f"No stdin detected: stdin is a terminal; {accepted}")
+
+
+def _raise_file_limit() -> None:
+    """Have as many files open at once as the system allows: each file that is followed is."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # some systems take no "unlimited" here
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class _Agent:

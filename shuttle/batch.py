@@ -114,6 +114,11 @@ class Batcher:
         """When the batch that is being filled is to be flushed, on the clock of `add`; None if it is empty."""
         return self._born + self._wait if self.lines else None
 
+    @property
+    def kept(self) -> int:
+        """Lines from files in the batch that is being filled."""
+        return sum(span.lines for span in self._spans)
+
     def add(
         self,
         lines: Sequence[bytes],

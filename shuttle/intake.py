@@ -100,6 +100,15 @@ class Intake:
             async with self._passing:
                 await self._pass_on()
 
+    def cut_off(self, source: Source) -> None:
+        """Take the end of `source` without waiting: its last line goes out with those that come next."""
+        self._take_lines(source.splitter.finish(), source)
+
+    @property
+    def unplanned(self) -> int:
+        """Lines from files that are held and not recorded yet."""
+        return self._batcher.kept + sum(span.lines for batch in self._unplanned for span in batch.spans)
+
     async def resume(self, batch: Batch) -> None:
         """Take in a batch that an earlier process had closed."""
         async with self._passing:

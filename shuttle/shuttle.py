@@ -241,8 +241,9 @@ class Shuttle:
 
         What stands in files with checkpoints stays held: the next start goes on there.
         """
+        kept = self._following.kept + self._intake.unplanned if self._following and self._config.state_dir else 0
         self._intake.close()
-        if (held := self.ledger.held) and not (self._config.file and self._config.state_dir):
+        if (held := self.ledger.held - kept) > 0:
             self.ledger.lose(held, make_stamp(self._wall()))
             self._lost.tell(held, now=self._clock(), error="given up at the end")
 

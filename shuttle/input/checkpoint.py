@@ -36,9 +36,9 @@ _SCHEMA = tuple(
     for name in ("files", "plans")
 )
 _PRIVATE = 0o600  # paths are nobody else's business; SQLite gives the files beside the database its own mode
-_SIDES = ("", "-wal", "-shm", "-journal")  # what SQLite may have of a database; the last two are other programs' doing
+_SIDES = ("", "-wal", "-shm", "-journal")  # what SQLite may have of a database, and would take for the next one's
 _ERRORS = (sqlite3.Error, UnicodeDecodeError)  # the second if SQLite's text for an error quotes a broken schema
-# Errors of a broken database, by the beginnings of their names. SQLITE_ERROR: a table is not there.
+# Errors of a broken database, by the beginnings of their names. SQLITE_ERROR: a table is not there, or already.
 _BROKEN = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ")
 # And at the start: by then the file was opened to be written, and what forbids to write is only in its header.
 _BROKEN_AT_START = (*_BROKEN, "SQLITE_IOERR_CORRUPTFS", "SQLITE_READONLY")
@@ -150,6 +150,8 @@ class Store:
         self._keys: dict[str, int] = {}  # of the plans in flight, by id
         self._next_file = 1
         self._next_plan = 1
+        self.new = True
+        """No agent has kept anything there before, or nothing that can be read."""
         self._lock: int | None = None
         self._database: sqlite3.Connection | None = None
         self._begun = False  # the database has its tables
@@ -266,6 +268,7 @@ class Store:
             self._set_aside(error)
             return
         self._begun = True
+        self.new = False
         self._keys = {plan.id: key for key, plan in self._plans.rows.items()}
         self._next_file = self._files.next_key
         self._next_plan = self._plans.next_key
@@ -321,7 +324,7 @@ class Store:
     def _disconnect(self) -> None:
         self._begun = False
         if self._database is not None:
-            with contextlib.suppress(sqlite3.Error):  # what it could not write is due, or was set aside
+            with contextlib.suppress(*_ERRORS):  # what it could not write is due, or was set aside
                 self._database.close()
             self._database = None
 
@@ -347,17 +350,13 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _begin(database: sqlite3.Connection) -> None:
-    """Make the tables, empty."""
+    """Make the tables. If they are there already, it is none that this store can go on with, and an error says so."""
     database.execute("PRAGMA journal_mode=WAL")
     with database:
         database.execute("BEGIN IMMEDIATE")
-        for name in ("files", "plans"):
-            database.execute(f"DROP TABLE IF EXISTS {name}")
         for statement in _SCHEMA:
             database.execute(statement)
         database.execute(f"PRAGMA user_version={VERSION}")
-    # into the file itself: one without tables is then a broken one, and none whose WAL was lost looks like a new one
-    database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _examine(database: sqlite3.Connection) -> None:

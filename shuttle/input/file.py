@@ -42,8 +42,7 @@ class File:
     """By which it is followed."""
     key: Key
     read_at: Read
-    measure: Callable[[], int]
-    """Gives its size in bytes."""
+    stat: Callable[[], os.stat_result]
     close: Callable[[], None]
     state: State
     content: Content | None = None
@@ -64,6 +63,8 @@ class File:
     """Newlines counted behind the offset."""
     counted: int = 0
     """The offset up to which they were counted."""
+    _seen: bytes = b""  # before `counted`
+    _seen_head: bytes = b""
 
     def resume(self) -> None:
         """Read again what is to be known of the bytes before the offset."""
@@ -94,10 +95,12 @@ class File:
         tail = self._look_back(self.offset - offset, TAIL)
         return Trail(*self.key, offset, self.head[: min(HEAD, offset)], tail).identify()
 
-    def still_holds(self) -> bool:
-        """Say whether the bytes just before the offset are those that were read there."""
+    def is_cut(self) -> bool:
+        """Say whether it was truncated: it is shorter than it was, or other bytes stand before the offset."""
+        if self.stat().st_size < max(self.offset, self.counted):
+            return True
         known = self._look_back(0, _COMPARED)
-        return self.read_at(self.offset - len(known), len(known)) == known
+        return self.read_at(self.offset - len(known), len(known)) != known
 
     def _look_back(self, behind: int, length: int) -> bytes:
         """Return `length` bytes, or as many as are known, that end `behind` bytes before the offset."""
@@ -107,17 +110,44 @@ class File:
         known = self.recent + self.chunk[:end] if end > 0 else self.recent[: len(self.recent) + end]
         return known[-length:]
 
-    def count_unread(self, size: int) -> None:
-        """Count the lines up to `size` that are not read yet: should they vanish, it can be told how many they were."""
-        if self.counted < self.offset:
-            self.counted, self.unread = self.offset, 0
-        while self.counted < size and (data := self.read_at(self.counted, min(_COUNTED_AT_ONCE, size - self.counted))):
+    def count_unread(self) -> None:
+        """Count the lines that are there and not read yet: should they vanish, it can be told how many they were."""
+        if self.counted < self.offset or not self.counted:
+            self.counted, self.unread, self._seen = self.offset, 0, self._look_back(0, TAIL)
+        while data := self.read_at(self.counted, _COUNTED_AT_ONCE):
+            if self.counted < HEAD:
+                self._seen_head = (self._seen_head[: self.counted] + data)[:HEAD]
             self.unread += data.count(b"\n")
             self.counted += len(data)
+            self._seen = (self._seen + data)[-TAIL:]
+
+    def count_lost(self) -> int:
+        """Return how many of the lines that were counted are lost if nothing of the rest can be read."""
+        if self.counted <= self.offset:
+            return 0
+        # The first newline ends the line whose beginning was read; behind the last one a line may have begun.
+        return max(0, self.unread - bool(self.partial)) + (not self._seen.endswith(b"\n"))
+
+    def identify_seen(self) -> Identity:
+        """Return its identity as far as it was read, or if nothing of it was, as far as it was counted."""
+        if self.offset or not self.counted:
+            return self.identify(self.offset)
+        return Trail(*self.key, self.counted, self._seen_head, self._seen).identify()
+
+    def go_on(self, file: "File") -> None:
+        """Be read where `file` was, as a copy of it."""
+        self.source, self.offset = file.source, file.offset
+        self.head, self.recent, self.chunk = file.head, file.recent, file.chunk
+        self.count_unread()
+
+    def forget(self) -> None:
+        """Know nothing of its bytes any more."""
+        self.counted = self.unread = 0
+        self._seen = self._seen_head = b""
 
     def count_left(self) -> int:
         """Return the bytes that are there and not read; of a compressed file, no more than it has on the disk."""
-        return max(0, self.measure() - self.offset)
+        return max(0, self.stat().st_size - self.offset)
 
     @property
     def number(self) -> int:

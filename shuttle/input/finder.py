@@ -2,18 +2,20 @@
 
 import fnmatch
 import glob
+import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from shuttle.input.siblings import list_siblings
+from shuttle.input.siblings import is_sibling
 
 
 class Finder:
     """The paths of some patterns."""
 
-    def __init__(self, patterns: Sequence[str]) -> None:
-        self._named = [Path(pattern) for pattern in patterns if not glob.has_magic(pattern)]
-        self._patterns = [pattern for pattern in patterns if glob.has_magic(pattern)]
+    def __init__(self, patterns: Sequence[str], *, rotated: bool) -> None:
+        self._patterns = [each for each in patterns if glob.has_magic(each) and not os.path.lexists(each)]
+        self._named = [Path(each) for each in patterns if each not in self._patterns]
+        self._rotated = rotated  # rotated files count, as others do
 
     def find(self, followed: Collection[Path], known: Iterable[Path] = ()) -> list[Path]:
         """Return the paths that are not `followed` yet. `known` ones count although there may be nothing now.
@@ -23,15 +25,17 @@ class Finder:
         found = {Path(path) for pattern in self._patterns for path in glob.glob(pattern, recursive=True)}  # noqa: PTH207
         found.update(path for path in known if any(fnmatch.fnmatch(str(path), pattern) for pattern in self._patterns))
         every = found.union(followed, self._named)
-        new = {path for path in found.difference(followed) if not _is_rotated(path, every)}
+        new = {path for path in found.difference(followed) if self._rotated or not _is_rotated(path, every)}
         return sorted(new.union(self._named).difference(followed))
 
     def directories(self) -> set[Path]:
-        """Return the directories in which such paths may appear."""
-        parents = {path.parent for path in self._named}
+        """Return the directories in which such paths, or directories of theirs, may appear."""
+        found = {path.parent for path in self._named}
         for pattern in self._patterns:
-            parents.update(map(Path, glob.glob(str(Path(pattern).parent))))  # noqa: PTH207
-        return parents
+            parent = Path(pattern).parent
+            found.update(map(Path, glob.glob(str(parent))))  # noqa: PTH207
+            found.add(next(path for path in (parent, *parent.parents) if not glob.has_magic(str(path))))
+        return found
 
     def names(self, path: Path) -> bool:
         """Say whether `path` is named as it is, and does not only match."""
@@ -44,4 +48,4 @@ def _is_rotated(path: Path, every: Collection[Path]) -> bool:
     ending = Path(name).suffix
     beginnings = [name[:length] for length in range(1, len(name))] + [name]
     candidates = {path.with_name(beginning + more) for beginning in beginnings for more in ("", ending)} - {path}
-    return any(path in list_siblings(candidate) for candidate in candidates if candidate in every)
+    return any(is_sibling(path, candidate) for candidate in candidates if candidate in every)

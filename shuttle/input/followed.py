@@ -44,6 +44,9 @@ class Keeper(Protocol):
     def enroll(self, path: Path, identity: Identity) -> int:
         """Return the number of a new file."""
 
+    def register(self, file: File) -> None:
+        """Know of `file` by its number."""
+
     def miss(self, path: Path, lines: int, reason: str) -> None:
         """Count `lines` lines that vanished unread as lost."""
 
@@ -57,6 +60,12 @@ class Followed:
         self._keeper = keeper
         self._clock = clock
         self._last: Identity | None = None  # of the file that was let go last
+        self.error: OSError | None = None
+        """Why the path could not be opened when it was looked at last."""
+        self.ended: list[Source] = []
+        """Those of truncated files: their last lines count without their newlines."""
+        self.left: list[int] = []
+        """The numbers of files that were let go: the checkpoints can forget them when there is a later one."""
 
     def begin(self, known: Sequence[Known], *, at_end: bool) -> None:
         """Open what there is to be read; `known` are the path's checkpoints, the oldest first.
@@ -65,42 +74,46 @@ class Followed:
             OSError: The path leads to something that cannot be read.
         """
         opened = self._open_live()
-        left = list(known)
-        if left:
-            here = opened and _recognize(left, opened.read_at, opened.key)
-            if not here or here is not left[0]:
-                self._catch_up(left)
-            if opened and here:
-                self._number(opened, here.number, here.identity.offset)
-            elif opened:
-                self._number(opened)
-        elif opened:
-            self._number(opened, offset=self.path.stat().st_size if at_end else 0)
-        if opened:
-            self.files.append(opened)
+        here = self._recognize_live(known, opened) if opened else None
+        if known and here is not known[0]:
+            self._catch_up(known, here)
+        if opened is None:
+            return
+        if here:
+            self._number(opened, here.number, here.identity.offset)
+        else:
+            self._number(opened, offset=opened.stat().st_size if at_end and not known else 0)
+        self.files.append(opened)
 
     def look(self) -> bool:
-        """Notice what has become of the path and its files, and say whether any of them has more to read.
-
-        Raises:
-            OSError: The path leads to something that cannot be read.
-        """
+        """Notice what has become of the path and its files, and say whether any of them has more to read."""
         live = self._live
         if live is None or self._leads_elsewhere(live.key):
             if live:
                 live.state = State.MOVED
+            self._open_next(live)
+        return bool([file for file in list(self.files) if self._has_more(file)])
+
+    def _open_next(self, before: File | None) -> None:
+        """Open what the path leads to now, and what rotation left between it and the file `before`."""
+        self.error = None
+        try:
             opened = self._open_live()
-            if live or opened:
-                self._take_siblings(opened.key if opened else None)
-            if opened:
-                self._number(opened)
-                self.files.append(opened)
-        return any(self._has_more(file) for file in list(self.files))
+        except OSError as error:
+            self.error = error
+            return
+        if opened and (self._take_back(opened) or self._go_on(opened)):
+            return
+        if before or opened:
+            self._take_siblings(opened.key if opened else None)
+        if opened:
+            self._number(opened)
+            self.files.append(opened)
 
     def read(self, length: int) -> tuple[File, bytes] | None:
         """Return the next bytes and the file they are of, at most `length`; None if there is nothing to read now."""
         for file in list(self.files):
-            if file.state is not State.WHOLE and not file.still_holds():
+            if file.state is not State.WHOLE and file.is_cut():
                 self._begin_again(file)
                 return self.read(length)
             if data := file.read(length):
@@ -112,10 +125,10 @@ class Followed:
         """Count the lines that are there and not read, while the drain holds up the reading."""
         for file in self.files:
             if file.state is State.LIVE:
-                file.count_unread(file.counted + (1 << 62))
+                file.count_unread()
 
-    def let_go(self, *, at_once: bool = False) -> list[File]:
-        """Return the files of which nothing more is to come, closed and forgotten here; ask when all is read."""
+    def let_go(self, *, at_once: bool = False) -> None:
+        """Close the files of which nothing more is to come; call this when all is read."""
         until = self._clock() - (0.0 if at_once else QUIET)
         over = [
             file
@@ -126,9 +139,10 @@ class Followed:
             self._last = file.identify(file.offset)
             self.files.remove(file)
             file.close()
+            self.ended.append(file.source)
+            self.left.append(file.number)
             if file.content and file.content.broken:
                 self._keeper.miss(self.path, 0, "a compressed file ends before its end: what follows cannot be read")
-        return over
 
     def close(self) -> None:
         """Close every file."""
@@ -163,8 +177,9 @@ class Followed:
             return None
         key = (status.st_dev, status.st_ino)
         read_at = read_descriptor(fd)
-        size = partial(_measure, fd)
-        return File(self.path, key, read_at, size, lambda: os.close(fd), State.LIVE, grown=self._clock())
+        return File(
+            self.path, key, read_at, partial(os.fstat, fd), partial(os.close, fd), State.LIVE, grown=self._clock()
+        )
 
     def _number(self, file: File, number: int | None = None, offset: int = 0) -> None:
         """Begin to read `file` at `offset`, as one that the checkpoints know or as a new one."""
@@ -173,20 +188,59 @@ class Followed:
         if number is None:
             number = self._keeper.enroll(self.path, file.identify(offset))
         file.source = self._keeper.make_source(self.path, number, offset)
+        self._keeper.register(file)
 
-    def _catch_up(self, known: list[Known]) -> None:
-        """Open what was rotated away since, each from where its checkpoint stands."""
-        rest = find_rest(self.path, known[0].identity)
-        if rest is None:
+    def _recognize_live(self, known: Sequence[Known], opened: File) -> Known | None:
+        """Return the checkpoint of what the path leads to: its file, or a copy of it if that is gone."""
+        one = _recognize(known, opened.read_at, opened.key)
+        if one is None or (one.identity.device, one.identity.inode) == opened.key:
+            return one
+        return None if find_rest(self.path, one.identity) else one
+
+    def _catch_up(self, known: Sequence[Known], here: Known | None) -> None:
+        """Open what was rotated away since, each from where its checkpoint stands; `here` is the path's own file."""
+        for one in known:
+            if one is here:
+                return
+            rest = find_rest(self.path, one.identity)
+            if rest is not None:
+                break
+        else:
             self._keeper.miss(self.path, 0, "what the checkpoint tells of is not there any more")
-        for place, (sibling, offset) in enumerate(rest or ()):
+            return
+        for place, (sibling, offset) in enumerate(rest):
             if file := self._open_sibling(sibling):
-                found = known[0] if place == 0 else _recognize(known, file.read_at, file.key)
+                found = one if place == 0 else _recognize(known, file.read_at, file.key)
                 if found:
                     self._number(file, found.number, offset if place == 0 else found.identity.offset)
                 else:
                     self._number(file)
                 self.files.append(file)
+
+    def _take_back(self, opened: File) -> bool:
+        """Say whether the path leads to a file again that it led to before; that one is read on."""
+        for file in self.files:
+            if file.key == opened.key and file.state is State.MOVED:
+                opened.close()
+                file.state = State.LIVE
+                self.files.remove(file)
+                self.files.append(file)
+                return True
+        return False
+
+    def _go_on(self, opened: File) -> bool:
+        """Say whether a copy has taken the place of the newest file, a backup say; reading goes on in it."""
+        newest = self.files[-1] if self.files else None
+        if newest is None or not newest.offset or newest.stat().st_nlink:
+            return False
+        if not is_same_content(newest.identify(newest.offset), opened.read_at):
+            return False
+        opened.go_on(newest)
+        self._keeper.register(opened)
+        self.files.pop()
+        newest.close()
+        self.files.append(opened)
+        return True
 
     def _take_siblings(self, live: Key | None) -> None:
         """Open what rotation left between the newest file that is known and the one that the path leads to now."""
@@ -210,43 +264,45 @@ class Followed:
             return None
         status = content.stat()
         key = (status.st_dev, status.st_ino)
-        file = File(self.path, key, content.read, lambda: status.st_size, content.close, State.WHOLE)
+        # Whoever has it open may go on to write, unless it was compressed since.
+        state = State.WHOLE if content.packed else State.MOVED
+        file = File(self.path, key, content.read, content.stat, content.close, state)
         file.grown, file.content = self._clock(), content
         return file
 
     def _has_more(self, file: File) -> bool:
         if file.state is State.WHOLE:
             return True  # until it was let go
-        if not file.still_holds():
+        if file.is_cut():
             self._begin_again(file)
         return bool(file.read_at(file.offset, 1))
 
     def _begin_again(self, file: File) -> None:
         """Go on at the top of a file that was truncated; what was never read is in a copy, or lost."""
-        identity = file.identify(file.offset)
-        copies = find_rest(self.path, identity) if file.offset else None
+        lost = file.count_lost()
+        copies = find_rest(self.path, file.identify_seen()) or ()
         keys = {other.key for other in self.files}
-        lost = file.unread if file.counted > file.offset else 0
+        taken = False
         place = self.files.index(file)
-        for number, (sibling, _) in enumerate(copies or ()):
+        for number, (sibling, _) in enumerate(copies):
             copy = self._open_sibling(sibling)
             if copy is None or copy.key in keys:
                 continue
-            if number == 0:  # it goes on where the file was
-                copy.source, copy.offset, copy.head, copy.recent = file.source, file.offset, file.head, file.recent
-                copy.count_unread(1 << 62)
+            if number == 0:
+                copy.go_on(file)
+                self._keeper.register(copy)
                 lost = max(0, lost - copy.unread)
+                taken = True
             else:
                 self._number(copy)
             self.files.insert(place, copy)
             place += 1
-        file.counted = file.unread = 0
+        if not taken:
+            self.ended.append(file.source)
+            self.left.append(file.number)
+        file.forget()
         self._number(file)
         self._keeper.miss(self.path, lost, "the file was truncated")
-
-
-def _measure(fd: int) -> int:
-    return os.fstat(fd).st_size
 
 
 def _recognize(known: Sequence[Known], read_at: Callable[[int, int], bytes], key: Key) -> Known | None:

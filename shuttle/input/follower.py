@@ -5,6 +5,7 @@ while the drain holds up the reading. The reader takes a piece of each file that
 none has: files are the buffer, and nothing is ever dropped.
 """
 
+import errno
 import math
 import os
 from collections.abc import Callable
@@ -18,7 +19,7 @@ import anyio.lowlevel
 from shuttle.batch import Place
 from shuttle.clock import Clock
 from shuttle.config import Config
-from shuttle.input.checkpoint import Store
+from shuttle.input.checkpoint import Known, Store
 from shuttle.input.file import File, State
 from shuttle.input.finder import Finder
 from shuttle.input.followed import QUIET, Followed
@@ -59,8 +60,11 @@ class Follower:
         self._log = log
         self._clock = clock
         self._watch = _open_watch(log) if config.follow else None
-        self._finder = Finder(config.file)
+        self._finder = Finder(config.file, rotated=not config.follow)
         self._followed: dict[Path, Followed] = {}
+        self._known: dict[Path, list[Known]] = {}  # that the last agent left, of paths that are not followed yet
+        for known in store.files():
+            self._known.setdefault(Path(known.path), []).append(known)
         self._links: dict[Path, Path] = {}  # by what they lead to
         self._unreadable: set[Path] = set()
         self._ready: dict[Followed, None] = {}  # have something to read
@@ -94,8 +98,6 @@ class Follower:
 
     async def _replay(self) -> None:
         """Send again what an earlier process had sent and not seen settled."""
-        for followed in self._followed.values():
-            self._files.update({file.number: file for file in followed.files})
         for plan in self._store.plans():
             batch, missing = make_batch(plan, self._files, self._sources, self._clock())
             if missing:
@@ -114,6 +116,10 @@ class Follower:
         """Return the number of a new file."""
         return self._store.enroll(path, identity)
 
+    def register(self, file: File) -> None:
+        """Know of `file` by its number."""
+        self._files[file.number] = file
+
     def miss(self, path: Path, lines: int, reason: str) -> None:
         """Count `lines` lines that vanished unread as lost."""
         self._miss(lines)
@@ -123,8 +129,7 @@ class Follower:
         """Begin to follow what is to be followed and is not yet."""
         for directory in self._finder.directories():
             self._watch_over(directory)
-        known = [Path(one.path) for one in self._store.files()] if first else []
-        for path in self._finder.find(self._followed.keys() | self._streams.paths, known):
+        for path in self._finder.find(self._followed.keys() | self._streams.paths, self._known):
             self._follow(path, first=first)
 
     def _note_target(self, path: Path) -> None:
@@ -140,7 +145,7 @@ class Follower:
 
     def _follow(self, path: Path, *, first: bool) -> None:
         followed = Followed(path, self, self._clock)
-        known = [one for one in self._store.files() if Path(one.path) == path]
+        known = self._known.get(path, ())
         try:
             if self._streams.open(path, self._tasks, self._note_unreadable):
                 return
@@ -150,14 +155,18 @@ class Follower:
             self._note_unreadable(path, error)
             return
         self._unreadable.discard(path)
+        self._known.pop(path, None)
         self._watch_over(path.parent)
         self._note_target(path)
         self._followed[path] = followed
+        if not followed.files and not self._config.follow:
+            self._note_unreadable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
         self._wake(followed)
 
     @property
     def _begins_at_end(self) -> bool:
-        return self._config.from_ == "end" or (self._config.from_ == "" and self._config.follow)
+        """Whether what is there at the start and has no checkpoint is old: to a new agent it is."""
+        return self._config.from_ == "end" or (self._config.from_ == "" and self._config.follow and self._store.new)
 
     def _note_unreadable(self, path: Path, error: OSError) -> None:
         if path not in self._unreadable:
@@ -188,11 +197,10 @@ class Follower:
                 self._look_at(self._followed[path])
 
     def _look_at(self, followed: Followed) -> None:
-        try:
-            if followed.look() or not followed.is_tidy:
-                self._wake(followed)
-        except OSError as error:
-            self._note_unreadable(followed.path, error)
+        if followed.look() or not followed.is_tidy:
+            self._wake(followed)
+        if followed.error:
+            self._note_unreadable(followed.path, followed.error)
         else:
             self._unreadable.discard(followed.path)
         self._note_target(followed.path)
@@ -219,7 +227,7 @@ class Follower:
         except OSError as error:
             self._note_unreadable(followed.path, error)
             return
-        self._files.update({file.number: file for file in followed.files})
+        await self._end_sources(followed)
         if piece:
             file, data = piece
             self._taken += len(data)
@@ -238,17 +246,24 @@ class Follower:
 
     async def _let_go(self, followed: Followed, *, at_once: bool = False) -> None:
         """Let go of the files of which nothing more is to come, now that all of them are read."""
-        for file in followed.let_go(at_once=at_once):
-            await self._intake.end(file.source)
-            del self._files[file.number]
-            if followed.files or self._forget(followed):
-                self._recorder.leave(file.number)
+        followed.let_go(at_once=at_once)
+        await self._end_sources(followed)
+
+    async def _end_sources(self, followed: Followed) -> None:
+        """End what is over, and have the checkpoints forget files that have a later one."""
+        while followed.ended:
+            await self._intake.end(followed.ended[0])
+            del followed.ended[0]
+        if followed.left and (followed.files or self._forget(followed)):
+            for number in followed.left:
+                self._recorder.leave(number)
+            followed.left.clear()
 
     def _forget(self, followed: Followed) -> bool:
         """Stop following a path that only matched and leads nowhere, and say whether that was so."""
         over = not followed.files and not self._finder.names(followed.path) and not os.path.lexists(followed.path)
         if over:
-            del self._followed[followed.path]
+            self._followed.pop(followed.path, None)
             self._untidy.pop(followed, None)
         return over
 
@@ -258,7 +273,7 @@ class Follower:
         due = math.inf
         for followed in list(self._untidy):
             for file in list(followed.files):
-                if file.partial and file.state is State.LIVE:
+                if file.partial and file.state is not State.WHOLE:
                     if file.grown + self._config.partial_timeout <= now:
                         await self._intake.end(file.source)
                     else:
@@ -267,11 +282,11 @@ class Follower:
                     due = min(due, file.grown + QUIET)
             await self._let_go(followed)
             if followed.is_tidy:
-                del self._untidy[followed]
+                self._untidy.pop(followed, None)  # it may be forgotten meanwhile
         return due
 
     async def _end_all(self) -> None:
-        for followed in self._followed.values():
+        for followed in list(self._followed.values()):
             await self._let_go(followed, at_once=True)
             for file in followed.files:
                 await self._intake.end(file.source)

@@ -56,6 +56,11 @@ class Following:
         """Return the bytes that were read, and those that are there and were not."""
         return self._follower.measure() if self._follower else (0, 0)
 
+    @property
+    def kept(self) -> int:
+        """Lines in flight that the next start sends again."""
+        return self._recorder.lines if self._config.state_dir else 0
+
     def plan(self, batches: Sequence[Batch]) -> None:
         """Record batches that are about to be sent."""
         self._recorder.plan(batches)

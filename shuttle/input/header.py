@@ -1,5 +1,6 @@
 """Which file a line came from, said in its frame's header."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from shuttle.lines import NewlineSplitter
 from shuttle.source import Source
 
 _APPNAME, _PROCID = 48, 128  # bytes (RFC 5424, 6.2.5 and 6.2.6)
+_PLACE = re.compile(r"\{(?:path|name|stem)\}")
 ANY = Path("*")
 """Stands for all files, in the reports of loss."""
 
@@ -37,13 +39,18 @@ class Sources:
 
 def fill_header(config: Config, path: Path) -> Config:
     """Return `config` with `{path}`, `{name}` and `{stem}` of `-appname` and `-procid` filled in."""
+    if not _PLACE.search(config.appname + config.procid):
+        return config
     return replace(config, appname=_fill(config.appname, path, _APPNAME), procid=_fill(config.procid, path, _PROCID))
 
 
 def _fill(text: str, path: Path, limit: int) -> str:
-    """Return what a header may have: printable ASCII, and not too long. Of a long path the end says more."""
-    for name, value in (("path", str(path)), ("name", path.name), ("stem", path.stem)):
-        left = limit - len(text) + len(name) + len("{}")
-        shown = "".join(char if "!" <= char <= "~" else "_" for char in value)
-        text = text.replace(f"{{{name}}}", shown[-left:] if left > 0 else "", 1)
-    return text[:limit]
+    """Return what a header may have: printable ASCII, and not too long. Of the longest value the end says more."""
+    values = {"{path}": str(path), "{name}": path.name, "{stem}": path.stem}
+    shown = ["".join(char if "!" <= char <= "~" else "_" for char in values[each]) for each in _PLACE.findall(text)]
+    room = limit - len(_PLACE.sub("", text))
+    lengths = list(map(len, shown))
+    while lengths and sum(lengths) > max(0, room):
+        lengths[lengths.index(max(lengths))] -= 1
+    parts = iter(value[len(value) - length :] for value, length in zip(shown, lengths, strict=True))
+    return _PLACE.sub(lambda _: next(parts), text)[:limit]

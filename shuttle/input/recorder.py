@@ -19,6 +19,8 @@ class Recorder:
     def __init__(self, store: Store, files: Mapping[int, File]) -> None:
         self._store = store
         self._files = files  # the open ones, by their numbers
+        self.lines = 0
+        """In batches that are in flight, and recorded."""
         self._settled: list[str] = []
         self._held: Counter[int] = Counter()  # batches in flight, by the number of each file in them
         self._over: set[int] = set()
@@ -36,11 +38,13 @@ class Recorder:
 
     def hold(self, batches: Sequence[Batch]) -> None:
         """Know of batches that are in flight and recorded already."""
+        self.lines += sum(span.lines for batch in batches for span in batch.spans)
         self._held.update(number for batch in batches for number in {span.file for span in batch.spans})
 
     def settle(self, batch: Batch) -> None:
         """Note that every line of `batch` is delivered or accounted lost; it is recorded soon."""
         self._settled.append(batch.id)
+        self.lines -= sum(span.lines for span in batch.spans)
         self._held.subtract({span.file for span in batch.spans})
         self._some.set()
 

@@ -57,6 +57,11 @@ def list_siblings(path: Path) -> list[Path]:
     return [sibling.path for sibling in _look(path)]
 
 
+def is_sibling(path: Path, of: Path) -> bool:
+    """Say whether `path` has a name that rotation may have made of that of `of`; nothing is looked at but the names."""
+    return path.parent == of.parent and _read_age(path.name.removesuffix(".gz"), of) is not None
+
+
 def find_rest(
     path: Path, identity: Identity, *, exclude: Collection[tuple[int, int]] = ()
 ) -> list[tuple[Path, int]] | None:

@@ -60,5 +60,7 @@ class Streams:
                 await read(open_file(path)[0])
         except OSError as error:
             fail(path, error)
+        finally:
+            self._intake.cut_off(source)  # nobody can read it again
         self.paths.discard(path)
         self._ended()

@@ -74,13 +74,13 @@ async def following(
     usual = {"logs_url": "http://drain.example/", "wait": WAIT, "partial_timeout": 30.0}
     config = Config(file=tuple(map(str, files)), **{**usual, **settings})
     random = randomness.Random(1).random  # the same back-off in every run
-    async with Shuttle(config, log=log or Journal(), transport=drain, random=random) as shuttle:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(shuttle.follow)
-            try:
-                yield shuttle
-            finally:
-                tasks.cancel_scope.cancel()
+    shuttle = Shuttle(config, log=log or Journal(), transport=drain, random=random)
+    async with shuttle, anyio.create_task_group() as tasks:
+        tasks.start_soon(shuttle.follow)
+        try:
+            yield shuttle
+        finally:
+            tasks.cancel_scope.cancel()
 
 
 def append(path: Path, *lines: bytes) -> None:
