@@ -20,7 +20,9 @@ Key = tuple[int, int]
 Read = Callable[[int, int], bytes]
 """Gives the bytes at an offset, at most so many; none behind the end."""
 _COMPARED = 64  # bytes before the offset that are looked at before each read: log lines seldom repeat so many in place
-_COUNTED_AT_ONCE = 1024 * 1024  # bytes
+_COUNTED_AT_ONCE = 4 * 1024 * 1024  # bytes: two milliseconds, in which nothing else happens
+_NO_LIMIT = 1 << 62
+_PIECE = 256 * 1024  # bytes
 
 
 class State(Enum):
@@ -110,16 +112,22 @@ class File:
         known = self.recent + self.chunk[:end] if end > 0 else self.recent[: len(self.recent) + end]
         return known[-length:]
 
-    def count_unread(self) -> None:
-        """Count the lines that are there and not read yet: should they vanish, it can be told how many they were."""
+    def count_unread(self, most: int = _COUNTED_AT_ONCE) -> bool:
+        """Count lines that are there and not read: should they vanish, it can be told how many they were.
+
+        Returns:
+            Whether there may be more: some `most` bytes were counted.
+        """
         if self.counted < self.offset or not self.counted:
             self.counted, self.unread, self._seen = self.offset, 0, self._look_back(0, TAIL)
-        while data := self.read_at(self.counted, _COUNTED_AT_ONCE):
+        end = self.counted + most
+        while self.counted < end and (data := self.read_at(self.counted, _PIECE)):
             if self.counted < HEAD:
                 self._seen_head = (self._seen_head[: self.counted] + data)[:HEAD]
             self.unread += data.count(b"\n")
             self.counted += len(data)
             self._seen = (self._seen + data)[-TAIL:]
+        return self.counted >= end
 
     def count_lost(self) -> int:
         """Return how many of the lines that were counted are lost if nothing of the rest can be read."""
@@ -138,7 +146,7 @@ class File:
         """Be read where `file` was, as a copy of it."""
         self.source, self.offset = file.source, file.offset
         self.head, self.recent, self.chunk = file.head, file.recent, file.chunk
-        self.count_unread()
+        self.count_unread(_NO_LIMIT)
 
     def forget(self) -> None:
         """Know nothing of its bytes any more."""

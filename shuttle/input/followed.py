@@ -121,11 +121,9 @@ class Followed:
                 return file, data
         return None
 
-    def count_unread(self) -> None:
-        """Count the lines that are there and not read, while the drain holds up the reading."""
-        for file in self.files:
-            if file.state is State.LIVE:
-                file.count_unread()
+    def count_unread(self) -> bool:
+        """Count lines that are there and not read, and say whether there are more to count."""
+        return bool([file for file in self.files if file.state is State.LIVE and file.count_unread()])
 
     def let_go(self, *, at_once: bool = False) -> None:
         """Close the files of which nothing more is to come; call this when all is read."""

@@ -8,6 +8,7 @@ none has: files are the buffer, and nothing is ever dropped.
 import errno
 import math
 import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,11 @@ from shuttle.source import Source
 
 if TYPE_CHECKING:
     from shuttle.input.watch import Watch
+
+SPARE = 32  # file descriptors that files leave to the drain's connections, the store and whoever hosts all this
+STALL = 0.1  # seconds without a piece taken in: the drain holds up the reading, and what waits is counted
+COUNTING = 0.02  # seconds between two pieces of a backlog that is counted
+_LIMIT = "raise the limit of open files (ulimit -n), or name fewer: those that wait are not read"
 
 
 class Follower:
@@ -70,7 +76,9 @@ class Follower:
         self._ready: dict[Followed, None] = {}  # have something to read
         self._untidy: dict[Followed, None] = {}  # have something that is over after a while
         self._changed = anyio.Event()
-        self._blocked = False
+        self._most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE
+        self._waiting = False  # there are more files than can be open
+        self._blocked = anyio.Event()  # the reader waits for the drain
         self._taken = 0  # bytes
         self._sources = Sources(config)
         self._streams = Streams(self._sources, intake, follow=config.follow, ended=self._wake_reader)
@@ -83,6 +91,7 @@ class Follower:
                 await self._replay()
                 if self._watch:
                     self._tasks.start_soon(self._look, self._watch)
+                    self._tasks.start_soon(self._count)
                 await self._read()
                 self._tasks.cancel_scope.cancel()
         finally:
@@ -144,6 +153,9 @@ class Follower:
             self._watch.add(directory)
 
     def _follow(self, path: Path, *, first: bool) -> None:
+        if len(self._files) >= self._most:
+            self._note_waiting()
+            return
         followed = Followed(path, self, self._clock)
         known = self._known.get(path, ())
         try:
@@ -167,6 +179,11 @@ class Follower:
     def _begins_at_end(self) -> bool:
         """Whether what is there at the start and has no checkpoint is old: to a new agent it is."""
         return self._config.from_ == "end" or (self._config.from_ == "" and self._config.follow and self._store.new)
+
+    def _note_waiting(self) -> None:
+        if not self._waiting:
+            self._log.warning("files.waiting", open=len(self._files), error=os.strerror(errno.EMFILE), advice=_LIMIT)
+        self._waiting = True
 
     def _note_unreadable(self, path: Path, error: OSError) -> None:
         if path not in self._unreadable:
@@ -204,8 +221,16 @@ class Follower:
         else:
             self._unreadable.discard(followed.path)
         self._note_target(followed.path)
-        if self._blocked:
-            followed.count_unread()
+
+    async def _count(self) -> None:
+        """While the drain holds up the reading, count what waits in the files: truncation may take it away."""
+        while True:
+            await self._blocked.wait()
+            taken = self._taken
+            await anyio.sleep(STALL)
+            while self._blocked.is_set() and self._taken == taken:
+                more = [followed for followed in list(self._ready) if followed.count_unread()]
+                await anyio.sleep(COUNTING if more else STALL)
 
     async def _read(self) -> None:
         """Read a piece of each file that has something, in turn, until all are at their ends and none is to grow."""
@@ -231,13 +256,11 @@ class Follower:
         if piece:
             file, data = piece
             self._taken += len(data)
-            self._blocked = True
-            try:
-                await self._intake.write(data, file.source)
-            finally:
-                self._blocked = False
-            file.take_in()
             self._ready[followed] = None
+            self._blocked.set()
+            await self._intake.write(data, file.source)
+            self._blocked = anyio.Event()
+            file.take_in()
             return
         await self._let_go(followed)
         self._untidy.pop(followed, None)

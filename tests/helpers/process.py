@@ -117,13 +117,11 @@ class Agent:
 def start(*flags: str, **settings: Any) -> Iterator[Agent]:
     """Start the command, and kill it at the end if it still runs."""
     agent = Agent(*flags, **settings)
-    try:
-        with agent.process:
+    with agent.process:  # which waits for the end
+        try:
             yield agent
+        finally:
             agent.process.kill()
-    except BaseException:
-        agent.process.kill()
-        raise
 
 
 def run(*flags: str, data: bytes = b"", **settings: Any) -> Ended:
