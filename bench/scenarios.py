@@ -13,6 +13,7 @@ SCALE = (10_000, 100_000, 1_000_000, 10_000_000)
 # As many batches of 500 lines as fit the 64 MiB that this project holds, for programs that count batches.
 _FULL_BUFFER = ("-back-buff", "560")
 _NO_DROP = ("-batch-size", "500", "-drop=false")
+_FILE = ("-batch-size", "500", "-follow=false", "-file", "{file}")
 _FLOOD = ("rate", "cpu", "rss", "lost")
 _SCALE = ("seconds", *_FLOOD)
 _LATENCY = ("p50", "p99", "cpu", "rss", "lost")
@@ -43,12 +44,8 @@ _ALL = (
     Scenario("gzip", "the same with -gzip", (*_NO_DROP, "-gzip"), (*_FLOOD, "wire")),
     Scenario("https", "the same over TLS", (*_NO_DROP, "-skip-verify"), tls=True),
     Scenario("default", "default flags, cat file | program: what is dropped though the drain is healthy", ()),
-    Scenario(
-        "file",
-        "as plain, read from a file with checkpoints",
-        ("-batch-size", "500", "-follow=false", "-state-dir", "{state}", "-file", "{file}"),
-        kind="file",
-    ),
+    Scenario("file", "as plain, from a file", _FILE, kind="file"),
+    Scenario("checkpoints", "from a file, with checkpoints", (*_FILE, "-state-dir", "{state}"), kind="file"),
     Scenario("short", "lines of 20 bytes", line_bytes=20),
     Scenario("long", "lines of 5 KB", line_bytes=5000, lines=LINES // 20),
     Scenario("binary", "lines of random bytes", text="random"),

@@ -63,11 +63,13 @@ class Following:
 
     def plan(self, batches: Sequence[Batch]) -> None:
         """Record batches that are about to be sent."""
-        self._recorder.plan(batches)
+        if self._config.state_dir:
+            self._recorder.plan(batches)
 
     def settle(self, batch: Batch) -> None:
         """Note that every line of `batch` is delivered or accounted lost."""
-        self._recorder.settle(batch)
+        if self._config.state_dir:
+            self._recorder.settle(batch)
 
     async def keep(self) -> None:
         """Record what is settled, until cancelled."""
