@@ -51,6 +51,8 @@ class File:
     """What gives the bytes of a sibling."""
     source: Source = field(init=False)
     """Of its lines; given with its number."""
+    begun: int = 0
+    """The offset from which it is read."""
     offset: int = 0
     """Bytes read."""
     head: bytes = b""
@@ -98,11 +100,15 @@ class File:
         return Trail(*self.key, offset, self.head[: min(HEAD, offset)], tail).identify()
 
     def is_cut(self) -> bool:
-        """Say whether it was truncated: it is shorter than it was, or other bytes stand before the offset."""
+        """Say whether it was truncated: it is shorter than it was, or other bytes stand where some are known."""
         if self.stat().st_size < max(self.offset, self.counted):
             return True
         known = self._look_back(0, _COMPARED)
-        return self.read_at(self.offset - len(known), len(known)) != known
+        seen = self._seen[-_COMPARED:] if self.counted > self.offset else b""
+        return (
+            self.read_at(self.offset - len(known), len(known)) != known
+            or self.read_at(self.counted - len(seen), len(seen)) != seen
+        )
 
     def _look_back(self, behind: int, length: int) -> bytes:
         """Return `length` bytes, or as many as are known, that end `behind` bytes before the offset."""
@@ -162,6 +168,12 @@ class File:
         """What the checkpoints call it."""
         assert self.source.place
         return self.source.place.file
+
+    @property
+    def taken(self) -> int:
+        """Bytes of it that are in lines."""
+        assert self.source.place
+        return self.source.place.offset
 
     @property
     def partial(self) -> int:

@@ -47,6 +47,9 @@ class Keeper(Protocol):
     def register(self, file: File) -> None:
         """Know of `file` by its number."""
 
+    def unregister(self, number: int) -> None:
+        """Know that nothing of the file with `number` can be read any more."""
+
     def miss(self, path: Path, lines: int, reason: str) -> None:
         """Count `lines` lines that vanished unread as lost."""
 
@@ -109,6 +112,7 @@ class Followed:
         if opened:
             self._number(opened)
             self.files.append(opened)
+            opened.count_unread()  # so that it is known should it be copied and cut before it is read
 
     def read(self, length: int) -> tuple[File, bytes] | None:
         """Return the next bytes and the file they are of, at most `length`; None if there is nothing to read now."""
@@ -181,7 +185,7 @@ class Followed:
 
     def _number(self, file: File, number: int | None = None, offset: int = 0) -> None:
         """Begin to read `file` at `offset`, as one that the checkpoints know or as a new one."""
-        file.offset = offset
+        file.offset = file.begun = offset
         file.resume()
         if number is None:
             number = self._keeper.enroll(self.path, file.identify(offset))
@@ -196,24 +200,36 @@ class Followed:
         return None if find_rest(self.path, one.identity) else one
 
     def _catch_up(self, known: Sequence[Known], here: Known | None) -> None:
-        """Open what was rotated away since, each from where its checkpoint stands; `here` is the path's own file."""
+        """Open what was rotated away, each from where its checkpoint stands; `here` is the path's own file.
+
+        A sibling without a checkpoint is new if it is newer than all that have one; an older one was read to its end.
+        """
+        left = list(known)
+        opened: list[tuple[File, Known | None]] = []
         for one in known:
-            if one is here:
-                return
-            rest = find_rest(self.path, one.identity)
+            rest = find_rest(self.path, one.identity) if one is not here else ()
             if rest is not None:
                 break
         else:
             self._keeper.miss(self.path, 0, "what the checkpoint tells of is not there any more")
-            return
-        for place, (sibling, offset) in enumerate(rest):
+            rest = ()
+        for sibling, _ in rest:
             if file := self._open_sibling(sibling):
-                found = one if place == 0 else _recognize(known, file.read_at, file.key)
-                if found:
-                    self._number(file, found.number, offset if place == 0 else found.identity.offset)
-                else:
-                    self._number(file)
-                self.files.append(file)
+                found = _recognize(left, file.read_at, file.key)
+                if found and found is not here:
+                    left.remove(found)
+                opened.append((file, found if found is not here else None))
+        newest = len(opened) if here else max((place for place, (_, one) in enumerate(opened) if one), default=-1)
+        for place, (file, found) in enumerate(opened):
+            if found:
+                self._number(file, found.number, found.identity.offset)
+            elif place > newest:
+                self._number(file)
+            else:
+                file.close()
+                continue
+            self.files.append(file)
+        self.left += [one.number for one in left if one is not here]
 
     def _take_back(self, opened: File) -> bool:
         """Say whether the path leads to a file again that it led to before; that one is read on."""
@@ -298,8 +314,10 @@ class Followed:
         if not taken:
             self.ended.append(file.source)
             self.left.append(file.number)
+            self._keeper.unregister(file.number)
         file.forget()
         self._number(file)
+        file.count_unread()
         self._keeper.miss(self.path, lost, "the file was truncated")
 
 

@@ -88,10 +88,10 @@ class Follower:
         try:
             async with anyio.create_task_group() as self._tasks:
                 self._find(first=True)
-                await self._replay()
                 if self._watch:
                     self._tasks.start_soon(self._look, self._watch)
                     self._tasks.start_soon(self._count)
+                await self._replay()
                 await self._read()
                 self._tasks.cancel_scope.cancel()
         finally:
@@ -108,6 +108,9 @@ class Follower:
     async def _replay(self) -> None:
         """Send again what an earlier process had sent and not seen settled."""
         for plan in self._store.plans():
+            for number in {span.file for span in plan.spans}:
+                if (file := self._files.get(number)) and file.is_cut():
+                    self._look_at(self._followed[file.path])
             batch, missing = make_batch(plan, self._files, self._sources, self._clock())
             if missing:
                 self.miss(Path(), missing, "a batch that was not settled cannot be read again")
@@ -128,6 +131,10 @@ class Follower:
     def register(self, file: File) -> None:
         """Know of `file` by its number."""
         self._files[file.number] = file
+
+    def unregister(self, number: int) -> None:
+        """Know that nothing of the file with `number` can be read any more."""
+        self._files.pop(number, None)
 
     def miss(self, path: Path, lines: int, reason: str) -> None:
         """Count `lines` lines that vanished unread as lost."""
@@ -279,7 +286,10 @@ class Follower:
             del followed.ended[0]
         if followed.left and (followed.files or self._forget(followed)):
             for number in followed.left:
-                self._recorder.leave(number)
+                if self._config.state_dir:
+                    self._recorder.leave(number)
+                else:
+                    self.unregister(number)
             followed.left.clear()
 
     def _forget(self, followed: Followed) -> bool:

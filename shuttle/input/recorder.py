@@ -1,7 +1,7 @@
 """Records what is planned and settled, so that a restart goes on where this process stops."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 
 import anyio
 
@@ -16,13 +16,14 @@ DELAY = 0.05  # seconds that a settled batch waits for others: a transaction eac
 class Recorder:
     """Writes to the store: plans before their batches are sent, and what is settled soon after."""
 
-    def __init__(self, store: Store, files: Mapping[int, File]) -> None:
+    def __init__(self, store: Store, files: MutableMapping[int, File]) -> None:
         self._store = store
         self._files = files  # the open ones, by their numbers
         self.lines = 0
         """In batches that are in flight, and recorded."""
         self._settled: list[str] = []
         self._held: Counter[int] = Counter()  # batches in flight, by the number of each file in them
+        self._planned: dict[int, int] = {}  # the offset up to which each file is in plans
         self._over: set[int] = set()
         self._some = anyio.Event()
 
@@ -31,6 +32,7 @@ class Recorder:
         identities: dict[int, Identity] = {}
         for batch in batches:
             for span in batch.spans:
+                self._planned[span.file] = span.end
                 if file := self._files.get(span.file):
                     identities[span.file] = file.identify(span.end)
         self.hold(batches)
@@ -61,12 +63,20 @@ class Recorder:
             self.flush()
 
     def flush(self) -> None:
-        """Record now what is settled."""
+        """Record now what is settled, and forget the files that are over with all their lines."""
         self._some = anyio.Event()
         self._record([], {})
-        for number in [number for number in self._over if not self._held[number]]:
+        for number in [number for number in self._over if self._is_settled(number)]:
             self._over.discard(number)
+            self._planned.pop(number, None)
+            self._files.pop(number, None)
             self._store.forget(number)
+
+    def _is_settled(self, number: int) -> bool:
+        if self._held[number]:
+            return False
+        file = self._files.get(number)
+        return file is None or self._planned.get(number, file.begun) == file.taken
 
     def _record(self, planned: Sequence[Plan], identities: Mapping[int, Identity]) -> None:
         settled, self._settled = self._settled, []
