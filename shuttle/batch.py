@@ -40,6 +40,8 @@ class Batch:
     """When its first line was read, in seconds of the monotonic clock."""
     spans: tuple[Span, ...] = ()
     """Where its lines stand in files; nothing of lines that came another way."""
+    again: bool = False
+    """An earlier process has sent it: a drain that knows its id passes over all that comes with it."""
 
     @property
     def size(self) -> int:

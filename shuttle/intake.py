@@ -188,10 +188,10 @@ class Intake:
 
     async def _pass_on(self) -> None:
         """Move what is ready to the buffer, or drop it; what can be read again is recorded first."""
-        if self._unplanned and self._plan:
-            self._plan(self._unplanned)
-            self._unplanned = []
         while self._ready:
+            if self._unplanned and self._plan:  # again each time: more may have come while this waited for room
+                self._plan(self._unplanned)
+                self._unplanned = []
             batch = self._ready[0]
             if self._buffer.offer(batch) or await self._wait_for_room(batch):
                 self._ready.popleft()

@@ -63,7 +63,7 @@ class Outlet:
         while parts:
             part = parts.pop()
             hopeless = refused >= HOPELESS and self.gate.refusals >= REFUSALS
-            owed = self.ledger.take() if first else Owed()
+            owed = self.ledger.take() if first and not batch.again else Owed()
             first = False
             verdict, outcome = (
                 (Verdict.LOST, outcome)

@@ -16,8 +16,8 @@ from typing import Protocol
 
 from shuttle.input.content import open_content
 from shuttle.input.file import File, Key, State, open_file, read_descriptor
-from shuttle.input.identity import Identity, is_same_content
-from shuttle.input.siblings import find_rest
+from shuttle.input.identity import HEAD, Identity, is_same_content
+from shuttle.input.siblings import LOOKS, find_rest
 from shuttle.source import Source
 
 QUIET = 60.0  # seconds that a moved file is kept after its last line: an application reopens its log when it is told to
@@ -187,6 +187,9 @@ class Followed:
         """Begin to read `file` at `offset`, as one that the checkpoints know or as a new one."""
         file.offset = file.begun = offset
         file.resume()
+        if len(file.head) < min(HEAD, offset):  # truncated just now: what is known of it holds no more
+            self._number(file)
+            return
         if number is None:
             number = self._keeper.enroll(self.path, file.identify(offset))
         file.source = self._keeper.make_source(self.path, number, offset)
@@ -207,19 +210,19 @@ class Followed:
         left = list(known)
         opened: list[tuple[File, Known | None]] = []
         for one in known:
-            rest = find_rest(self.path, one.identity) if one is not here else ()
+            rest = self._open_rest(one.identity) if one is not here else []
             if rest is not None:
                 break
         else:
             self._keeper.miss(self.path, 0, "what the checkpoint tells of is not there any more")
-            rest = ()
-        for sibling, _ in rest:
-            if file := self._open_sibling(sibling):
-                found = _recognize(left, file.read_at, file.key)
-                if found and found is not here:
-                    left.remove(found)
-                opened.append((file, found if found is not here else None))
-        newest = len(opened) if here else max((place for place, (_, one) in enumerate(opened) if one), default=-1)
+            rest = []
+        for file, _ in rest:
+            found = _recognize(left, file.read_at, file.key)
+            if found and found is not here:
+                left.remove(found)
+            opened.append((file, found if found is not here else None))
+        read = here and here.identity.offset  # else it may be known by its inode alone, and hold what came since
+        newest = len(opened) if read else max((place for place, (_, one) in enumerate(opened) if one), default=-1)
         for place, (file, found) in enumerate(opened):
             if found:
                 self._number(file, found.number, found.identity.offset)
@@ -262,19 +265,35 @@ class Followed:
         if newest is None:
             return
         keys = {file.key for file in self.files} | {live}
-        for sibling, offset in find_rest(self.path, newest) or ():
-            if (file := self._open_sibling(sibling)) and file.key not in keys:
+        for file, offset in self._open_rest(newest) or ():
+            if file.key in keys:
+                file.close()
+            else:
                 self._number(file, offset=offset)
                 self.files.append(file)
-            elif file:
+
+    def _open_rest(self, identity: Identity) -> list[tuple[File, int]] | None:
+        """Open what `find_rest` finds; once more if something has another name by then, as rotation goes on."""
+        opened: list[tuple[File, int]] = []
+        for _ in range(LOOKS):
+            for file, _ in opened:
                 file.close()
+            rest = find_rest(self.path, identity)
+            if rest is None:
+                return None
+            tried = [(self._open_sibling(sibling), offset) for sibling, offset in rest]
+            opened = [(file, offset) for file, offset in tried if file]
+            if len(opened) == len(tried):
+                break
+        else:
+            self._keeper.miss(self.path, 0, "some of what was rotated away cannot be read")
+        return opened
 
     def _open_sibling(self, path: Path) -> File | None:
         """Open what rotation left; None if it is gone or cannot be read."""
         try:
             content = open_content(path)
-        except OSError as error:
-            self._keeper.miss(path, 0, f"what was rotated away cannot be read: {error.strerror}")
+        except OSError:
             return None
         status = content.stat()
         key = (status.st_dev, status.st_ino)
@@ -294,13 +313,13 @@ class Followed:
     def _begin_again(self, file: File) -> None:
         """Go on at the top of a file that was truncated; what was never read is in a copy, or lost."""
         lost = file.count_lost()
-        copies = find_rest(self.path, file.identify_seen()) or ()
+        copies = self._open_rest(file.identify_seen()) or ()
         keys = {other.key for other in self.files}
         taken = False
         place = self.files.index(file)
-        for number, (sibling, _) in enumerate(copies):
-            copy = self._open_sibling(sibling)
-            if copy is None or copy.key in keys:
+        for number, (copy, _) in enumerate(copies):
+            if copy.key in keys:
+                copy.close()
                 continue
             if number == 0:
                 copy.go_on(file)

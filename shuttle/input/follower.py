@@ -116,7 +116,9 @@ class Follower:
                 self.miss(Path(), missing, "a batch that was not settled cannot be read again")
             if batch:
                 self._recorder.hold([batch])
+                self._blocked.set()
                 await self._intake.resume(batch)
+                self._blocked = anyio.Event()
             else:
                 self._store.record(settled=[plan.id])
 

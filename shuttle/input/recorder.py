@@ -66,11 +66,18 @@ class Recorder:
         """Record now what is settled, and forget the files that are over with all their lines."""
         self._some = anyio.Event()
         self._record([], {})
-        for number in [number for number in self._over if self._is_settled(number)]:
+        for number in sorted(number for number in self._over if self._is_settled(number)):
+            if self._has_older(number):
+                continue
             self._over.discard(number)
             self._planned.pop(number, None)
             self._files.pop(number, None)
             self._store.forget(number)
+
+    def _has_older(self, number: int) -> bool:
+        """Say whether an older file of its path is known still: catching up begins there, and must know this one."""
+        files = {known.number: known.path for known in self._store.files()}
+        return any(other < number and path == files.get(number) for other, path in files.items())
 
     def _is_settled(self, number: int) -> bool:
         if self._held[number]:

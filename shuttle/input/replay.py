@@ -33,4 +33,4 @@ def make_batch(plan: Plan, files: Mapping[int, File], sources: Sources, now: flo
         own = sources.find_framer(file.path)
         splitter = NewlineSplitter(own.line_limit)
         batcher.add([*splitter.feed(data), *splitter.finish()], stamp=span.stamp, now=now, framer=own)
-    return replace(batcher.close(), spans=plan.spans) if batcher.lines else None, missing
+    return replace(batcher.close(), spans=plan.spans, again=True) if batcher.lines else None, missing

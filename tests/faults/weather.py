@@ -1,0 +1,83 @@
+"""The drain's weather: it fails at random, in every way that it can."""
+
+import threading
+from email.message import Message
+from random import Random
+
+from shuttle.drain.local import LocalDrain, Options
+from shuttle.errors import ConfigError
+from tests.faults.books import Books
+from tests.helpers.process import find_closed_port
+
+TIMEOUT = 0.5  # seconds that the agent waits for an answer
+FAULTS = {
+    "503": Options(status=503),
+    "500": Options(status=500),
+    "429": Options(status=429, retry_after=1),
+    "close": Options(close=True),
+    "reset": Options(reset=True),
+    "slow": Options(delay=TIMEOUT / 5),
+    "late": Options(delay=TIMEOUT * 1.5),  # what is taken is not answered in time
+    "mute": Options(),  # what is taken is not answered at all
+    "down": Options(),
+}
+
+
+class FaultyDrain(LocalDrain):
+    """Enters what it takes in the books, and hangs up instead of an answer if it is `mute`."""
+
+    def __init__(self, options: Options, books: Books) -> None:
+        super().__init__(options, watch=lambda _: None)
+        self.mute = False
+        self._books = books
+
+    def accept(self, headers: Message, frames: list[bytes], *, status: int, reason: str) -> None:
+        self._books.take(headers["Logplex-Frame-Id"], frames)
+        super().accept(headers, frames, status=status, reason=reason)
+        if self.mute:
+            raise ConnectionAbortedError
+
+
+class Weather(threading.Thread):
+    """Has a drain at `url`, which fails now and then until `stop` is set; it listens from `open` to `close`."""
+
+    def __init__(
+        self, books: Books, random: Random, stop: threading.Event, without: frozenset[str] = frozenset()
+    ) -> None:
+        super().__init__(name="weather")
+        self._faults = [name for name in FAULTS if name not in without]
+        self._books = books
+        self._random = random
+        self._end = stop
+        self._port = find_closed_port()
+        self.url = f"http://127.0.0.1:{self._port}/"
+        self._drain: FaultyDrain
+
+    def run(self) -> None:
+        while self._faults and not self._end.wait(self._random.uniform(0.1, 1.5)):
+            name = self._random.choice(self._faults)
+            self._books.note(f"drain: {name}", "faults")
+            if name == "down":
+                self.close()
+            self._drain.mute = name == "mute"
+            self._drain.options = FAULTS[name]
+            self._end.wait(self._random.uniform(0.1, 1.5))
+            if name == "down":
+                self.open()
+            self._drain.mute = False
+            self._drain.options = Options()
+            self._books.note("drain: fair")
+
+    def open(self) -> None:
+        """Begin to listen."""
+        while True:
+            drain = FaultyDrain(Options(port=self._port), self._books)
+            try:
+                self._drain = drain.__enter__()
+            except ConfigError:  # another process has the port for a connection of its own
+                self._end.wait(0.1)
+            else:
+                return
+
+    def close(self) -> None:
+        self._drain.__exit__(None, None, None)
