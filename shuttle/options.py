@@ -134,12 +134,14 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
 FLAGS = (*(flag for flags in GROUPS.values() for flag in flags), Flag(name="help", kind="bool", final=True))
 
 _USAGE = """\
-log-shuttle reads log lines on stdin, posts them to an HTTP drain in batches, and accounts for every line.
+log-shuttle reads log lines on stdin or from files, posts them to an HTTP drain in batches, and accounts for
+every line.
 
   app | log-shuttle -logs-url URL [flags]
 
   app 2>&1 | log-shuttle -logs-url https://token:password@drain.example/logs
   app | LOGS_URL=https://drain.example/logs log-shuttle -bearer-token "$TOKEN" -gzip -drop=false
+  log-shuttle -file '/var/log/app/*.log' -state-dir /var/lib/log-shuttle -logs-url URL
 
 -x v, -x=v and --x v are alike; a boolean takes its value by = alone (-drop=false); the last of several
 wins. A size is a number of bytes or has a suffix (512KiB, 64MiB), a duration has its unit (250ms, 1m30s).
@@ -157,7 +159,8 @@ Exit codes:
   3  lines were dropped (the buffer was full) or lost (given up, or refused by the drain)
 
 Signals:
-  SIGTERM, SIGINT  land: read on until the input ends, deliver, exit after -land-timeout at the latest
+  SIGTERM, SIGINT  land: read on until stdin ends (of files nothing more), deliver, exit after -land-timeout
+                   at the latest
   a second one     end at once
 """
 
