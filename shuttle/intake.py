@@ -87,9 +87,8 @@ class Intake:
                 if self._buffer.closed:
                     raise anyio.ClosedResourceError
                 self._take_lines(source.splitter.feed(chunk[start : start + CHUNK]), source)
-                async with (
-                    self._passing
-                ):  # only now: whoever is cancelled while it waits has nothing that is not counted
+                # Only now: whoever is cancelled while it waits for its turn has nothing that is not counted.
+                async with self._passing:
                     await self._pass_on()
                 await self._keep_pace(min(CHUNK, len(chunk) - start))
 
