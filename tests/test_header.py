@@ -30,6 +30,7 @@ def fill(path: str, *, appname: str = "token", procid: str = "shuttle") -> tuple
         ("/var/log/app.log", "{other}{}", "{other}{}"),
         ("relative/web.1.log", "{stem}", "web.1"),
         ("app", "{stem}", "app"),
+        ("/", "{name}", "-"),
         (".hidden", "{stem}", ".hidden"),
         ("/logs/two words.log", "{name}", "two_words.log"),
         ("/logs/größe.log", "{stem}", "gr__e"),

@@ -53,4 +53,4 @@ def _fill(text: str, path: Path, limit: int) -> str:
     while lengths and sum(lengths) > max(0, room):
         lengths[lengths.index(max(lengths))] -= 1
     parts = iter(value[len(value) - length :] for value, length in zip(shown, lengths, strict=True))
-    return _PLACE.sub(lambda _: next(parts), text)[:limit]
+    return _PLACE.sub(lambda _: next(parts), text)[:limit] or "-"  # `/` has no name; RFC 5424's nil value stands for it
