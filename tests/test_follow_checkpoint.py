@@ -11,8 +11,9 @@ import trio
 from shuttle.config import MIB
 from shuttle.errors import ConfigError
 from shuttle.input.checkpoint import FILE
+from shuttle.input.followed import QUIET
 from tests.helpers.drains import TAKE, Answer, Drain
-from tests.helpers.following import SOON, append, following, number_lines
+from tests.helpers.following import SOON, append, copytruncate, following, number_lines, rotate
 from tests.helpers.virtual import Journal, virtual
 
 DOWN = Answer(503)
@@ -79,6 +80,24 @@ async def test_a_file_that_was_empty_when_it_was_recorded_is_read_from_its_begin
     async with following(drain, log, state_dir=state):
         await trio.sleep(SOON)
     assert drain.lines == [b"one"]
+
+
+@virtual
+async def test_a_copy_of_what_came_after_the_last_line_read_is_found(log: Path, state: Path) -> None:
+    """Nothing of the truncated file is known but its inode: the file before it says where the copy stands."""
+    drain = Drain()
+    append(log, *number_lines(0, 10))
+    async with following(drain, log, from_="beginning", state_dir=state):
+        await trio.sleep(SOON)
+        rotate(log)
+        await trio.sleep(QUIET + SOON)
+    append(log, *number_lines(10, 13))
+    log.with_name("app.log.1").rename(log.with_name("app.log.2"))
+    copytruncate(log)
+    append(log, *number_lines(13, 20))
+    async with following(drain, log, state_dir=state, num_outlets=1):
+        await trio.sleep(SOON)
+    assert drain.lines == number_lines(0, 20)
 
 
 @virtual

@@ -78,6 +78,8 @@ class Followed:
         """
         opened = self._open_live()
         here = self._recognize_live(known, opened) if opened else None
+        if here and not here.identity.offset:  # the newest, whatever was enrolled while its predecessors were read
+            known = [*(one for one in known if one is not here), here]
         if known and here is not known[0]:
             self._catch_up(known, here)
         if opened is None:

@@ -67,17 +67,25 @@ class Recorder:
         self._some = anyio.Event()
         self._record([], {})
         for number in sorted(number for number in self._over if self._is_settled(number)):
-            if self._has_older(number):
+            if self._is_needed(number):
                 continue
             self._over.discard(number)
             self._planned.pop(number, None)
             self._files.pop(number, None)
             self._store.forget(number)
 
-    def _has_older(self, number: int) -> bool:
-        """Say whether an older file of its path is known still: catching up begins there, and must know this one."""
-        files = {known.number: known.path for known in self._store.files()}
-        return any(other < number and path == files.get(number) for other, path in files.items())
+    def _is_needed(self, number: int) -> bool:
+        """Say whether a start has to know of the file that is over, to catch up with what was rotated away.
+
+        Catching up begins at the oldest file of a path that is known, so none is forgotten before those; and of a later
+        one of which nothing was read, nothing can be found by its content: should it be copied and truncated, what
+        says where the copy stands is the file before it.
+        """
+        files = self._store.files()
+        path = next((known.path for known in files if known.number == number), None)
+        others = [known for known in files if known.path == path and known.number != number]
+        later = [known.identity.offset for known in others if known.number > number]
+        return len(later) < len(others) or bool(later and not any(later))
 
     def _is_settled(self, number: int) -> bool:
         if self._held[number]:
