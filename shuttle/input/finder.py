@@ -25,7 +25,7 @@ class Finder:
         found = {Path(path) for pattern in self._patterns for path in glob.glob(pattern, recursive=True)}  # noqa: PTH207
         found.update(path for path in known if any(fnmatch.fnmatch(str(path), pattern) for pattern in self._patterns))
         every = found.union(followed, self._named)
-        new = {path for path in found.difference(followed) if self._rotated or not _is_rotated(path, every)}
+        new = {path for path in found.difference(followed) if self._rotated or not find_origins(path, every)}
         return sorted(new.union(self._named).difference(followed))
 
     def directories(self) -> set[Path]:
@@ -42,10 +42,10 @@ class Finder:
         return path in self._named
 
 
-def _is_rotated(path: Path, every: Collection[Path]) -> bool:
-    """Say whether rotation made `path` of one of `every`: one whose name is a part of its own."""
+def find_origins(path: Path, every: Collection[Path]) -> set[Path]:
+    """Return those of `every` of which rotation may have made `path`: their names are parts of its own."""
     name = path.name.removesuffix(".gz")
     ending = Path(name).suffix
     beginnings = [name[:length] for length in range(1, len(name))] + [name]
     candidates = {path.with_name(beginning + more) for beginning in beginnings for more in ("", ending)} - {path}
-    return any(is_sibling(path, candidate) for candidate in candidates if candidate in every)
+    return {candidate for candidate in candidates if candidate in every and is_sibling(path, candidate)}

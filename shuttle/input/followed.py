@@ -97,6 +97,8 @@ class Followed:
             if live:
                 live.state = State.MOVED
             self._open_next(live)
+        elif self.is_untouched:  # it may have been copied and truncated before it was seen
+            self._take_siblings(live.key)
         return bool([file for file in list(self.files) if self._has_more(file)])
 
     def _open_next(self, before: File | None) -> None:
@@ -134,12 +136,9 @@ class Followed:
     def let_go(self, *, at_once: bool = False) -> None:
         """Close the files of which nothing more is to come; call this when all is read."""
         until = self._clock() - (0.0 if at_once else QUIET)
-        over = [
-            file
-            for file in self.files
-            if file.state is State.WHOLE or (file.state is State.MOVED and file.grown <= until)
-        ]
-        for file in over:
+        for file in list(self.files):
+            if file.state is State.LIVE or (file.state is State.MOVED and file.grown > until):
+                break  # what comes after it is not let go before it: where reading stands is one place
             self._last = file.identify(file.offset)
             self.files.remove(file)
             file.close()
@@ -158,6 +157,12 @@ class Followed:
     def is_tidy(self) -> bool:
         """Nothing here is over after a while: no file that is let go of, no line that waits for its newline."""
         return all(file.state is State.LIVE and not file.partial for file in self.files)
+
+    @property
+    def is_untouched(self) -> bool:
+        """The path leads to a file of which nothing was read or counted, and another one was there before it."""
+        live = self._live
+        return bool(live and not live.offset and not live.counted and (self._last or len(self.files) > 1))
 
     @property
     def _live(self) -> File | None:
@@ -207,10 +212,10 @@ class Followed:
     def _catch_up(self, known: Sequence[Known], here: Known | None) -> None:
         """Open what was rotated away, each from where its checkpoint stands; `here` is the path's own file.
 
-        A sibling without a checkpoint is new if it is newer than all that have one; an older one was read to its end.
+        Files are forgotten in their order, so that a sibling without a checkpoint was not read if it is newer than one
+        that has one. Nothing of it was if only its inode was known, and it was compressed since.
         """
         left = list(known)
-        opened: list[tuple[File, Known | None]] = []
         for one in known:
             rest = self._open_rest(one.identity) if one is not here else []
             if rest is not None:
@@ -220,19 +225,14 @@ class Followed:
             rest = []
         for file, _ in rest:
             found = _recognize(left, file.read_at, file.key)
-            if found and found is not here:
-                left.remove(found)
-            opened.append((file, found if found is not here else None))
-        read = here and here.identity.offset  # else it may be known by its inode alone, and hold what came since
-        newest = len(opened) if read else max((place for place, (_, one) in enumerate(opened) if one), default=-1)
-        for place, (file, found) in enumerate(opened):
-            if found:
-                self._number(file, found.number, found.identity.offset)
-            elif place > newest:
-                self._number(file)
-            else:
+            if found and found is here:  # a copy of what the path leads to
                 file.close()
                 continue
+            if found:
+                left.remove(found)
+                self._number(file, found.number, found.identity.offset)
+            else:
+                self._number(file)
             self.files.append(file)
         self.left += [one.number for one in left if one is not here]
 
@@ -263,16 +263,19 @@ class Followed:
 
     def _take_siblings(self, live: Key | None) -> None:
         """Open what rotation left between the newest file that is known and the one that the path leads to now."""
-        newest = self.files[-1].identify(self.files[-1].offset) if self.files else self._last
+        older = [file for file in self.files if file.state is not State.LIVE]
+        newest = older[-1].identify(older[-1].offset) if older else self._last
         if newest is None:
             return
         keys = {file.key for file in self.files} | {live}
-        for file, offset in self._open_rest(newest) or ():
-            if file.key in keys:
-                file.close()
+        place = len(older)
+        for number, (file, offset) in enumerate(self._open_rest(newest) or ()):
+            if file.key in keys or (number == 0 and not file.read_at(offset, 1)):
+                file.close()  # it is open, or was let go of and has not grown since
             else:
                 self._number(file, offset=offset)
-                self.files.append(file)
+                self.files.insert(place, file)
+                place += 1
 
     def _open_rest(self, identity: Identity) -> list[tuple[File, int]] | None:
         """Open what `find_rest` finds; once more if something has another name by then, as rotation goes on."""

@@ -5,6 +5,7 @@ while the drain holds up the reading. The reader takes a piece of each file that
 none has: files are the buffer, and nothing is ever dropped.
 """
 
+import contextlib
 import errno
 import math
 import os
@@ -22,7 +23,7 @@ from shuttle.clock import Clock
 from shuttle.config import Config
 from shuttle.input.checkpoint import Known, Store
 from shuttle.input.file import File, State
-from shuttle.input.finder import Finder
+from shuttle.input.finder import Finder, find_origins
 from shuttle.input.followed import QUIET, Followed
 from shuttle.input.header import Sources
 from shuttle.input.identity import Identity
@@ -34,7 +35,7 @@ from shuttle.log import Logger
 from shuttle.source import Source
 
 if TYPE_CHECKING:
-    from shuttle.input.watch import Watch
+    from shuttle.input.watch import Changes, Watch
 
 SPARE = 32  # file descriptors that files leave to the drain's connections, the store and whoever hosts all this
 STALL = 0.1  # seconds without a piece taken in: the drain holds up the reading, and what waits is counted
@@ -219,8 +220,18 @@ class Follower:
             if changes.everything or others:
                 self._find()
                 paths |= {path for path, one in self._followed.items() if path.parent in others and len(one.files) != 1}
+                paths |= self._find_copied(changes)
             for path in paths:
                 self._look_at(self._followed[path])
+
+    def _find_copied(self, changes: "Changes") -> set[Path]:
+        """Return paths whose files were not read at all, and may have been copied beside them and truncated."""
+        new = {path for path in changes.paths if path not in self._followed}
+        untouched = {path for path, one in self._followed.items() if one.is_untouched}
+        for directory in changes.directories & {path.parent for path in untouched}:
+            with contextlib.suppress(OSError):
+                new.update(map(directory.joinpath, os.listdir(directory)))  # noqa: PTH208  # names are all it takes
+        return {origin for path in new for origin in find_origins(path, untouched)}
 
     def _look_at(self, followed: Followed) -> None:
         if followed.look() or not followed.is_tidy:

@@ -1,0 +1,91 @@
+"""Copies that rotation makes of a file before anybody has looked at it: all of it is read there, once."""
+
+import errno
+import gzip
+from pathlib import Path
+from typing import Any
+
+import inotify_simple
+import pytest
+import trio
+
+from shuttle.input.followed import QUIET
+from tests.helpers.drains import Answer, Drain
+from tests.helpers.following import SOON, append, copytruncate, following, number_lines, rotate
+from tests.helpers.virtual import virtual
+
+DOWN = Answer(503)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "app.log"
+
+
+@pytest.mark.parametrize("since", [SOON, QUIET + SOON], ids=["while the file before it is open", "after that"])
+@pytest.mark.parametrize("kept", [False, True], ids=["no checkpoints", "checkpoints"])
+@virtual
+async def test_what_was_written_copied_and_truncated_at_once_is_read_in_the_copy(
+    log: Path, tmp_path: Path, since: float, kept: bool
+) -> None:
+    drain = Drain()
+    settings: dict[str, Any] = {"state_dir": tmp_path / "state"} if kept else {}
+    append(log, *number_lines(0, 10))
+    async with following(drain, log, from_="beginning", num_outlets=1, **settings):
+        await trio.sleep(SOON)
+        rotate(log)
+        await trio.sleep(since)
+        append(log, *number_lines(10, 13))
+        log.with_name("app.log.1").rename(log.with_name("app.log.2"))
+        copytruncate(log)
+        await trio.sleep(SOON)
+        append(log, *number_lines(13, 20))
+        await trio.sleep(SOON)
+        rotate(log)
+        await trio.sleep(SOON)
+        append(log, *number_lines(20, 30))
+        await trio.sleep(QUIET + SOON)
+    assert drain.lines == number_lines(0, 30)
+
+
+@virtual
+async def test_what_was_written_into_a_polled_directory_is_found_too(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "no more watches")
+
+    monkeypatch.setattr(inotify_simple.INotify, "add_watch", refuse)
+    drain = Drain()
+    append(log, *number_lines(0, 10))
+    async with following(drain, log, from_="beginning", num_outlets=1):
+        await trio.sleep(SOON)
+        rotate(log)
+        await trio.sleep(SOON)
+        append(log, *number_lines(10, 13))
+        log.with_name("app.log.1").rename(log.with_name("app.log.2"))
+        copytruncate(log)
+        await trio.sleep(SOON)
+    assert drain.lines == number_lines(0, 13)
+
+
+@virtual
+async def test_a_file_that_was_compressed_before_anything_of_it_was_read_is_read(log: Path, tmp_path: Path) -> None:
+    """Only its inode was known, and that is gone: its place is between what was read and what is there now."""
+    drain, state = Drain(), tmp_path / "state"
+    append(log, *number_lines(0, 10))
+    async with following(Drain(), log, from_="beginning", state_dir=state):
+        await trio.sleep(SOON)
+    append(log, *number_lines(10, 20))
+    async with following(Drain(DOWN), log, state_dir=state, back_buff=1, num_outlets=1, batch_size=1, land_timeout=0.0):
+        for start in (20, 30, 40):
+            rotate(log)
+            await trio.sleep(SOON)
+            append(log, *number_lines(start, start + 10))
+        await trio.sleep(SOON)
+    second = log.with_name("app.log.2")
+    log.with_name("app.log.2.gz").write_bytes(gzip.compress(second.read_bytes()))
+    second.unlink()
+    async with following(drain, log, state_dir=state, num_outlets=1):
+        await trio.sleep(SOON)
+    assert drain.lines == number_lines(10, 50)
