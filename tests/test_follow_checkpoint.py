@@ -2,6 +2,7 @@
 
 import resource
 import shutil
+from os import truncate as resize
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from shuttle.errors import ConfigError
 from shuttle.input.checkpoint import FILE
 from shuttle.input.followed import QUIET
 from tests.helpers.drains import TAKE, Answer, Drain
-from tests.helpers.following import SOON, append, copytruncate, following, number_lines, rotate
+from tests.helpers.following import SOON, Catcher, append, copytruncate, following, number_lines, rotate
 from tests.helpers.virtual import Journal, virtual
 
 DOWN = Answer(503)
@@ -400,3 +401,31 @@ async def test_a_store_does_not_grow_with_files_that_come_and_go(tmp_path: Path,
         assert shuttle._following
         assert len(shuttle._following._store.files()) == 0
         assert not [link for link in Path("/proc/self/fd").iterdir() if link.resolve().parent == tmp_path]
+
+
+@virtual
+async def test_a_file_that_was_truncated_unread_and_written_again_is_known_by_what_was_read_of_it(
+    log: Path, state: Path
+) -> None:
+    """As long as an older file is open the checkpoint of what was lost stands too, and has the same inode."""
+    drain, journal = Catcher(), Journal()
+    drain.held = True
+    append(log, *number_lines(0, 10))
+    narrow = {"back_buff": 1, "batch_size": 1, "num_outlets": 1}
+    async with following(drain, log, from_="beginning", state_dir=state, log=journal, **narrow):
+        await trio.sleep(SOON)
+        rotate(log)
+        await trio.sleep(SOON)
+        append(log, *number_lines(10, 20))
+        await trio.sleep(SOON)
+        resize(log, 0)
+        await trio.sleep(SOON)
+        drain.held = False
+        drain.change()
+        await trio.sleep(SOON)
+        append(log, *number_lines(20, 30))
+        await trio.sleep(SOON)
+    assert [told["lines"] for told in journal.named("file.missed")] == [10]
+    async with following(drain, log, state_dir=state):
+        await trio.sleep(SOON)
+    assert drain.lines == number_lines(0, 10) + number_lines(20, 30)

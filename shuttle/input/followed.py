@@ -346,10 +346,11 @@ class Followed:
 
 
 def _recognize(known: Sequence[Known], read_at: Callable[[int, int], bytes], key: Key) -> Known | None:
-    """Return the checkpoint of the file that `read_at` reads."""
+    """Return the checkpoint of the file that `read_at` reads: by its content, else the last that has just its inode."""
     for one in known:
-        identity = one.identity
-        same_key = (identity.device, identity.inode) == key
-        if (identity.offset or same_key) and is_same_content(identity, read_at):
+        if one.identity.offset and is_same_content(one.identity, read_at):
+            return one
+    for one in reversed(known):
+        if not one.identity.offset and (one.identity.device, one.identity.inode) == key:
             return one
     return None

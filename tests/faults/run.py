@@ -151,7 +151,8 @@ class Run:
         with self._agent.process:  # which closes the pipes
             ended = self._agent.finish()
         self._listen()
-        accepted = {0, 3, -number} if number else {0, 3}  # told to stop before it was killed, it may be quicker
+        # Told to stop before it was killed, it may be quicker; before it handles signals, it is ended by them.
+        accepted = {0, 3, -number, -signal.SIGTERM} if number else {0, 3}
         if ended.code not in accepted or "Traceback" in ended.err:
             self._crashes.append(f"agent {len(self._ended)} ended with {ended.code}")
         elif ended.code >= 0 and not ended.ledger.balanced:
