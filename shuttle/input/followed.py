@@ -11,6 +11,7 @@ import stat
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Protocol
 
@@ -44,8 +45,8 @@ class Keeper(Protocol):
     def enroll(self, path: Path, identity: Identity) -> int:
         """Return the number of a new file."""
 
-    def register(self, file: File) -> None:
-        """Know of `file` by its number."""
+    def register(self, file: File, number: int) -> None:
+        """Know of `file` by this number, which is its own or was."""
 
     def unregister(self, number: int) -> None:
         """Know that nothing of the file with `number` can be read any more."""
@@ -78,17 +79,14 @@ class Followed:
         """
         opened = self._open_live()
         here = self._recognize_live(known, opened) if opened else None
-        if here and not here.identity.offset:  # the newest, whatever was enrolled while its predecessors were read
-            known = [*(one for one in known if one is not here), here]
-        if known and here is not known[0]:
-            self._catch_up(known, here)
-        if opened is None:
-            return
-        if here:
-            self._number(opened, here.number, here.identity.offset)
-        else:
-            self._number(opened, offset=opened.stat().st_size if at_end and not known else 0)
-        self.files.append(opened)
+        left = [one for one in known if one is not here]
+        if left:
+            self._catch_up(left, here)
+        if opened:
+            size = opened.stat().st_size if at_end and not known else 0
+            self._number_in_turn(opened, here, size)
+            self.files.append(opened)
+        self.left += [one.number for one in left]
 
     def look(self) -> bool:
         """Notice what has become of the path and its files, and say whether any of them has more to read."""
@@ -97,8 +95,9 @@ class Followed:
             if live:
                 live.state = State.MOVED
             self._open_next(live)
-        elif self.is_untouched:  # it may have been copied and truncated before it was seen
-            self._take_siblings(live.key)
+        elif self.is_untouched and self._take_siblings(live.key):  # it was copied and truncated before it was seen
+            self.left.append(live.number)
+            self._number(live)  # above those of the copies
         return bool([file for file in list(self.files) if self._has_more(file)])
 
     def _open_next(self, before: File | None) -> None:
@@ -200,7 +199,7 @@ class Followed:
         if number is None:
             number = self._keeper.enroll(self.path, file.identify(offset))
         file.source = self._keeper.make_source(self.path, number, offset)
-        self._keeper.register(file)
+        self._keeper.register(file, number)
 
     def _recognize_live(self, known: Sequence[Known], opened: File) -> Known | None:
         """Return the checkpoint of what the path leads to: its file, or a copy of it if that is gone."""
@@ -209,32 +208,40 @@ class Followed:
             return one
         return None if find_rest(self.path, one.identity) else one
 
-    def _catch_up(self, known: Sequence[Known], here: Known | None) -> None:
-        """Open what was rotated away, each from where its checkpoint stands; `here` is the path's own file.
+    def _catch_up(self, left: list[Known], here: Known | None) -> None:
+        """Open what was rotated away, from the oldest on that one of `left` tells of; `here` is the path's own file.
 
         Files are forgotten in their order, so that a sibling without a checkpoint was not read if it is newer than one
-        that has one. Nothing of it was if only its inode was known, and it was compressed since.
+        that has one. Nothing of it was if only its inode was known, and it was compressed since. Those of `left` that
+        are found are taken out of it.
         """
-        left = list(known)
-        for one in known:
-            rest = self._open_rest(one.identity) if one is not here else []
-            if rest is not None:
-                break
-        else:
+        found = [(len(rest), one) for one in left if (rest := find_rest(self.path, one.identity)) is not None]
+        if not found and not here:
             self._keeper.miss(self.path, 0, "what the checkpoint tells of is not there any more")
-            rest = []
-        for file, _ in rest:
-            found = _recognize(left, file.read_at, file.key)
-            if found and found is here:  # a copy of what the path leads to
+        oldest = max(found, key=itemgetter(0))[1].identity if found else None
+        for file, _ in (oldest and self._open_rest(oldest)) or ():
+            known = _recognize([*left, here] if here else left, file.read_at, file.key)
+            if known and known is here:  # a copy of what the path leads to
                 file.close()
                 continue
-            if found:
-                left.remove(found)
-                self._number(file, found.number, found.identity.offset)
-            else:
-                self._number(file)
+            self._number_in_turn(file, known)
             self.files.append(file)
-        self.left += [one.number for one in left if one is not here]
+            if known:
+                left.remove(known)
+
+    def _number_in_turn(self, file: File, known: Known | None, offset: int = 0) -> None:
+        """Number `file`, which is newer than all others here, so that its number is above theirs.
+
+        One that has another number already may be in batches in flight: it is known by both until these are settled.
+        """
+        if known is None:
+            self._number(file, offset=offset)
+        elif not self.files or known.number > self.files[-1].number:
+            self._number(file, known.number, known.identity.offset)
+        else:
+            self._number(file, offset=known.identity.offset)
+            self._keeper.register(file, known.number)
+            self.left.append(known.number)
 
     def _take_back(self, opened: File) -> bool:
         """Say whether the path leads to a file again that it led to before; that one is read on."""
@@ -255,18 +262,22 @@ class Followed:
         if not is_same_content(newest.identify(newest.offset), opened.read_at):
             return False
         opened.go_on(newest)
-        self._keeper.register(opened)
+        self._keeper.register(opened, opened.number)
         self.files.pop()
         newest.close()
         self.files.append(opened)
         return True
 
-    def _take_siblings(self, live: Key | None) -> None:
-        """Open what rotation left between the newest file that is known and the one that the path leads to now."""
+    def _take_siblings(self, live: Key | None) -> bool:
+        """Open what rotation left between the newest file that is known and the one that the path leads to now.
+
+        Returns:
+            Whether there was anything.
+        """
         older = [file for file in self.files if file.state is not State.LIVE]
         newest = older[-1].identify(older[-1].offset) if older else self._last
         if newest is None:
-            return
+            return False
         keys = {file.key for file in self.files} | {live}
         place = len(older)
         for number, (file, offset) in enumerate(self._open_rest(newest) or ()):
@@ -276,6 +287,7 @@ class Followed:
                 self._number(file, offset=offset)
                 self.files.insert(place, file)
                 place += 1
+        return place > len(older)
 
     def _open_rest(self, identity: Identity) -> list[tuple[File, int]] | None:
         """Open what `find_rest` finds; once more if something has another name by then, as rotation goes on."""
@@ -328,7 +340,7 @@ class Followed:
                 continue
             if number == 0:
                 copy.go_on(file)
-                self._keeper.register(copy)
+                self._keeper.register(copy, copy.number)
                 lost = max(0, lost - copy.unread)
                 taken = True
             else:
@@ -347,9 +359,9 @@ class Followed:
 
 def _recognize(known: Sequence[Known], read_at: Callable[[int, int], bytes], key: Key) -> Known | None:
     """Return the checkpoint of the file that `read_at` reads: by its content, else the last that has just its inode."""
-    for one in known:
-        if one.identity.offset and is_same_content(one.identity, read_at):
-            return one
+    same = [one for one in known if one.identity.offset and is_same_content(one.identity, read_at)]
+    if same:
+        return max(same, key=lambda one: one.identity.offset)
     for one in reversed(known):
         if not one.identity.offset and (one.identity.device, one.identity.inode) == key:
             return one

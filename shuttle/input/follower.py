@@ -131,9 +131,9 @@ class Follower:
         """Return the number of a new file."""
         return self._store.enroll(path, identity)
 
-    def register(self, file: File) -> None:
-        """Know of `file` by its number."""
-        self._files[file.number] = file
+    def register(self, file: File, number: int) -> None:
+        """Know of `file` by this number, which is its own or was."""
+        self._files[number] = file
 
     def unregister(self, number: int) -> None:
         """Know that nothing of the file with `number` can be read any more."""

@@ -91,7 +91,9 @@ class Recorder:
         if self._held[number]:
             return False
         file = self._files.get(number)
-        return file is None or self._planned.get(number, file.begun) == file.taken
+        if file is None or file.number != number:  # it has another one by now
+            return True
+        return self._planned.get(number, file.begun) == file.taken
 
     def _record(self, planned: Sequence[Plan], identities: Mapping[int, Identity]) -> None:
         settled, self._settled = self._settled, []
