@@ -2,6 +2,7 @@
 
 import errno
 import gzip
+from os import truncate as resize
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,30 @@ async def test_what_was_written_copied_and_truncated_at_once_is_read_in_the_copy
         append(log, *number_lines(20, 30))
         await trio.sleep(QUIET + SOON)
     assert drain.lines == number_lines(0, 30)
+
+
+@pytest.mark.parametrize("seen", ["the copy as it begins", "the copy"])
+@virtual
+async def test_a_copy_that_is_seen_before_the_truncation_is_not_read_twice(log: Path, seen: str) -> None:
+    drain = Drain()
+    append(log, *number_lines(0, 10))
+    async with following(drain, log, from_="beginning", num_outlets=1):
+        await trio.sleep(SOON)
+        rotate(log)
+        await trio.sleep(SOON)
+        append(log, *number_lines(10, 13))
+        log.with_name("app.log.1").rename(log.with_name("app.log.2"))
+        copy = log.with_name("app.log.1")
+        if seen == "the copy as it begins":
+            copy.touch()
+        else:
+            copy.write_bytes(log.read_bytes())
+        await trio.sleep(SOON)
+        copy.write_bytes(log.read_bytes())
+        resize(log, 0)
+        append(log, *number_lines(13, 20))
+        await trio.sleep(SOON)
+    assert drain.lines == number_lines(0, 20)
 
 
 @virtual

@@ -81,7 +81,7 @@ class Followed:
         here = self._recognize_live(known, opened) if opened else None
         left = [one for one in known if one is not here]
         if left:
-            self._catch_up(left, here)
+            self._catch_up(left, here, opened)
         if opened:
             size = opened.stat().st_size if at_end and not known else 0
             self._number_in_turn(opened, here, size)
@@ -95,9 +95,8 @@ class Followed:
             if live:
                 live.state = State.MOVED
             self._open_next(live)
-        elif self.is_untouched and self._take_siblings(live.key):  # it was copied and truncated before it was seen
-            self.left.append(live.number)
-            self._number(live)  # above those of the copies
+        elif self.is_untouched:
+            self._take_copies(live)
         return bool([file for file in list(self.files) if self._has_more(file)])
 
     def _open_next(self, before: File | None) -> None:
@@ -111,7 +110,7 @@ class Followed:
         if opened and (self._take_back(opened) or self._go_on(opened)):
             return
         if before or opened:
-            self._take_siblings(opened.key if opened else None)
+            self._take_siblings(opened)
         if opened:
             self._number(opened)
             self.files.append(opened)
@@ -208,8 +207,8 @@ class Followed:
             return one
         return None if find_rest(self.path, one.identity) else one
 
-    def _catch_up(self, left: list[Known], here: Known | None) -> None:
-        """Open what was rotated away, from the oldest on that one of `left` tells of; `here` is the path's own file.
+    def _catch_up(self, left: list[Known], here: Known | None, live: File | None) -> None:
+        """Open what was rotated away, from the oldest on that one of `left` tells of; `here` tells of `live`.
 
         Files are forgotten in their order, so that a sibling without a checkpoint was not read if it is newer than one
         that has one. Nothing of it was if only its inode was known, and it was compressed since. Those of `left` that
@@ -221,7 +220,7 @@ class Followed:
         oldest = max(found, key=itemgetter(0))[1].identity if found else None
         for file, _ in (oldest and self._open_rest(oldest)) or ():
             known = _recognize([*left, here] if here else left, file.read_at, file.key)
-            if known and known is here:  # a copy of what the path leads to
+            if (known and known is here) or (live and _is_copy(file, live)):
                 file.close()
                 continue
             self._number_in_turn(file, known)
@@ -268,21 +267,29 @@ class Followed:
         self.files.append(opened)
         return True
 
-    def _take_siblings(self, live: Key | None) -> bool:
-        """Open what rotation left between the newest file that is known and the one that the path leads to now.
+    def _take_copies(self, live: File) -> None:
+        """Open what was copied from `live`, which was truncated before anything of it was seen."""
+        live.count_unread()
+        if self._take_siblings(live):
+            self.left.append(live.number)
+            self._number(live)  # above those of the copies
+
+    def _take_siblings(self, live: File | None) -> bool:
+        """Open what rotation left between the newest file that is known and `live`, to which the path leads now.
 
         Returns:
             Whether there was anything.
         """
-        older = [file for file in self.files if file.state is not State.LIVE]
+        older = [file for file in self.files if file is not live]
         newest = older[-1].identify(older[-1].offset) if older else self._last
         if newest is None:
             return False
-        keys = {file.key for file in self.files} | {live}
+        keys = {file.key for file in (*older, *((live,) if live else ()))}
         place = len(older)
         for number, (file, offset) in enumerate(self._open_rest(newest) or ()):
-            if file.key in keys or (number == 0 and not file.read_at(offset, 1)):
-                file.close()  # it is open, or was let go of and has not grown since
+            over = number == 0 and not file.read_at(offset, 1)  # it was let go of, and has not grown since
+            if over or file.key in keys or (live and _is_copy(file, live)):
+                file.close()
             else:
                 self._number(file, offset=offset)
                 self.files.insert(place, file)
@@ -355,6 +362,17 @@ class Followed:
         self._number(file)
         file.count_unread()
         self._keeper.miss(self.path, lost, "the file was truncated")
+
+
+def _is_copy(file: File, live: File) -> bool:
+    """Say whether `file` is a copy of `live`, which is read itself: whoever made it may be about to truncate that.
+
+    A file that was rotated away may begin alike, but nothing was written to it since there is another.
+    """
+    if file.stat().st_mtime_ns < live.stat().st_mtime_ns:
+        return False
+    head = file.read_at(0, HEAD)
+    return live.read_at(0, HEAD).startswith(head) if head else bool(live.counted)
 
 
 def _recognize(known: Sequence[Known], read_at: Callable[[int, int], bytes], key: Key) -> Known | None:
