@@ -214,11 +214,10 @@ class Followed:
         that has one. Nothing of it was if only its inode was known, and it was compressed since. Those of `left` that
         are found are taken out of it.
         """
-        found = [(len(rest), one) for one in left if (rest := find_rest(self.path, one.identity)) is not None]
-        if not found and not here:
+        rest = self._open_from_oldest(left)
+        if rest is None and not here:
             self._keeper.miss(self.path, 0, "what the checkpoint tells of is not there any more")
-        oldest = max(found, key=itemgetter(0))[1].identity if found else None
-        for file, _ in (oldest and self._open_rest(oldest)) or ():
+        for file, _ in rest or ():
             known = _recognize([*left, here] if here else left, file.read_at, file.key)
             if (known and known is here) or (live and _is_copy(file, live)):
                 file.close()
@@ -227,6 +226,17 @@ class Followed:
             self.files.append(file)
             if known:
                 left.remove(known)
+
+    def _open_from_oldest(self, known: Sequence[Known]) -> list[tuple[File, int]] | None:
+        """Open what stands from the oldest of `known` on that is found; None if none is."""
+        for _ in range(LOOKS):  # the oldest of all may be deleted, and all others get other names meanwhile
+            found = [(len(rest), one) for one in known if (rest := find_rest(self.path, one.identity)) is not None]
+            if not found:
+                return None
+            opened = self._open_rest(max(found, key=itemgetter(0))[1].identity)
+            if opened is not None:
+                return opened
+        return None
 
     def _number_in_turn(self, file: File, known: Known | None, offset: int = 0) -> None:
         """Number `file`, which is newer than all others here, so that its number is above theirs.
