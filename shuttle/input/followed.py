@@ -381,8 +381,8 @@ def _is_copy(file: File, live: File) -> bool:
     """
     if file.stat().st_mtime_ns < live.stat().st_mtime_ns:
         return False
-    head = file.read_at(0, HEAD)
-    return live.read_at(0, HEAD).startswith(head) if head else bool(live.counted)
+    head = live.read_at(0, HEAD)
+    return bool(head) and head.startswith(file.read_at(0, HEAD))
 
 
 def _recognize(known: Sequence[Known], read_at: Callable[[int, int], bytes], key: Key) -> Known | None:
