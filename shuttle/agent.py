@@ -19,13 +19,14 @@ from shuttle.shuttle import Shuttle
 from shuttle.stream import Stream
 
 EXIT_MISSING = 3  # lines were dropped or lost; Go exits with 0
+EXIT_SPOOLED = 4  # the rest is in the spool, and the next start delivers it
 READING_SHARE = 0.8  # of land_timeout: how long a stopped agent goes on reading; the rest is for delivering
 STDIN, STDOUT, STDERR = 0, 1, 2
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def run(config: Config) -> int:
-    """Forward stdin to its end or until a signal, and return the exit code: 0 if every line was delivered.
+    """Forward stdin, or files, to the end or until a signal, and return the exit code: 0 if every line was delivered.
 
     Raises:
         ConfigError: stdin or a file that the configuration names cannot be used.
@@ -39,7 +40,7 @@ def run(config: Config) -> int:
     gc.enable()  # the command has it disabled
     options: dict[str, Any] = {"use_uvloop": importlib.util.find_spec("uvloop") is not None}
     ledger = anyio.run(_Agent(config, log).run, backend_options=options)
-    return EXIT_MISSING if ledger.dropped or ledger.lost else 0
+    return EXIT_MISSING if ledger.dropped or ledger.lost else EXIT_SPOOLED if ledger.spooled else 0
 
 
 def _check_stdin() -> None:
@@ -126,8 +127,9 @@ class _Agent:
 
     def _tell(self, ledger: Ledger) -> None:
         missing = ledger.dropped or ledger.lost
-        if missing or self._config.verbose:
-            counts = {name: getattr(ledger, name) for name in ("read", "delivered", "dropped", "lost", "held")}
+        if missing or ledger.spooled or self._config.verbose:
+            names = ("read", "delivered", "dropped", "lost", "held", *(("spooled",) if self._config.spool else ()))
+            counts = {name: getattr(ledger, name) for name in names}
             (self._log.warning if missing else self._log.info)("ledger", **counts)
 
 

@@ -40,11 +40,17 @@ class Buffer:
             return False
         if self._max_batches is not None and len(self._batches) >= self._max_batches:
             return False
+        self._append(batch)
+        return True
+
+    def _append(self, batch: Batch) -> None:
         self._batches.append(batch)
         self._bytes += batch.size
+        self._call_taker()
+
+    def _call_taker(self) -> None:
         if self._takers:
             self._takers.popleft().set()
-        return True
 
     async def put(self, batch: Batch) -> None:
         """Take `batch` as soon as there is room. If this is cancelled, the buffer does not hold it.
@@ -61,24 +67,34 @@ class Buffer:
         while not self._batches:
             if self.closed:
                 return None
-            arrival = anyio.Event()
-            self._takers.append(arrival)
-            try:
-                await arrival.wait()
-            except BaseException:  # cancelled
-                self._leave(arrival)
-                raise
+            await self._wait_for_more()
+        return self._hand_out()
+
+    async def _wait_for_more(self) -> None:
+        """Return when a batch has come, or may have, or none will any more."""
+        arrival = anyio.Event()
+        self._takers.append(arrival)
+        try:
+            await arrival.wait()
+        except BaseException:  # cancelled
+            self._leave(arrival)
+            raise
+
+    def _hand_out(self) -> Batch:
         batch = self._batches.popleft()
         self._bytes -= batch.size
         self.taken += 1
+        self._make_room()
+        return batch
+
+    def _make_room(self) -> None:
         if self._room:
             self._room.set()
             self._room = None
-        return batch
 
     async def wait_below(self, batches: int) -> None:
         """Return as soon as fewer than `batches` batches wait, or the buffer is closed."""
-        while len(self._batches) >= batches and not self.closed:
+        while len(self) >= batches and not self.closed:
             self._room = self._room or anyio.Event()
             await self._room.wait()
 
@@ -86,13 +102,12 @@ class Buffer:
         """Let a taker go that was cancelled; if it was already called, the next one is called in its place."""
         if arrival in self._takers:
             self._takers.remove(arrival)
-        elif self._batches and self._takers:
-            self._takers.popleft().set()
+        elif len(self):
+            self._call_taker()
 
     def close(self) -> None:
         """Say that no more batches come: takers get what is left, then None; whoever waits to put gets an error."""
         self.closed = True
         while self._takers:
-            self._takers.popleft().set()
-        if self._room:
-            self._room.set()
+            self._call_taker()
+        self._make_room()

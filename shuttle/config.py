@@ -1,5 +1,6 @@
 """One frozen Config: every setting, its default with its reason, checked once when it is made."""
 
+import math
 import os
 import re
 from collections.abc import Callable
@@ -25,11 +26,13 @@ BATCH_BYTES = MIB  # drains seen in the wild limit bodies to 1-5 MB
 BACK_BYTES = 64 * MIB  # 27 s of 10,000 lines/s of 178 bytes, in the smallest dyno's 512 MB
 PATIENCE = 0.1  # seconds; a person does not see it, and a healthy drain takes many batches in it
 PARTIAL_TIMEOUT = 5.0  # seconds; whoever writes a line in parts has written the rest by then
-MAX_AGE = 300.0  # seconds; older log lines than this no longer help whoever watches them
+MAX_AGE = 300.0  # seconds; older log lines than this no longer help whoever watches them, unless they were kept for it
+SPOOL_BYTES = 1024 * MIB  # an hour and a half of 1,000 lines/s of 178 bytes, in a dyno's disk
 LAND_TIMEOUT = 25.0  # seconds; a dyno is killed 30 s after its SIGTERM
 
 MIN_BATCH_BYTES = 16 * KIB  # room for one frame of 10,240 bytes and two reports
 MIN_BACK_BYTES = 64 * KIB
+MIN_SPOOL_BYTES = MIB
 FRAME_LIMIT = 10_240  # bytes, header included: a longer frame is malformed to logplex
 
 InputFormat = Literal["raw", "rfc5424", "lprfc5424"]
@@ -71,11 +74,14 @@ class Config:
     back_buff: int | None = None
     drop: bool = True
     patience: float = PATIENCE
+    spool: Path | None = None
+    spool_bytes: int = SPOOL_BYTES
 
     num_outlets: int = NUM_OUTLETS
     timeout: float = TIMEOUT
     max_attempts: int | None = None
-    max_age: float = MAX_AGE
+    max_age: float | None = None
+    """None: MAX_AGE for what only memory holds; as long as it takes for files and with a spool."""
     land_timeout: float = LAND_TIMEOUT
 
     max_line_length: int = MAX_LINE_LENGTH
@@ -114,10 +120,22 @@ class Config:
             raise ConfigError(f"-client-key {show(str(self.client_key))}: needs -client-cert with its certificate")
         if self.file and self.input_format == "lprfc5424":
             raise ConfigError("-input-format lprfc5424: must be raw or rfc5424 for files")
+        if self.file and self.spool:
+            raise ConfigError(
+                f"-spool {show(str(self.spool))}: must not be given with -file; files hold their lines themselves, "
+                "and -state-dir keeps how far they were delivered"
+            )
         if "" in self.file:
             raise ConfigError("-file '': must be a path or a pattern of paths")
         endpoint = parse_endpoint(self.logs_url, bearer_token=self.bearer_token, appname=self.appname)
         object.__setattr__(self, "endpoint", endpoint)
+
+    @property
+    def age_limit(self) -> float:
+        """Seconds after which a batch that was tried is given up."""
+        if self.max_age is not None:
+            return self.max_age
+        return math.inf if self.file or self.spool else MAX_AGE
 
 
 def flag(name: str) -> str:
@@ -159,10 +177,11 @@ _RULES: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     ("back_bytes", f"must be {MIN_BACK_BYTES} or more", _at_least(MIN_BACK_BYTES)),
     ("back_buff", _AT_LEAST_ONE, lambda value: value is None or value >= 1),
     ("patience", _NOT_NEGATIVE, _at_least(0)),
+    ("spool_bytes", f"must be {MIN_SPOOL_BYTES} or more", _at_least(MIN_SPOOL_BYTES)),
     ("num_outlets", _AT_LEAST_ONE, _at_least(1)),
     ("timeout", "must be 0 (no limit) or more", _at_least(0)),
     ("max_attempts", _AT_LEAST_ONE, lambda value: value is None or value >= 1),
-    ("max_age", _NOT_NEGATIVE, _at_least(0)),
+    ("max_age", _NOT_NEGATIVE, lambda value: value is None or value >= 0),
     ("land_timeout", _NOT_NEGATIVE, _at_least(0)),
     ("max_line_length", _AT_LEAST_ONE, _at_least(1)),
     (

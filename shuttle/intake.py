@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
 import anyio.lowlevel
@@ -41,14 +41,14 @@ class Intake:
         buffer: Buffer,
         ledger: Ledger,
         patience: float | None,
-        plan: Callable[[Sequence[Batch]], None] | None = None,
+        record: Callable[[Sequence[Batch]], Awaitable[None]] | None = None,
         fill: Timer,
         log: Logger,
         wall: Callable[[], float],
         clock: Clock = anyio.current_time,
     ) -> None:
         self._own = Source(splitter)
-        self._plan = plan
+        self._record = record
         self._batcher = batcher
         self._buffer = buffer
         self._ledger = ledger
@@ -64,7 +64,7 @@ class Intake:
         self._writing = Turn()  # one chunk at a time
         self._passing = Turn()  # of whoever writes or flushes: batches reach the buffer in order
         self._ready: deque[Batch] = deque()  # full, and not in the buffer yet; a cancellation loses none of them
-        self._unplanned: list[Batch] = []  # full, of lines from files, and not recorded yet
+        self._unrecorded: list[Batch] = []  # full, and to be recorded before anything of them is sent
         self._opened = anyio.Event()  # a batch has got its first line
         self._patience_ended_at: int | None = None  # the lines delivered when it did; more means a new stall
         self._ahead = 0  # bytes taken in since the last wait for the outlets, while plenty waited
@@ -104,9 +104,9 @@ class Intake:
         self._take_lines(source.splitter.finish(), source)
 
     @property
-    def unplanned(self) -> int:
+    def unrecorded(self) -> int:
         """Lines from files that are held and not recorded yet."""
-        return self._batcher.kept + sum(span.lines for batch in self._unplanned for span in batch.spans)
+        return self._batcher.kept + sum(span.lines for batch in self._unrecorded for span in batch.spans)
 
     async def resume(self, batch: Batch) -> None:
         """Take in a batch that an earlier process had closed."""
@@ -180,17 +180,18 @@ class Intake:
 
     def _close(self, batch: Batch, now: float) -> None:
         self._ready.append(batch)
-        if batch.spans:
-            self._unplanned.append(batch)
+        if self._record:
+            self._unrecorded.append(batch)
         self.batched += batch.lines
         self._fill.update(now - batch.born, now)
 
     async def _pass_on(self) -> None:
-        """Move what is ready to the buffer, or drop it; what can be read again is recorded first."""
+        """Move what is ready to the buffer, or drop it; what is to outlive this process is recorded first."""
         while self._ready:
-            if self._unplanned and self._plan:  # again each time: more may have come while this waited for room
-                self._plan(self._unplanned)
-                self._unplanned = []
+            if self._unrecorded and self._record:  # again each time: more may have come while this waited for room
+                batches = list(self._unrecorded)
+                await self._record(batches)
+                del self._unrecorded[: len(batches)]
             batch = self._ready[0]
             if self._buffer.offer(batch) or await self._wait_for_room(batch):
                 self._ready.popleft()

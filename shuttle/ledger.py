@@ -37,6 +37,8 @@ class Ledger:
         self.delivered = 0
         self.dropped = 0
         self.lost = 0
+        self.spooled = 0
+        """In batches on the disk: held, but for parts of a batch that is divided while it is delivered."""
         self._owed = Owed()
 
     def take_in(self, lines: int) -> None:

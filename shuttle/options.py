@@ -94,12 +94,16 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         _setting("back-buff", "int", "most batches held (Go: 50; here only -back-bytes unless given)"),
         _setting("drop", "bool", "drop when the buffer is full; -drop=false blocks the application instead"),
         _setting("patience", "duration", "hold the input this long, once a stall, before dropping"),
+        _setting(
+            "spool", "path", "keep what is held on the disk, there: a crash or a dead drain costs none of it", "DIR"
+        ),
+        _setting("spool-bytes", "size", "most bytes of it; beyond them lines are dropped, or wait with -drop=false"),
     ),
     "Delivery": (
         _setting("num-outlets", "int", "most requests at a time"),
         _setting("timeout", "duration", "for a whole request; 0: none"),
         _setting("max-attempts", "int", "attempts of a batch (Go: 3; here only -max-age unless given)"),
-        _setting("max-age", "duration", "try a batch until it is this old"),
+        _setting("max-age", "duration", "try a batch until it is this old (5m; no limit for files and with -spool)"),
         _setting(
             "land-timeout",
             "duration",
@@ -141,6 +145,7 @@ every line.
 
   app 2>&1 | log-shuttle -logs-url https://token:password@drain.example/logs
   app | LOGS_URL=https://drain.example/logs log-shuttle -bearer-token "$TOKEN" -gzip -drop=false
+  app | log-shuttle -spool /var/spool/log-shuttle -logs-url URL
   log-shuttle -file '/var/log/app/*.log' -state-dir /var/lib/log-shuttle -logs-url URL
 
 -x v, -x=v and --x v are alike; a boolean takes its value by = alone (-drop=false); the last of several
@@ -157,6 +162,7 @@ Exit codes:
   1  the configuration cannot be used
   2  the command line cannot be read
   3  lines were dropped (the buffer was full) or lost (given up, or refused by the drain)
+  4  none was, but some are in the spool still: the next start delivers them
 
 Signals:
   SIGTERM, SIGINT  land: read on until stdin ends (of files nothing more), deliver, exit after -land-timeout

@@ -38,7 +38,7 @@ class Outlet:
     lost: Notice
     log: Logger
     settled: Callable[[Batch], None] | None
-    """Called with each batch of lines from files all of which are delivered or lost."""
+    """Called with each batch all of which is delivered or lost."""
     progress: Callable[[], None]
     """Called whenever lines were delivered or lost."""
     random: Callable[[], float]
@@ -79,7 +79,7 @@ class Outlet:
                     refused += 1
                     self._lose(part.lines, outcome)
             self.progress()
-        if batch.spans and self.settled:
+        if self.settled:
             self.settled(batch)
 
     def _lose(self, lines: int, outcome: Outcome) -> None:
@@ -102,7 +102,7 @@ class Outlet:
                 if verdict is not Verdict.RETRY:
                     return verdict, outcome
                 failures += 1
-                if failures == max_attempts or now >= part.born + self.config.max_age:
+                if failures == max_attempts or now >= part.born + self.config.age_limit:
                     return Verdict.LOST, outcome
                 not_before = now + next_delay(failures, self.random)
         finally:

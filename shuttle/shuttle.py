@@ -32,6 +32,8 @@ from shuttle.stats import Statistics
 
 if TYPE_CHECKING:
     from shuttle.input.following import Following
+    from shuttle.keeper import Keeper
+    from shuttle.spool import Spool
 
 REPORT_TIME = 1.0  # seconds that landing keeps back, at most, for a last report of what was dropped or lost
 
@@ -77,11 +79,17 @@ class Shuttle:
         config = self._config
         self._clock = bind_clock()
         self._following = self._open_following() if config.file else None
+        self._spool = self._open_spool() if config.spool else None
+        self._keeper: Keeper | None = self._following or self._spool
         self._new_id = _number_ids()
         transport = self._transport or self._open_transport()
         framer = Framer(self._following.header if self._following else config)
         splitter = {"lprfc5424": LengthSplitter}.get(config.input_format, NewlineSplitter)(framer.line_limit)
-        self._buffer = Buffer(max_bytes=config.back_bytes, max_batches=config.back_buff)
+        self._buffer: Buffer
+        if self._spool is None:
+            self._buffer = Buffer(max_bytes=config.back_bytes, max_batches=config.back_buff)
+        else:
+            self._buffer = self._spool
         self._statistics = Statistics(
             source=config.stats_source, format=config.stats_format, started=self._clock(), random=self._random
         )
@@ -94,7 +102,7 @@ class Shuttle:
             buffer=self._buffer,
             ledger=self.ledger,
             patience=config.patience if config.drop and not config.file else None,
-            plan=self._following.plan if self._following else None,
+            record=self._keeper.record if self._keeper is not None else None,
             fill=self._statistics.fill,
             log=self._log,
             wall=self._wall,
@@ -110,7 +118,7 @@ class Shuttle:
             statistics=self._statistics,
             lost=self._lost,
             log=self._log,
-            settled=self._following.settle if self._following else None,
+            settled=self._keeper.settle if self._keeper is not None else None,
             progress=self._progress,
             random=self._random,
             wall=self._wall,
@@ -133,16 +141,14 @@ class Shuttle:
             async with anyio.create_task_group() as self._tasks:
                 self._tasks.start_soon(self._run_outlets)
                 self._tasks.start_soon(self._intake.run)
-                if self._following:
-                    self._tasks.start_soon(self._following.keep)
+                if self._keeper is not None:
+                    self._tasks.start_soon(self._keeper.run)
                 yield
                 await self.land()
                 self._tasks.cancel_scope.cancel()
         finally:
             self._landed = True
-            self._give_up()
-            if self._following:
-                self._following.close()
+            await self._give_up()
             if self._transport is None:
                 with anyio.CancelScope(shield=True):
                     await self._outlet.transport.aclose()
@@ -204,7 +210,7 @@ class Shuttle:
             await self._outlets_ended.wait()
         self._outlets.cancel()
         await self._outlets_ended.wait()
-        self._give_up()
+        await self._give_up()
         with anyio.move_on_after(reserve if scope.cancelled_caught or by else self._config.timeout or REPORT_TIME):
             await self._report_rest()
 
@@ -221,7 +227,11 @@ class Shuttle:
             "lines.dropped": self.ledger.dropped,
             "msg.lost": self.ledger.lost,
         }
-        return self._statistics.render(self._clock(), counts=counts, inbox=len(self._buffer))
+        gauges = {"outlet.inbox.length": len(self._buffer)}
+        if self._spool is not None:
+            age = self._wall() - self._spool.oldest if self._spool.oldest else 0.0
+            gauges |= {"spool.age.seconds": max(0, round(age)), "spool.bytes": self._spool.bytes}
+        return self._statistics.render(self._clock(), counts=counts, gauges=gauges)
 
     async def _run_outlets(self) -> None:
         try:
@@ -236,16 +246,23 @@ class Shuttle:
         if self._landing:
             self._landing.deadline = self._clock() + self._config.land_timeout
 
-    def _give_up(self) -> None:
+    async def _give_up(self) -> None:
         """Count what is still held as lost: from here on nothing delivers it, and nothing more is taken in.
 
-        What stands in files with checkpoints stays held: the next start goes on there.
+        What stands in files with checkpoints, or in the spool, stays held: the next start goes on there.
         """
-        kept = self._following.kept + self._intake.unplanned if self._following and self._config.state_dir else 0
+        unrecorded = self._intake.unrecorded
         self._intake.close()
+        kept = 0
+        if self._keeper is not None:
+            await self._keeper.release()
+            kept = self._keeper.count_kept(unrecorded)
         if (held := self.ledger.held - kept) > 0:
-            self.ledger.lose(held, make_stamp(self._wall()))
-            self._lost.tell(held, now=self._clock(), error="given up at the end")
+            self._lose(held, "given up at the end")
+
+    def _lose(self, lines: int, reason: str) -> None:
+        self.ledger.lose(lines, make_stamp(self._wall()))
+        self._lost.tell(lines, now=self._clock(), error=reason)
 
     async def _report_rest(self) -> None:
         if self.ledger.owed:
@@ -255,6 +272,25 @@ class Shuttle:
         from shuttle.input.following import Following  # noqa: PLC0415  # who reads stdin need not wait for SQLite
 
         return Following(self._config, log=self._log, clock=self._clock)
+
+    def _open_spool(self) -> "Spool":
+        from shuttle.backlog import Backlog  # noqa: PLC0415  # SQLite again
+        from shuttle.spool import Spool  # noqa: PLC0415
+
+        config = self._config
+        assert config.spool
+        backlog = Backlog(
+            config.spool, most_bytes=config.spool_bytes, log=self._log, wall=self._wall, clock=self._clock
+        )
+        backlog.open()
+        self.ledger.take_in(backlog.lines)
+        return Spool(
+            backlog,
+            max_bytes=config.back_bytes,
+            max_batches=config.back_buff,
+            ledger=self.ledger,
+            lose=lambda lines: self._lose(lines, "the spool is broken"),
+        )
 
     def _open_transport(self) -> httpx.AsyncBaseTransport:
         tls = None

@@ -1,4 +1,4 @@
-"""Statistics: counts, a gauge and three timers, one line an interval, by Go's names or in l2met's form.
+"""Statistics: counts, gauges and three timers, one line an interval, by Go's names or in l2met's form.
 
 No clock and no I/O: `now` is in seconds of a clock that never goes back.
 """
@@ -14,7 +14,6 @@ from shuttle.log import APP, escape
 from shuttle.meter import MINUTES, Meter, Sample, percentile
 
 PERCENTILES = (75, 95, 99)
-INBOX = "outlet.inbox.length"
 
 
 class Timer:
@@ -85,34 +84,34 @@ class Statistics:
         self._counts: dict[str, int] = {}  # at the last render, as the totals are
         self._totals = dict.fromkeys(self._timers, 0.0)
 
-    def render(self, now: float, *, counts: Mapping[str, int], inbox: int) -> str:
+    def render(self, now: float, *, counts: Mapping[str, int], gauges: Mapping[str, int]) -> str:
         """Return the line of the interval that ends now; the next one begins.
 
         Args:
             now: Seconds of the clock that `started` was read from.
             counts: Totals since the start by name, such as `lines.read`; the line shows by how much each grew.
-            inbox: Batches that wait in the buffer.
+            gauges: What there is now by name, such as `outlet.inbox.length`.
         """
         counted = {**counts, **{name: timer.count for name, timer in self._timers.items()}}
         grown = {name: count - self._counts.get(name, 0) for name, count in counted.items()}
         self._counts = counted
-        pairs = self._l2met_pairs(grown, inbox) if self._l2met else self._go_pairs(grown, inbox, now)
+        pairs = self._l2met_pairs(grown, gauges) if self._l2met else self._go_pairs(grown, gauges, now)
         self._totals = {name: timer.total for name, timer in self._timers.items()}
         return self._render(None, "", pairs)
 
-    def _go_pairs(self, grown: Mapping[str, int], inbox: int, now: float) -> dict[str, object]:
+    def _go_pairs(self, grown: Mapping[str, int], gauges: Mapping[str, int], now: float) -> dict[str, object]:
         pairs: dict[str, object] = {"log_shuttle_stats_source": self._source} if self._source else {}
         pairs |= {f"{name}.count": count for name, count in grown.items()}
-        pairs[INBOX] = inbox
+        pairs |= gauges
         for name, timer in self._timers.items():
             pairs |= {f"{name}.{key}": f"{value:.6f}" for key, value in timer.durations().items()}
             pairs |= {f"{name}.rate.{key}": f"{value:.3f}" for key, value in timer.rates(now).items()}
         return pairs
 
-    def _l2met_pairs(self, grown: Mapping[str, int], inbox: int) -> dict[str, object]:
+    def _l2met_pairs(self, grown: Mapping[str, int], gauges: Mapping[str, int]) -> dict[str, object]:
         pairs: dict[str, object] = {"source": self._source} if self._source else {}
         pairs |= {f"count#{APP}.{name}": count for name, count in grown.items() if name not in self._timers}
-        pairs[f"sample#{APP}.{INBOX}"] = inbox
+        pairs |= {f"sample#{APP}.{name}": value for name, value in gauges.items()}
         for name, timer in self._timers.items():
             if grown[name]:
                 mean = (timer.total - self._totals[name]) / grown[name]

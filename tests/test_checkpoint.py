@@ -132,12 +132,6 @@ class Model(RuleBasedStateMachine):
             del self.plans[id_]
         self.files |= {number: self.files[number]._replace(identity=identity) for number, identity in found.items()}
 
-    @rule(choice=st.integers(0, 99), path=st.sampled_from(PATHS))
-    def rename(self, choice: int, path: Path) -> None:
-        if number := self.pick(choice):
-            self.store.rename(number, path)
-            self.files[number] = self.files[number]._replace(path=str(path))
-
     @rule(choice=st.integers(0, 99))
     def forget(self, choice: int) -> None:
         if number := self.pick(choice):
@@ -206,10 +200,6 @@ def test_at_every_point_a_restart_finds_what_was_recorded_before_it(directory: P
         assert kill(directory) == State([a, b], plans)
 
         store.record(settled=[plans[0].id])
-        assert kill(directory) == State([a, b], plans[1:])
-
-        store.rename(first, Path("a.1"))
-        a = a._replace(path="a.1")
         assert kill(directory) == State([a, b], plans[1:])
 
         store.forget(first)
@@ -286,7 +276,6 @@ def test_without_a_directory_files_get_numbers_and_nothing_is_kept(
         numbers = [store.enroll(path, make_identity()) for path in PATHS]
         assert len(set(numbers)) == len(PATHS)
         store.record(planned=[make_plan(1, 1)], identities={numbers[0]: make_identity(5)})
-        store.rename(numbers[0], Path("b"))
         store.forget(numbers[0])
         assert read(store) == State([], [])
     assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shuttle.errors import ConfigError
-from shuttle.input.checkpoint import FILE, MOST_BROKEN, VERSION, Plan, Store
+from shuttle.database import MOST_BROKEN
+from shuttle.input.checkpoint import FILE, VERSION, Plan, Store
 from tests.helpers.process import LONGEST
 from tests.helpers.virtual import Journal
 from tests.test_checkpoint import State, kill, make_identity, make_plan, opened, read, restart
@@ -45,7 +46,7 @@ def fill(store: Store) -> None:
 
 def get_database(store: Store) -> sqlite3.Connection:
     assert store._database
-    return store._database
+    return store._database.connect()
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def test_the_usage_goes_to_stdout_and_names_every_flag_and_exit_code(
         "(default 250ms)",
         "(default 1MiB)",
         "(default 64MiB)",
-        "(default 5m)",
+        "until it is this old (5m; no limit for files and with",
         '(default "- -")',
         "Exit codes",
     ):

@@ -11,6 +11,7 @@ from shuttle.stats import Statistics, Timer
 
 COUNTS = ("lines.read", "lines.batched", "lines.dropped", "msg.lost")
 NONE = dict.fromkeys(COUNTS, 0)
+INBOX = {"outlet.inbox.length": 0}
 TIMERS = ("batch.fill", "outlet.post.success", "outlet.post.failure")
 TIMER_KEYS = (
     *("count", "min", "max", "mean", "stddev", "p75", "p95", "p99"),
@@ -53,7 +54,7 @@ def test_a_timer_without_an_update_shows_zeros() -> None:
 def test_go_s_line_has_its_keys_sorted_and_nothing_else() -> None:
     expected = {f"{name}.count" for name in COUNTS} | {"outlet.inbox.length"}
     expected |= {f"{name}.{key}" for name in TIMERS for key in TIMER_KEYS}
-    pairs = [pair.split("=") for pair in make().render(STARTED + 10, counts=NONE, inbox=0).split(" ")]
+    pairs = [pair.split("=") for pair in make().render(STARTED + 10, counts=NONE, gauges=INBOX).split(" ")]
     keys = [key for key, _ in pairs]
     assert keys == sorted(expected)
 
@@ -62,7 +63,7 @@ def test_go_s_line_shows_durations_to_six_and_rates_to_three_decimals() -> None:
     stats = make()
     stats.success.update(0.0125, STARTED + 1)
     stats.success.update(0.0375, STARTED + 2)
-    pairs = parse(stats.render(STARTED + 10, counts=NONE, inbox=2))
+    pairs = parse(stats.render(STARTED + 10, counts=NONE, gauges={"outlet.inbox.length": 2}))
     shown = {key.removeprefix("outlet.post.success."): value for key, value in pairs.items() if "success" in key}
     assert shown == {
         "count": "2",
@@ -89,15 +90,15 @@ def test_a_line_shows_what_came_since_the_line_before(format: StatsFormat, inter
     key = "{}.count" if format == "go" else "count#log-shuttle.{}"
     for grown in intervals:
         totals = {name: totals[name] + more for name, more in zip(COUNTS, grown, strict=True)}
-        pairs = parse(stats.render(STARTED, counts=totals, inbox=0))
+        pairs = parse(stats.render(STARTED, counts=totals, gauges=INBOX))
         assert [int(pairs[key.format(name)]) for name in COUNTS] == grown
 
 
 def test_a_timer_s_count_is_the_interval_s_and_its_durations_are_not() -> None:
     stats = make()
     stats.fill.update(0.25, STARTED + 1)
-    stats.render(STARTED + 10, counts=NONE, inbox=0)
-    pairs = parse(stats.render(STARTED + 20, counts=NONE, inbox=0))
+    stats.render(STARTED + 10, counts=NONE, gauges=INBOX)
+    pairs = parse(stats.render(STARTED + 20, counts=NONE, gauges=INBOX))
     assert pairs["batch.fill.count"] == "0"
     assert pairs["batch.fill.mean"] == "0.250000"
 
@@ -108,7 +109,7 @@ def test_l2met_s_line() -> None:
     stats.success.update(0.015, STARTED + 2)
     stats.fill.update(0.25, STARTED + 2)
     totals = {"lines.read": 9, "lines.batched": 8, "lines.dropped": 3, "msg.lost": 0}
-    assert stats.render(STARTED + 10, counts=totals, inbox=2) == (
+    assert stats.render(STARTED + 10, counts=totals, gauges={"outlet.inbox.length": 2}) == (
         "source=web.1 count#log-shuttle.lines.read=9 count#log-shuttle.lines.batched=8 "
         "count#log-shuttle.lines.dropped=3 count#log-shuttle.msg.lost=0 sample#log-shuttle.outlet.inbox.length=2 "
         "measure#log-shuttle.batch.fill=250ms measure#log-shuttle.outlet.post.success=12.5ms"
@@ -121,7 +122,7 @@ def test_l2met_s_measure_is_the_mean_of_the_interval_and_is_left_out_of_an_empty
     for durations in ([0.1, 0.3], [], [1.0]):
         for duration in durations:
             stats.failure.update(duration, STARTED + 1)
-        pairs = parse(stats.render(STARTED + 10, counts=NONE, inbox=0))
+        pairs = parse(stats.render(STARTED + 10, counts=NONE, gauges=INBOX))
         means.append(pairs.get("measure#log-shuttle.outlet.post.failure"))
     assert means == ["200ms", None, "1000ms"]
 
@@ -132,7 +133,7 @@ def test_l2met_reads_every_value(durations: list[float], total: int, inbox: int)
     stats = make(format="l2met")
     for duration in durations:
         stats.success.update(duration, STARTED)
-    pairs = parse(stats.render(STARTED, counts=dict.fromkeys(COUNTS, total), inbox=inbox))
+    pairs = parse(stats.render(STARTED, counts=dict.fromkeys(COUNTS, total), gauges={"outlet.inbox.length": inbox}))
     assert len(pairs) == 6
     for key, value in pairs.items():
         assert FIXED_POINT.fullmatch(value.removesuffix("ms") if key.startswith("measure#") else value)
@@ -159,7 +160,7 @@ def test_the_source_is_shown_if_set_and_keeps_to_its_value(
     source: str,
     shown: str | None,
 ) -> None:
-    line = make(source, format).render(STARTED + 10, counts=NONE, inbox=0)
+    line = make(source, format).render(STARTED + 10, counts=NONE, gauges=INBOX)
     assert line.isprintable()
     pairs = parse(line)
     assert pairs.get(key) == shown

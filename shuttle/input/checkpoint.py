@@ -10,8 +10,6 @@ database. One that is broken is set aside and never stops the start. Each row ha
 written, or the database counts as broken.
 """
 
-import contextlib
-import fcntl
 import json
 import os
 import sqlite3
@@ -21,27 +19,20 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from shuttle.batch import Span
-from shuttle.errors import ConfigError
-from shuttle.flags import show
+from shuttle.database import ERRORS, BrokenError, Database, is_broken
 from shuttle.input.identity import Identity
 from shuttle.log import Logger
 
-FILE = "checkpoints.sqlite"
-LOCK = "checkpoints.lock"
+NAME = "checkpoints"
+FILE = f"{NAME}.sqlite"
+LOCK = f"{NAME}.lock"
 VERSION = 1  # of the schema and of what the rows hold; a database of another is set aside
-MOST_BROKEN = 10  # databases set aside; a disk that breaks each one must not be filled with them as well
+_ADVICE = "what is to be recorded is kept in memory, and recorded as soon as that is possible"
 
 _SCHEMA = tuple(
     f"CREATE TABLE {name} (key INTEGER PRIMARY KEY, content BLOB NOT NULL, checksum INTEGER NOT NULL)"
     for name in ("files", "plans")
 )
-_PRIVATE = 0o600  # paths are nobody else's business; SQLite gives the files beside the database its own mode
-_SIDES = ("", "-wal", "-shm", "-journal")  # what SQLite may have of a database, and would take for the next one's
-_ERRORS = (sqlite3.Error, UnicodeDecodeError)  # the second if SQLite's text for an error quotes a broken schema
-# Errors of a broken database, by the beginnings of their names. SQLITE_ERROR: a table is not there, or already.
-_BROKEN = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ")
-# And at the start: by then the file was opened to be written, and what forbids to write is only in its header.
-_BROKEN_AT_START = (*_BROKEN, "SQLITE_IOERR_CORRUPTFS", "SQLITE_READONLY")
 
 
 class Plan(NamedTuple):
@@ -59,10 +50,6 @@ class Known(NamedTuple):
     """What the store calls it; greater than that of each file enrolled before and not let go since."""
     path: str
     identity: Identity
-
-
-class _BrokenError(sqlite3.DatabaseError):
-    """What SQLite can read, and the store cannot."""
 
 
 _Row = TypeVar("_Row")
@@ -103,11 +90,11 @@ class _Table(Generic[_Row]):
         rows = {}
         for key, content, checksum in database.execute(self._select):
             if not isinstance(content, bytes) or _check(key, content) != checksum:
-                raise _BrokenError("a row is not what was written")
+                raise BrokenError("a row is not what was written")
             try:
                 rows[key] = self._decode(key, json.loads(content))
             except (TypeError, ValueError):
-                raise _BrokenError("a row cannot be read") from None
+                raise BrokenError("a row cannot be read") from None
         self.rows = rows
         self._stored = set(rows)
         self.due.clear()
@@ -142,9 +129,16 @@ class Store:
     """
 
     def __init__(self, directory: Path | None, log: Logger) -> None:
-        self._directory = directory
-        self._path = (directory or Path()) / FILE
-        self._log = log
+        self._database = directory and Database(
+            directory,
+            NAME,
+            flag="-state-dir",
+            event="state",
+            statements=_SCHEMA,
+            version=VERSION,
+            pragmas=("synchronous=OFF",),
+            log=log,
+        )
         self._files = _Table[Known]("files", _encode_file, _decode_file)
         self._plans = _Table[Plan]("plans", tuple, _decode_plan)
         self._keys: dict[str, int] = {}  # of the plans in flight, by id
@@ -152,10 +146,6 @@ class Store:
         self._next_plan = 1
         self.new = True
         """No agent has kept anything there before, or nothing that can be read."""
-        self._lock: int | None = None
-        self._database: sqlite3.Connection | None = None
-        self._begun = False  # the database has its tables
-        self._failing = False
 
     def open(self) -> None:
         """Take what the last agent left. A broken store is set aside, and logged as `state.broken`.
@@ -163,22 +153,10 @@ class Store:
         Raises:
             ConfigError: The directory cannot be made or written, or another agent uses it.
         """
-        if self._directory is None:
-            return
-        named = f"-state-dir {show(str(self._directory))}"
-        try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(self._directory / LOCK, os.O_RDWR | os.O_CREAT, _PRIVATE)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._load()
-        except BlockingIOError:
-            self._release()
-            raise ConfigError(f"{named}: must not be another running log-shuttle's; each needs its own") from None
-        except (OSError, sqlite3.Error) as error:
-            self._release()
-            reason = getattr(error, "strerror", None) or _describe(error)
-            raise ConfigError(f"{named}: must be a directory that can be made and written ({reason})") from None
-        self._save()
+        if self._database:
+            with self._database.claim():
+                self._load(self._database)
+            self._save()
 
     def files(self) -> list[Known]:
         """Return the files that were not let go, in the order in which they were enrolled."""
@@ -192,7 +170,7 @@ class Store:
         """Record a new file and return its number."""
         number = self._next_file
         self._next_file += 1
-        if self._directory is not None:
+        if self._database:
             self._files.put(number, Known(number, str(path), identity))
             self._save()
         return number
@@ -208,7 +186,7 @@ class Store:
 
         A plan that is settled in the same call is not kept at all. Ids and numbers that are not known are passed over.
         """
-        if self._directory is None:
+        if not self._database:
             return
         for plan in planned:
             if plan.id not in self._keys:
@@ -222,12 +200,6 @@ class Store:
             if known := self._files.rows.get(number):
                 self._files.put(number, known._replace(identity=identity))
         self._save()
-
-    def rename(self, number: int, path: Path) -> None:
-        """Record that the file is found at `path` now."""
-        if known := self._files.rows.get(number):
-            self._files.put(number, known._replace(path=str(path)))
-            self._save()
 
     def forget(self, number: int) -> None:
         """Record that the file was let go: nothing of it is left, in plans neither."""
@@ -244,30 +216,24 @@ class Store:
 
     def close(self) -> None:
         """Write what is still due, and leave the directory to the next agent."""
-        if self._lock is not None:
+        if self._database and self._database.is_claimed:
             self._save()
-            self._release()
+            self._database.release()
 
-    def _load(self) -> None:
+    def _load(self, database: Database) -> None:
         """Take what the database has; if it is broken, set it aside."""
-        if not os.path.lexists(self._path):
+        if not database.exists:
             return
         try:
-            if not self._path.is_file():
-                raise _BrokenError("it is not a file")
-            database = self._database = _connect(self._path)
-            database.execute("BEGIN")
-            _examine(database)
-            self._files.load(database)
-            self._plans.load(database)
-            database.execute("ROLLBACK")
-        except _ERRORS as error:
-            if not _is_broken(error, _BROKEN_AT_START):
+            connection = database.examine(thoroughly=True)
+            self._files.load(connection)
+            self._plans.load(connection)
+        except ERRORS as error:
+            if not is_broken(error, at_start=True):
                 raise
             self._files.rows, self._plans.rows = {}, {}
-            self._set_aside(error)
+            self._set_aside(database, error)
             return
-        self._begun = True
         self.new = False
         self._keys = {plan.id: key for key, plan in self._plans.rows.items()}
         self._next_file = self._files.next_key
@@ -275,119 +241,33 @@ class Store:
 
     def _save(self) -> None:
         """Write what is due, or keep it for the next time."""
-        if self._begun and not self._files.due and not self._plans.due:
+        database = self._database
+        if not database or (database.begun and not self._files.due and not self._plans.due):
             return
         try:
             try:
-                self._write()
-            except _ERRORS as error:
-                if not _is_broken(error, _BROKEN):
+                self._write(database)
+            except ERRORS as error:
+                if not is_broken(error):
                     raise
-                self._set_aside(error)
-                self._write()
-        except (OSError, *_ERRORS) as error:
-            if not self._failing:
-                advice = "what is to be recorded is kept in memory, and recorded as soon as that is possible"
-                self._log.warning("state.failed", file=self._path, error=_describe(error), advice=advice)
-            self._failing = True
+                self._set_aside(database, error)
+                self._write(database)
+        except (OSError, *ERRORS) as error:
+            database.note_failure(error, _ADVICE)
         else:
-            if self._failing:
-                self._log.info("state.restored", file=self._path)
-            self._failing = False
+            database.note_success()
 
-    def _write(self) -> None:
-        database = self._database
-        if database is None:
-            database = self._database = _connect(self._path)
-        if not self._begun:
-            _begin(database)
-            self._begun = True
-        with database:  # commits, or rolls back
-            database.execute("BEGIN IMMEDIATE")
-            self._files.write(database)
-            self._plans.write(database)
+    def _write(self, database: Database) -> None:
+        with database.transaction() as connection:
+            self._files.write(connection)
+            self._plans.write(connection)
         self._files.settle()
         self._plans.settle()
 
-    def _set_aside(self, error: Exception) -> None:
-        """Give the database a name that says it is broken, so that a new one can be begun."""
-        self._disconnect()
+    def _set_aside(self, database: Database, error: Exception) -> None:
+        database.set_aside(error)
         self._files.begin()
         self._plans.begin()
-        names = [self._path.with_name(f"{FILE}.broken-{number}") for number in range(1, MOST_BROKEN + 1)]
-        aside = next((name for name in names if not os.path.lexists(name)), names[-1])
-        for side in _SIDES:
-            with contextlib.suppress(FileNotFoundError):
-                Path(f"{self._path}{side}").replace(f"{aside}{side}")
-        self._log.warning("state.broken", file=self._path, error=_describe(error), aside=aside.name)
-
-    def _disconnect(self) -> None:
-        self._begun = False
-        if self._database is not None:
-            with contextlib.suppress(*_ERRORS):  # what it could not write is due, or was set aside
-                self._database.close()
-            self._database = None
-
-    def _release(self) -> None:
-        self._disconnect()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    """Return a connection to the database, which is made if there is none, and nobody else's as long as it lasts."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, _PRIVATE))
-    database = sqlite3.connect(path, timeout=0, isolation_level=None)  # no waiting, and transactions are our own
-    database.text_factory = bytes  # a broken text is none
-    try:
-        database.execute("PRAGMA locking_mode=EXCLUSIVE")  # no locks to take each time, no memory to share in a file
-        database.execute("PRAGMA synchronous=OFF")  # reads the file
-    except _ERRORS:
-        database.close()
-        raise
-    return database
-
-
-def _begin(database: sqlite3.Connection) -> None:
-    """Make the tables. If they are there already, it is none that this store can go on with, and an error says so."""
-    database.execute("PRAGMA journal_mode=WAL")
-    with database:
-        database.execute("BEGIN IMMEDIATE")
-        for statement in _SCHEMA:
-            database.execute(statement)
-        database.execute(f"PRAGMA user_version={VERSION}")
-
-
-def _examine(database: sqlite3.Connection) -> None:
-    """Raise an error if this is no database of ours, or SQLite itself finds something wrong in it.
-
-    What it writes to see if it can is to be rolled back.
-    """
-    version: int = database.execute("PRAGMA user_version").fetchone()[0]
-    if version > VERSION:
-        raise _BrokenError(f"it is of version {version}; this log-shuttle can read version {VERSION}")
-    schema = {statement for (statement,) in database.execute("SELECT sql FROM sqlite_master")}
-    if version < VERSION or not schema >= {statement.encode() for statement in _SCHEMA}:
-        raise _BrokenError("it has not the tables of a store")
-    found: bytes = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if found != b"ok":
-        raise _BrokenError(" ".join(found.decode("utf-8", "replace").split()))
-    database.execute(f"PRAGMA user_version={VERSION}")  # says if it can be written; what opens may be read-only
-
-
-def _is_broken(error: Exception, names: tuple[str, ...]) -> bool:
-    return isinstance(error, _BrokenError | UnicodeDecodeError) or getattr(error, "sqlite_errorname", "").startswith(
-        names
-    )
-
-
-def _describe(error: Exception) -> str:
-    """Return what SQLite says, and its name for it, which says more: an error of the disk may be one of many."""
-    if isinstance(error, UnicodeDecodeError):
-        return "its schema is not text"
-    name = getattr(error, "sqlite_errorname", None)
-    return f"{error} ({name})" if name else str(error)
 
 
 def _check(key: int, content: bytes) -> int:

@@ -56,26 +56,25 @@ class Following:
         """Return the bytes that were read, and those that are there and were not."""
         return self._follower.measure() if self._follower else (0, 0)
 
-    @property
-    def kept(self) -> int:
-        """Lines in flight that the next start sends again."""
-        return self._recorder.lines if self._config.state_dir else 0
-
-    def plan(self, batches: Sequence[Batch]) -> None:
-        """Record batches that are about to be sent."""
-        if self._config.state_dir:
-            self._recorder.plan(batches)
+    async def record(self, batches: Sequence[Batch]) -> None:
+        """Record batches that are about to be sent; those of FIFOs cannot be read again."""
+        if self._config.state_dir and (own := [batch for batch in batches if batch.spans]):
+            self._recorder.plan(own)
 
     def settle(self, batch: Batch) -> None:
         """Note that every line of `batch` is delivered or accounted lost."""
-        if self._config.state_dir:
+        if self._config.state_dir and batch.spans:
             self._recorder.settle(batch)
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Record what is settled, until cancelled."""
         await self._recorder.run()
 
-    def close(self) -> None:
+    async def release(self) -> None:
         """Record what is settled, and let go of the checkpoints."""
-        self._recorder.flush()
+        self._recorder.close()
         self._store.close()
+
+    def count_kept(self, unrecorded: int) -> int:
+        """Return how many lines the next start reads again: those in flight, and those not recorded yet."""
+        return self._recorder.lines + unrecorded if self._config.state_dir else 0

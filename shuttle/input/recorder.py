@@ -26,6 +26,7 @@ class Recorder:
         self._planned: dict[int, int] = {}  # the offset up to which each file is in plans
         self._over: set[int] = set()
         self._some = anyio.Event()
+        self._closed = False
 
     def plan(self, batches: Sequence[Batch]) -> None:
         """Record batches that are about to be sent, and that their files are read up to there."""
@@ -65,6 +66,8 @@ class Recorder:
     def flush(self) -> None:
         """Record now what is settled, and forget the files that are over with all their lines."""
         self._some = anyio.Event()
+        if self._closed:
+            return
         self._record([], {})
         for number in sorted(number for number in self._over if self._is_settled(number)):
             if self._is_needed(number):
@@ -73,6 +76,11 @@ class Recorder:
             self._planned.pop(number, None)
             self._files.pop(number, None)
             self._store.forget(number)
+
+    def close(self) -> None:
+        """Record what is settled, for the last time."""
+        self.flush()
+        self._closed = True
 
     def _is_needed(self, number: int) -> bool:
         """Say whether a start has to know of the file that is over, to catch up with what was rotated away.

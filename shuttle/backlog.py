@@ -1,0 +1,288 @@
+"""The backlog: batches on the disk, a row each, the oldest first.
+
+What holds, by SQLite's settings (sqlite.org/wal.html, sqlite.org/pragma.html#pragma_synchronous): a commit is in the
+kernel's hands, so `kill -9` takes nothing that was recorded. In WAL mode with synchronous=NORMAL the file is whole
+after a power cut, too, but what was recorded last may be missing: the disk is waited for when SQLite's log is moved to
+the file, every few megabytes, and not with each batch. Each row has a checksum, so that what is read is what was
+written. Memory has the totals and nothing a row.
+"""
+
+import contextlib
+import json
+import sqlite3
+import zlib
+from collections.abc import Callable, Collection, Iterator, Sequence
+from enum import Enum
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from shuttle.batch import OVERHEAD, Batch
+from shuttle.clock import Clock
+from shuttle.database import ERRORS, BrokenError, Database, is_broken
+from shuttle.log import Logger
+
+NAME = "spool"
+VERSION = 1  # of the table and of what the rows hold; a database of another is set aside
+# Bytes. To add and to remove 3 batches of 100 KB a transaction, or one of 300 bytes, took, in microseconds:
+# 4 KiB 1043 + 947, 32 + 41; 8 KiB 892 + 750, 50 + 32; 16 KiB 743 + 621, 55 + 40; 32 KiB 733 + 710, 113 + 89.
+PAGE = 16 * 1024
+_LARGE = 16 * 1024 * 1024  # bytes of an empty file that are given back to the disk
+_LOG_PAGES = 4 * 1024 * 1024 // PAGE  # in the log, before they are moved to the file
+_TOTALS = "SELECT count(*), coalesce(sum(lines), 0), coalesce(sum(size), 0), coalesce(max(key), 0) FROM batches"
+_OLDEST = "SELECT born FROM batches ORDER BY key LIMIT 1"
+_SELECT = "SELECT batches.*, body FROM batches LEFT JOIN bodies USING (key) WHERE key > ? ORDER BY key"
+_SELECT_ONE = "SELECT batches.*, body FROM batches LEFT JOIN bodies USING (key) WHERE key = ?"
+_KEYS = "SELECT key FROM batches WHERE key > ? ORDER BY key"
+_KEYS_BACKWARD = f"{_KEYS} DESC"
+_INSERT = "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_BODY = "INSERT INTO bodies VALUES (?, ?)"
+_STATEMENTS = (
+    # What tells of a batch stands apart from its body, so that to add it all up takes a few pages.
+    (
+        "CREATE TABLE batches (key INTEGER PRIMARY KEY, id TEXT NOT NULL, born REAL NOT NULL, lines INTEGER NOT NULL, "
+        "frames INTEGER NOT NULL, long TEXT NOT NULL, size INTEGER NOT NULL, checksum INTEGER NOT NULL)"
+    ),
+    "CREATE TABLE bodies (key INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+)
+_PRAGMAS = (
+    f"page_size={PAGE}",
+    "synchronous=NORMAL",
+    f"wal_autocheckpoint={_LOG_PAGES}",
+    f"journal_size_limit={2 * PAGE * _LOG_PAGES}",
+    "cache_size=-2048",  # KiB
+    "temp_store=MEMORY",
+)
+_SALVAGED_AT_ONCE = 8 * 1024 * 1024  # bytes
+_ADVICE = "batches are held in memory, at most -back-bytes of them, and written as soon as that is possible"
+
+Row = tuple[int, Batch]
+"""A batch and its key; keys grow."""
+
+
+class Change(Enum):
+    """What came of a change."""
+
+    DONE = "done"
+    FAILED = "failed"
+    """The disk does not take it, or does not give it: nothing is changed, and it may go another time."""
+    BROKEN = "broken"
+    """The file is broken."""
+
+
+class _Gone(NamedTuple):
+    """What was removed."""
+
+    batches: int
+    lines: int
+    size: int
+
+
+class Backlog:
+    """The batches in `directory`, which take about `most_bytes` there at most.
+
+    It is opened once, and then called by one thread at a time. After that nothing raises an error. `wall` gives seconds
+    since the epoch, which is what a batch's age is told by in another process.
+    """
+
+    def __init__(
+        self, directory: Path, *, most_bytes: int, log: Logger, wall: Callable[[], float], clock: Clock
+    ) -> None:
+        self._database = Database(
+            directory,
+            NAME,
+            flag="-spool",
+            event="spool",
+            statements=_STATEMENTS,
+            version=VERSION,
+            pragmas=_PRAGMAS,
+            most_broken=1,
+            log=log,
+        )
+        self._most_bytes = most_bytes
+        self._log = log
+        self._since = wall() - clock()  # the epoch's seconds when the clock was 0
+        self._inherited = 0  # the newest key that an earlier process has left
+        self._error: Exception = BrokenError()  # how it was found to be broken
+        self.oldest: float | None = None
+        """When the first line of the oldest batch was read, in seconds since the epoch."""
+        self.batches = 0
+        self.lines = 0
+        self.bytes = 0
+        """What the batches take on the disk."""
+        self.last_key = 0
+        """The newest, 0 if there never was one."""
+
+    def open(self) -> None:
+        """Take what the last agent left. A broken file is set aside, and what can be read of it is taken over.
+
+        Raises:
+            ConfigError: The directory cannot be made or written, or another agent uses it.
+        """
+        with self._database.claim():
+            if self._database.exists:
+                try:
+                    self._database.examine(thoroughly=False)
+                    self._count()
+                except ERRORS as error:
+                    if not is_broken(error, at_start=True):
+                        raise
+                    self._replace(error, ())
+            with self._database.transaction():
+                pass
+        self._inherited = self.last_key
+
+    @property
+    def room(self) -> int:
+        """The bytes that more batches may take, as `measure` tells them."""
+        return self._most_bytes - self.bytes
+
+    @staticmethod
+    def measure(batch: Batch) -> int:
+        """Return what `batch` takes on the disk, in bytes: a large body fills pages of its own."""
+        size = len(batch.body) + OVERHEAD
+        return size if size < PAGE // 4 else -(-size // PAGE) * PAGE
+
+    def change(self, add: Sequence[Row], remove: Sequence[int]) -> Change:
+        """Add rows, their keys above all others, and remove those with the keys `remove`; all or nothing."""
+        try:
+            with self._database.transaction() as connection:
+                gone = self._remove(connection, remove)
+                self._insert(connection, add)
+                oldest = connection.execute(_OLDEST).fetchone()
+        except (OSError, *ERRORS) as error:
+            return self._judge(error)
+        self._database.note_success()
+        self._add_up(add)
+        self.batches -= gone.batches
+        self.lines -= gone.lines
+        self.bytes -= gone.size
+        self.oldest = oldest[0] if oldest else None
+        if not self.batches:
+            self._give_back()
+        return Change.DONE
+
+    def read(self, after: int, most: int) -> list[Row] | Change:
+        """Return the rows with keys above `after`, the oldest first: one if there is any, and `most` bytes at most."""
+        rows: list[Row] = []
+        try:
+            with contextlib.closing(self._database.connect().execute(_SELECT, (after,))) as found:
+                for content in found:
+                    rows.append(self._decode(content))
+                    most -= rows[-1][1].size
+                    if most <= 0:
+                        break
+        except (OSError, *ERRORS) as error:
+            return self._judge(error)
+        return rows
+
+    def rescue(self, held: Sequence[Row]) -> int:
+        """Set the broken file aside, and begin a new one with all that can be read of it and the rows `held`.
+
+        Returns:
+            How many lines are lost by that.
+        """
+        before = self.lines
+        self._replace(self._error, held)
+        return max(0, before - self.lines)
+
+    def close(self) -> None:
+        """Leave the directory to the next agent."""
+        self._database.release()
+
+    def _judge(self, error: Exception) -> Change:
+        if is_broken(error):
+            self._error = error
+            return Change.BROKEN
+        self._database.note_failure(error, _ADVICE)
+        return Change.FAILED
+
+    def _count(self) -> None:
+        """Know the totals of what is there."""
+        connection = self._database.connect()
+        self.batches, self.lines, self.bytes, self.last_key = connection.execute(_TOTALS).fetchone()
+        oldest = connection.execute(_OLDEST).fetchone()
+        self.oldest = oldest[0] if oldest else None
+
+    def _add_up(self, rows: Sequence[Row]) -> None:
+        self.batches += len(rows)
+        self.lines += sum(batch.lines for _, batch in rows)
+        self.bytes += sum(self.measure(batch) for _, batch in rows)
+        self.last_key = max([self.last_key, *(key for key, _ in rows)])
+
+    def _insert(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+        connection.executemany(_INSERT, [self._encode(key, batch) for key, batch in rows])
+        connection.executemany(_INSERT_BODY, [(key, batch.body) for key, batch in rows])
+
+    def _remove(self, connection: sqlite3.Connection, keys: Sequence[int]) -> "_Gone":
+        batches = lines = size = 0
+        for key in keys:
+            found = connection.execute("DELETE FROM batches WHERE key = ? RETURNING lines, size", (key,)).fetchone()
+            if found:  # a file that was broken may have lost it
+                batches, lines, size = batches + 1, lines + found[0], size + found[1]
+        connection.executemany("DELETE FROM bodies WHERE key = ?", [(key,) for key in keys])
+        return _Gone(batches, lines, size)
+
+    def _give_back(self) -> None:
+        """Give back to the disk what an empty file takes: SQLite keeps it for later."""
+        with contextlib.suppress(OSError, *ERRORS):  # it is only kept
+            if self._database.path.stat().st_size > _LARGE:
+                connection = self._database.connect()
+                connection.execute("VACUUM")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _replace(self, error: Exception, held: Sequence[Row]) -> None:
+        """Set the broken file aside, and begin a new one with what can be read of it and the rows `held`."""
+        aside = self._database.set_aside(error)
+        self.batches = self.lines = self.bytes = 0
+        rows: list[Row] = []
+        known = {key for key, _ in held}
+        with contextlib.suppress(OSError, *ERRORS):  # the rest is lost
+            for row in chain(held, self._salvage(aside, known)):
+                rows.append(row)
+                if sum(batch.size for _, batch in rows) >= _SALVAGED_AT_ONCE:
+                    self._take_over(rows)
+                    rows = []
+            self._take_over(rows)
+            self._count()
+        self._log.info("spool.salvaged", batches=self.batches, lines=self.lines)
+
+    def _take_over(self, rows: Sequence[Row]) -> None:
+        with self._database.transaction() as connection:
+            self._insert(connection, rows)
+        self._add_up(rows)
+
+    def _salvage(self, path: Path, held: Collection[int]) -> Iterator[Row]:
+        """Yield what can be read of a broken file, but for the rows `held`: up to the damage, then down to it."""
+        last = 0
+        with contextlib.suppress(*ERRORS), contextlib.closing(sqlite3.connect(path, check_same_thread=False)) as broken:
+            broken.text_factory = bytes
+            for keys in (_KEYS, _KEYS_BACKWARD):
+                with contextlib.suppress(*ERRORS):
+                    for (key,) in broken.execute(keys, (last,)):
+                        last = key if keys is _KEYS else last
+                        if key not in held:
+                            with contextlib.suppress(*ERRORS):  # its body lies where the damage is
+                                yield self._decode(broken.execute(_SELECT_ONE, (key,)).fetchone())
+
+    def _encode(self, key: int, batch: Batch) -> tuple[object, ...]:
+        row = (key, batch.id, self._since + batch.born, batch.lines, batch.frames, json.dumps(batch.long))
+        return *row, self.measure(batch), _check(row, batch.body)
+
+    def _decode(self, content: tuple[Any, ...]) -> Row:
+        """Return the row.
+
+        Raises:
+            BrokenError: It is not what was written.
+        """
+        key, id_, born, lines, frames, long, _, checksum, body = content
+        row = (key, id_.decode(), born, lines, frames, long.decode())
+        if not isinstance(body, bytes) or _check(row, body) != checksum:
+            raise BrokenError("a row is not what was written")
+        pairs = tuple((index, count) for index, count in json.loads(long))
+        batch = Batch(row[1], body, lines, frames, pairs, born - self._since, again=key <= self._inherited)
+        return key, batch
+
+
+def _check(row: Sequence[object], body: bytes) -> int:
+    return zlib.crc32(body, zlib.crc32(repr(tuple(row)).encode()))
