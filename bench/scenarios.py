@@ -46,6 +46,7 @@ _ALL = (
     Scenario("default", "default flags, cat file | program: what is dropped though the drain is healthy", ()),
     Scenario("file", "as plain, from a file", _FILE, kind="file"),
     Scenario("checkpoints", "from a file, with checkpoints", (*_FILE, "-state-dir", "{state}"), kind="file"),
+    Scenario("spool", "as plain, with a spool", (*_NO_DROP, "-spool", "{state}")),
     Scenario("short", "lines of 20 bytes", line_bytes=20),
     Scenario("long", "lines of 5 KB", line_bytes=5000, lines=LINES // 20),
     Scenario("binary", "lines of random bytes", text="random"),

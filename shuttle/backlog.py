@@ -35,6 +35,7 @@ _SELECT = "SELECT batches.*, body FROM batches LEFT JOIN bodies USING (key) WHER
 _SELECT_ONE = "SELECT batches.*, body FROM batches LEFT JOIN bodies USING (key) WHERE key = ?"
 _KEYS = "SELECT key FROM batches WHERE key > ? ORDER BY key"
 _KEYS_BACKWARD = f"{_KEYS} DESC"
+_EXISTS = "SELECT 1 FROM batches WHERE key = ?"
 _INSERT = "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_BODY = "INSERT INTO bodies VALUES (?, ?)"
 _STATEMENTS = (
@@ -99,6 +100,8 @@ class Backlog:
             most_broken=1,
             log=log,
         )
+        self._aside = Path(f"{self._database.path}.broken-1")
+        self._salvaging = directory / f"{NAME}.salvaging"  # is there until all of what is aside was gone through
         self._most_bytes = most_bytes
         self._log = log
         self._since = wall() - clock()  # the epoch's seconds when the clock was 0
@@ -120,14 +123,16 @@ class Backlog:
             ConfigError: The directory cannot be made or written, or another agent uses it.
         """
         with self._database.claim():
-            if self._database.exists:
-                try:
+            try:
+                if self._database.exists:
                     self._database.examine(thoroughly=False)
                     self._count()
-                except ERRORS as error:
-                    if not is_broken(error, at_start=True):
-                        raise
-                    self._replace(error, ())
+            except ERRORS as error:
+                if not is_broken(error, at_start=True):
+                    raise
+                self._replace(error, ())
+            if self._salvaging.exists():  # and that process was killed
+                self._salvage_into_new(())
             with self._database.transaction():
                 pass
         self._inherited = self.last_key
@@ -153,7 +158,10 @@ class Backlog:
         except (OSError, *ERRORS) as error:
             return self._judge(error)
         self._database.note_success()
-        self._add_up(add)
+        self.batches += len(add)
+        self.lines += sum(batch.lines for _, batch in add)
+        self.bytes += sum(self.measure(batch) for _, batch in add)
+        self.last_key = max([self.last_key, *(key for key, _ in add)])
         self.batches -= gone.batches
         self.lines -= gone.lines
         self.bytes -= gone.size
@@ -200,15 +208,10 @@ class Backlog:
     def _count(self) -> None:
         """Know the totals of what is there."""
         connection = self._database.connect()
-        self.batches, self.lines, self.bytes, self.last_key = connection.execute(_TOTALS).fetchone()
+        self.batches, self.lines, self.bytes, last = connection.execute(_TOTALS).fetchone()
+        self.last_key = max(self.last_key, last)
         oldest = connection.execute(_OLDEST).fetchone()
         self.oldest = oldest[0] if oldest else None
-
-    def _add_up(self, rows: Sequence[Row]) -> None:
-        self.batches += len(rows)
-        self.lines += sum(batch.lines for _, batch in rows)
-        self.bytes += sum(self.measure(batch) for _, batch in rows)
-        self.last_key = max([self.last_key, *(key for key, _ in rows)])
 
     def _insert(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
         connection.executemany(_INSERT, [self._encode(key, batch) for key, batch in rows])
@@ -233,24 +236,33 @@ class Backlog:
 
     def _replace(self, error: Exception, held: Sequence[Row]) -> None:
         """Set the broken file aside, and begin a new one with what can be read of it and the rows `held`."""
-        aside = self._database.set_aside(error)
-        self.batches = self.lines = self.bytes = 0
+        with contextlib.suppress(OSError):
+            self._aside.unlink(missing_ok=True)
+            self._salvaging.touch()
+        self._database.set_aside(error)
+        self._salvage_into_new(held)
+
+    def _salvage_into_new(self, held: Sequence[Row]) -> None:
+        """Write to a new file the rows `held` and what can be read of the one set aside; both may have begun before."""
         rows: list[Row] = []
         known = {key for key, _ in held}
         with contextlib.suppress(OSError, *ERRORS):  # the rest is lost
-            for row in chain(held, self._salvage(aside, known)):
+            for row in chain(held, self._salvage(self._aside, known)):
                 rows.append(row)
                 if sum(batch.size for _, batch in rows) >= _SALVAGED_AT_ONCE:
                     self._take_over(rows)
                     rows = []
             self._take_over(rows)
+        self.batches = self.lines = self.bytes = 0
+        with contextlib.suppress(OSError, *ERRORS):
             self._count()
+            self._salvaging.unlink(missing_ok=True)
         self._log.info("spool.salvaged", batches=self.batches, lines=self.lines)
 
     def _take_over(self, rows: Sequence[Row]) -> None:
         with self._database.transaction() as connection:
-            self._insert(connection, rows)
-        self._add_up(rows)
+            new = [row for row in rows if not connection.execute(_EXISTS, (row[0],)).fetchone()]
+            self._insert(connection, new)
 
     def _salvage(self, path: Path, held: Collection[int]) -> Iterator[Row]:
         """Yield what can be read of a broken file, but for the rows `held`: up to the damage, then down to it."""
@@ -259,7 +271,11 @@ class Backlog:
             broken.text_factory = bytes
             for keys in (_KEYS, _KEYS_BACKWARD):
                 with contextlib.suppress(*ERRORS):
+                    before = None
                     for (key,) in broken.execute(keys, (last,)):
+                        if before is not None and (key > before) is not (keys is _KEYS):
+                            break  # a broken tree may have no end
+                        before = key
                         last = key if keys is _KEYS else last
                         if key not in held:
                             with contextlib.suppress(*ERRORS):  # its body lies where the damage is

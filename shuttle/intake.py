@@ -127,6 +127,14 @@ class Intake:
             await self._pass_on()
             self._buffer.close()
 
+    async def save(self) -> None:
+        """Record what is held here, since nobody waits for the buffer to take it any more."""
+        self._take_lines(self._own.splitter.finish(), self._own)
+        self._flush()
+        if self._record:
+            await self._record(self._unrecorded)
+            self._unrecorded = []
+
     def close(self) -> None:
         """Take nothing more in, and forget what is not in the buffer; whoever waits to write gets an error.
 

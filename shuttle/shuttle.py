@@ -251,6 +251,9 @@ class Shuttle:
 
         What stands in files with checkpoints, or in the spool, stays held: the next start goes on there.
         """
+        if self._spool is not None:
+            with anyio.CancelScope(shield=True):
+                await self._intake.save()
         unrecorded = self._intake.unrecorded
         self._intake.close()
         kept = 0

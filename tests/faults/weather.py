@@ -1,12 +1,14 @@
 """The drain's weather: it fails at random, in every way that it can."""
 
 import threading
+from collections.abc import Collection
 from email.message import Message
+from http import HTTPStatus
 from random import Random
+from typing import Protocol
 
 from shuttle.drain.local import LocalDrain, Options
 from shuttle.errors import ConfigError
-from tests.faults.books import Books
 from tests.helpers.process import find_closed_port
 
 TIMEOUT = 0.5  # seconds that the agent waits for an answer
@@ -19,31 +21,41 @@ FAULTS = {
     "slow": Options(delay=TIMEOUT / 5),
     "late": Options(delay=TIMEOUT * 1.5),  # what is taken is not answered in time
     "mute": Options(),  # what is taken is not answered at all
+    "taken": Options(),  # what is taken is answered with 500
     "down": Options(),
 }
 
 
+class Books(Protocol):
+    """What the drain has taken, and what happened."""
+
+    def take(self, frame_id: str, frames: list[bytes]) -> None:
+        """Enter a request that the drain has taken."""
+
+    def note(self, event: str, kind: str = "") -> None:
+        """Enter what happened, and count it by its kind."""
+
+
 class FaultyDrain(LocalDrain):
-    """Enters what it takes in the books, and hangs up instead of an answer if it is `mute`."""
+    """Enters what it takes in the books; hangs up in place of an answer if it is `mute`, or says that it has failed."""
 
     def __init__(self, options: Options, books: Books) -> None:
         super().__init__(options, watch=lambda _: None)
-        self.mute = False
+        self.mute = self.denies = False
         self._books = books
 
-    def accept(self, headers: Message, frames: list[bytes], *, status: int, reason: str) -> None:
+    def accept(self, headers: Message, frames: list[bytes], *, status: int, reason: str) -> int:
         self._books.take(headers["Logplex-Frame-Id"], frames)
-        super().accept(headers, frames, status=status, reason=reason)
+        answer = super().accept(headers, frames, status=status, reason=reason)
         if self.mute:
             raise ConnectionAbortedError
+        return HTTPStatus.INTERNAL_SERVER_ERROR if self.denies else answer
 
 
 class Weather(threading.Thread):
     """Has a drain at `url`, which fails now and then until `stop` is set; it listens from `open` to `close`."""
 
-    def __init__(
-        self, books: Books, random: Random, stop: threading.Event, without: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, books: Books, random: Random, stop: threading.Event, without: Collection[str] = ()) -> None:
         super().__init__(name="weather")
         self._faults = [name for name in FAULTS if name not in without]
         self._books = books
@@ -60,11 +72,12 @@ class Weather(threading.Thread):
             if name == "down":
                 self.close()
             self._drain.mute = name == "mute"
+            self._drain.denies = name == "taken"
             self._drain.options = FAULTS[name]
             self._end.wait(self._random.uniform(0.1, 1.5))
             if name == "down":
                 self.open()
-            self._drain.mute = False
+            self._drain.mute = self._drain.denies = False
             self._drain.options = Options()
             self._books.note("drain: fair")
 

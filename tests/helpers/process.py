@@ -17,7 +17,9 @@ from typing import IO, Any
 LONGEST = 60.0  # seconds; a guard against hanging, and no measure
 COMMAND = (sys.executable, "-m", "shuttle")
 Stream = int | IO[bytes]
-_COUNTS = re.compile(r"at=ledger read=(\d+) delivered=(\d+) dropped=(\d+) lost=(\d+) held=(\d+)$", re.MULTILINE)
+_COUNTS = re.compile(
+    r"at=ledger read=(\d+) delivered=(\d+) dropped=(\d+) lost=(\d+) held=(\d+)(?: spooled=(\d+))?$", re.MULTILINE
+)
 _TICK = 0.01  # seconds; how evenly a source writes
 
 
@@ -34,6 +36,7 @@ class Ledger:
     dropped: int
     lost: int
     held: int
+    spooled: int = 0
 
     @property
     def balanced(self) -> bool:
@@ -52,7 +55,7 @@ class Ended:
     def ledger(self) -> Ledger:
         found = _COUNTS.findall(self.err)
         assert len(found) == 1, self.err
-        return Ledger(*map(int, found[0]))
+        return Ledger(*(int(count or 0) for count in found[0]))
 
     def named(self, event: str) -> list[str]:
         """Return the lines of its log that tell of `event`."""

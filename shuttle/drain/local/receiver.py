@@ -129,8 +129,12 @@ class LocalDrain:
             due = not self.options.times or self.counts.requests <= self.options.times
             return self.options if due else self.options.behaved()
 
-    def accept(self, headers: Message, frames: list[bytes], *, status: int, reason: str) -> None:
-        """Count and show `frames`, but only as duplicates if their Logplex-Frame-Id was accepted before."""
+    def accept(self, headers: Message, frames: list[bytes], *, status: int, reason: str) -> int:
+        """Count and show `frames`, but only as duplicates if their Logplex-Frame-Id was accepted before.
+
+        Returns:
+            The status to answer.
+        """
         frame_id = headers.get("Logplex-Frame-Id")
         with self._changed:
             if frame_id in self._accepted_ids:
@@ -143,6 +147,7 @@ class LocalDrain:
                 self._remember(frame_id)
             self._watch(Exchange(headers=headers, status=status, frames=frames, reason=reason))
             self._changed.notify_all()
+        return status
 
     def refuse(self, headers: Message, *, status: int, reason: str) -> None:
         """Count and show a request that is not accepted."""

@@ -82,8 +82,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         else:
             reason = f"kept waiting {options.delay:g} s, as -delay says" if options.delay else ""
-            drain.accept(self.headers, frames, status=HTTPStatus.NO_CONTENT, reason=reason)
-            self._answer(HTTPStatus.NO_CONTENT)
+            self._answer(drain.accept(self.headers, frames, status=HTTPStatus.NO_CONTENT, reason=reason))
 
     do_GET = do_PUT = do_POST  # noqa: N815 - http.server looks these names up
 

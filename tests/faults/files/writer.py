@@ -10,8 +10,8 @@ from collections import deque
 from pathlib import Path
 from random import Random
 
-from tests.faults.books import Books, Fate, Generation, make_line
-from tests.faults.truce import Truce
+from tests.faults.files.books import Books, Fate, Generation, make_line
+from tests.faults.files.truce import Truce
 
 KINDS = {"rename": 6, "late": 4, "copytruncate": 6, "delete": 4, "truncate": 3, "gone": 3}  # and how often
 COMPRESSION = "gzip"

@@ -7,15 +7,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from subprocess import DEVNULL
 
-from tests.faults.books import Books, Fate
-from tests.faults.truce import Truce
+from tests.faults.files.books import Books, Fate
+from tests.faults.files.truce import Truce
+from tests.faults.files.writer import COMPRESSION, KINDS, Writer
+from tests.faults.sums import Sums
 from tests.faults.weather import TIMEOUT, Weather
-from tests.faults.writer import COMPRESSION, KINDS, Writer
 from tests.helpers.process import LONGEST, Agent
 
 _NAMES = ("app", "web")
@@ -24,22 +24,8 @@ _STEP = 0.05  # seconds between two looks
 _MISSED = re.compile(r' at=file\.missed .*\blines=(\d+) error="([^"]*)"')
 _DOUBTFUL = "a batch that was not settled"
 ENDINGS = {"kill": 6, "stop": 2, "both": 1}  # and how often
-
-
-@dataclass(frozen=True)
-class Sums:
-    """The sums of a run, or of several."""
-
-    counts: Counter[str]
-    problems: tuple[str, ...]
-
-    def __str__(self) -> str:
-        names = ("runs", "starts", "lines", *KINDS, COMPRESSION, *ENDINGS, "faults", "lost")
-        names += ("duplicates", "doubled", "changed", "garbled", "torn", "missing", "missed", "doubtful", "reported")
-        return " ".join(f"{name}={self.counts[name]}" for name in names)
-
-    def __add__(self, other: "Sums") -> "Sums":
-        return Sums(self.counts + other.counts, self.problems + other.problems)
+_SUMS = ("runs", "starts", "lines", *KINDS, COMPRESSION, *ENDINGS, "faults", "lost", "duplicates", "doubled", "changed")
+_SUMS += ("garbled", "torn", "missing", "missed", "doubtful", "reported")
 
 
 class Run:
@@ -194,7 +180,7 @@ class Run:
         counts["reported"] = books.told["L13"]
         for name in ("duplicates", "doubled", "changed", "garbled", "torn"):
             counts[name] = getattr(books, name)
-        return Sums(counts, (*self._crashes, *_find_problems(counts)))
+        return Sums(_SUMS, counts, (*self._crashes, *_find_problems(counts)))
 
 
 def _find_problems(counts: Counter[str]) -> Iterator[str]:

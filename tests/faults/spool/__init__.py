@@ -1,0 +1,25 @@
+"""The oracle of the spool: what was read has arrived, whatever was done to agent, drain and disk meanwhile.
+
+    python -m tests.faults spool --faults 200 --lines 1000000 --seed 1
+
+A source writes numbered lines to a pipe. The agent at its other end is the real command with a spool; it is killed with
+-9 or stopped at random and the next one gets the same pipe; its disk is full now and then, and between two agents its
+spool is damaged; the drain fails at random. Then all that stops, the pipe ends, the agent delivers what there is, and
+one more finds nothing left. The last line printed has the sums; the exit code is 1 if the books are wrong.
+
+What the oracle expects, as a drain sees it that keeps the first of several requests with one Logplex-Frame-Id:
+
+- `lost=0`: each line arrives that was written, but for two kinds, which are counted:
+  `crashed` were read within `-wait`, and SLACK, before a kill -9. How far was read is known at every moment: what was
+  written less what is in the pipe still. And `corrupted` stood in the spool when it was damaged.
+- `doubled=0`: no line arrives under two ids; `duplicates` came again under the same one. `changed=0`: and they are what
+  came before, byte for byte.
+- `torn` are the two parts of a line in the middle of which an agent ended: two at most for each end. `divided` are
+  such lines where the agent was stopped.
+- No agent drops a line, and each ledger balances. `given_up` are those that agents count as lost: of what was corrupted
+  what they find to be so while they run. `reported` is what the drain was told of them, which may be on its way when
+  an agent is killed. An agent that was stopped says with exit code 4 that lines are spooled, and with 0 that none are.
+
+What nobody could do is not asked for: what is in memory because the disk is full is gone with a kill -9, so nothing is
+killed before the disk is used again.
+"""
