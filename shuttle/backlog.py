@@ -13,7 +13,6 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from enum import Enum
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -184,15 +183,13 @@ class Backlog:
             return self._judge(error)
         return rows
 
-    def rescue(self, held: Sequence[Row]) -> int:
+    def rescue(self, held: Sequence[Row]) -> bool:
         """Set the broken file aside, and begin a new one with all that can be read of it and the rows `held`.
 
         Returns:
-            How many lines are lost by that.
+            Whether the disk took the rows `held`.
         """
-        before = self.lines
-        self._replace(self._error, held)
-        return max(0, before - self.lines)
+        return self._replace(self._error, held)
 
     def close(self) -> None:
         """Leave the directory to the next agent."""
@@ -234,30 +231,35 @@ class Backlog:
                 connection.execute("VACUUM")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _replace(self, error: Exception, held: Sequence[Row]) -> None:
+    def _replace(self, error: Exception, held: Sequence[Row]) -> bool:
         """Set the broken file aside, and begin a new one with what can be read of it and the rows `held`."""
         with contextlib.suppress(OSError):
             self._aside.unlink(missing_ok=True)
             self._salvaging.touch()
         self._database.set_aside(error)
-        self._salvage_into_new(held)
+        return self._salvage_into_new(held)
 
-    def _salvage_into_new(self, held: Sequence[Row]) -> None:
+    def _salvage_into_new(self, held: Sequence[Row]) -> bool:
         """Write to a new file the rows `held` and what can be read of the one set aside; both may have begun before."""
+        taken = False
         rows: list[Row] = []
-        known = {key for key, _ in held}
+        size = 0
         with contextlib.suppress(OSError, *ERRORS):  # the rest is lost
-            for row in chain(held, self._salvage(self._aside, known)):
+            self._take_over(held)
+            taken = True
+            for row in self._salvage(self._aside, {key for key, _ in held}):
                 rows.append(row)
-                if sum(batch.size for _, batch in rows) >= _SALVAGED_AT_ONCE:
+                size += row[1].size
+                if size >= _SALVAGED_AT_ONCE:
                     self._take_over(rows)
-                    rows = []
+                    rows, size = [], 0
             self._take_over(rows)
         self.batches = self.lines = self.bytes = 0
         with contextlib.suppress(OSError, *ERRORS):
             self._count()
             self._salvaging.unlink(missing_ok=True)
         self._log.info("spool.salvaged", batches=self.batches, lines=self.lines)
+        return taken
 
     def _take_over(self, rows: Sequence[Row]) -> None:
         with self._database.transaction() as connection:

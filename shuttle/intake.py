@@ -200,6 +200,7 @@ class Intake:
                 batches = list(self._unrecorded)
                 await self._record(batches)
                 del self._unrecorded[: len(batches)]
+                continue  # what was ready may be gone: it may have been given up meanwhile
             batch = self._ready[0]
             if self._buffer.offer(batch) or await self._wait_for_room(batch):
                 self._ready.popleft()

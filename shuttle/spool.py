@@ -121,8 +121,9 @@ class Spool(Buffer):
             anyio.ClosedResourceError: The spool is closed, or was while this waited.
         """
         while not self.offer(batch):
-            self._room = self._room or anyio.Event()
-            await self._room.wait()
+            if self._failing or self._backlog.room < self._backlog.measure(batch):
+                self._room = self._room or anyio.Event()
+                await self._room.wait()
             await self.record([batch])
 
     async def take(self) -> Batch | None:
@@ -250,13 +251,20 @@ class Spool(Buffer):
 
     async def _rescue(self) -> None:
         """Go on with what can still be read of a broken backlog."""
-        lost = await self._ask(self._backlog.rescue, list(self._held.values()))
-        if self._left and await self._ask(self._backlog.change, [], list(self._left)) is Change.DONE:
+        before = self._ledger.spooled
+        if not await self._ask(self._backlog.rescue, list(self._held.values())):  # the disk takes nothing either
+            self._failing = True
+            self._some.set()
+            offered = {id_: row for id_, row in self._held.items() if row[0] <= self._offered}
+            self._adrift |= offered
+            self._held.clear()
+            before -= sum(batch.lines for _, batch in offered.values())
+        elif self._left and await self._ask(self._backlog.change, [], list(self._left)) is Change.DONE:
             self._left.clear()
         self._beyond = max(0, self._backlog.batches - len(self._held) - len(self._left))
         self._ledger.spooled = self._backlog.lines - sum(self._left.values())
-        if lost:
-            self._lose(lost)
+        if before > self._ledger.spooled:
+            self._lose(before - self._ledger.spooled)
 
     async def _ask(self, call: Callable[[*_Arguments], _Answer], *arguments: *_Arguments) -> _Answer:
         """Have the disk's thread do it."""

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from shuttle.database import MOST_BROKEN, Database
 from shuttle.errors import ConfigError
-from shuttle.database import MOST_BROKEN
 from shuttle.input.checkpoint import FILE, VERSION, Plan, Store
 from tests.helpers.process import LONGEST
 from tests.helpers.virtual import Journal
@@ -45,7 +45,7 @@ def fill(store: Store) -> None:
 
 
 def get_database(store: Store) -> sqlite3.Connection:
-    assert store._database
+    assert isinstance(store._database, Database)
     return store._database.connect()
 
 

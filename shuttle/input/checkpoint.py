@@ -129,16 +129,7 @@ class Store:
     """
 
     def __init__(self, directory: Path | None, log: Logger) -> None:
-        self._database = directory and Database(
-            directory,
-            NAME,
-            flag="-state-dir",
-            event="state",
-            statements=_SCHEMA,
-            version=VERSION,
-            pragmas=("synchronous=OFF",),
-            log=log,
-        )
+        self._database = _make_database(directory, log) if directory else None
         self._files = _Table[Known]("files", _encode_file, _decode_file)
         self._plans = _Table[Plan]("plans", tuple, _decode_plan)
         self._keys: dict[str, int] = {}  # of the plans in flight, by id
@@ -268,6 +259,19 @@ class Store:
         database.set_aside(error)
         self._files.begin()
         self._plans.begin()
+
+
+def _make_database(directory: Path, log: Logger) -> Database:
+    return Database(
+        directory,
+        NAME,
+        flag="-state-dir",
+        event="state",
+        statements=_SCHEMA,
+        version=VERSION,
+        pragmas=("synchronous=OFF",),
+        log=log,
+    )
 
 
 def _check(key: int, content: bytes) -> int:

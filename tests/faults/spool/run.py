@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from subprocess import DEVNULL
@@ -102,10 +103,18 @@ class Run:
     def _kill_agent(self) -> None:
         self._agent.signal(signal.SIGKILL)
         self._finish()
-        now = time.monotonic()
-        first, last = self._source.read_until(now - WAIT - SLACK) // LENGTH, -(-self._source.look() // LENGTH)
+        since = time.monotonic() - self._find_salvage_time() - WAIT - SLACK
+        first, last = self._source.read_until(since) // LENGTH, -(-self._source.look() // LENGTH)
         self.books.excuse("crashed", set(range(first, last)))
         self.books.note(f"killed; lines {first} to {last} need not arrive", "kill")
+
+    def _find_salvage_time(self) -> float:
+        """Return for how many seconds the agent has gone through a broken spool, and written to no other."""
+        said = [line for line in self._agent.err if " at=spool.broken " in line or " at=spool.salvaged " in line]
+        if not said or " at=spool.salvaged " in said[-1]:
+            return 0.0
+        begun = datetime.fromisoformat(said[-1].split()[0].removeprefix("ts="))
+        return (datetime.now(UTC) - begun).total_seconds()
 
     def _stop_agent(self) -> None:
         self._agent.signal(signal.SIGTERM)
@@ -170,12 +179,13 @@ class Run:
         self._measure()
         with self._agent.process:  # which closes the pipes
             ended = self._agent.finish()
-        if "Traceback" in ended.err:
-            self._problems.append(f"agent {len(self._agents)} has failed")
         return ended
 
     def _check(self, ended: Ended) -> None:
         """See that an agent has ended as it should: only a damaged spool may have cost lines."""
+        if "Traceback" in ended.err:
+            self._problems.append(f"agent {len(self._agents)} has failed")
+            return
         ledger = ended.ledger
         code = 3 if ledger.lost and ended.named("spool.broken") else 4 if ledger.spooled else 0
         if ended.code != code or not ledger.balanced or ledger.spooled != ledger.held or ledger.dropped:
@@ -192,12 +202,12 @@ class Run:
             ended = self._finish()
             self._check(ended)
             self._start(DEVNULL)
-            if not ended.ledger.spooled:
+            if ended.code != 4:
                 break
         ended = self._finish()
         self._check(ended)
-        if ended.ledger.read:
-            self._problems.append(f"something was left: {ended.ledger}")
+        if " at=ledger read=0 " not in ended.err:
+            self._problems.append("something was left")
 
     def _compare(self) -> Sums:
         books = self.books
