@@ -178,8 +178,7 @@ class Run:
     def _finish(self) -> Ended:
         self._measure()
         with self._agent.process:  # which closes the pipes
-            ended = self._agent.finish()
-        return ended
+            return self._agent.finish()
 
     def _check(self, ended: Ended) -> None:
         """See that an agent has ended as it should: only a damaged spool may have cost lines."""
