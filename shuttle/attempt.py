@@ -20,8 +20,13 @@ async def attempt(
     request: httpx.Request,
     timeout: float,  # noqa: ASYNC109
     clock: Clock = anyio.current_time,
+    *,
+    shown: int = SHOWN,
 ) -> Outcome:
-    """Send `request` and return what came of it; no answer within `timeout` seconds (0: no limit) is an outcome too."""
+    """Send `request` and return what came of it; no answer within `timeout` seconds (0: no limit) is an outcome too.
+
+    Of the answer's body the first `shown` bytes are kept.
+    """
     response = None
     try:
         with anyio.CancelScope(deadline=clock() + timeout if timeout else math.inf):
@@ -31,30 +36,31 @@ async def attempt(
         return Outcome(error=text, advice=advice)
     if response is None:
         return Outcome(error=f"no answer within {timeout:g}s", advice="a slow drain may need a longer -timeout")
-    content = await _finish(response)
+    content = await _finish(response, shown)
     if response.is_success:
-        return Outcome(status=response.status_code)
+        return Outcome(status=response.status_code, content=content)
     return Outcome(
         status=response.status_code,
-        error=content.decode("utf-8", "replace").strip() or response.reason_phrase,
+        content=content,
+        error=content[:SHOWN].decode("utf-8", "replace").strip() or response.reason_phrase,
         advice=advise(response.status_code),
         retry_after=response.headers.get("Retry-After", ""),
     )
 
 
-async def _finish(response: httpx.Response) -> bytes:
+async def _finish(response: httpx.Response, shown: int) -> bytes:
     """Let go of `response` and return the beginning of its body. Whatever becomes of the body, the status stands."""
     stream = response.stream  # and not aiter_raw(), which fails when a transport gives the body in whole
     if isinstance(stream, httpx.ByteStream):  # it is here in whole, as nearly always, and nothing is open any more
-        return b"".join(stream)[:SHOWN]
+        return b"".join(stream)[:shown]
     content = b""
     length = 0
     assert isinstance(stream, httpx.AsyncByteStream)
     pieces = aiter(stream)
     try:
         with anyio.move_on_after(PATIENCE):
-            while length <= CONTENT_LIMIT and (piece := await anext(pieces, None)) is not None:
-                content = (content + piece)[:SHOWN]
+            while length <= max(CONTENT_LIMIT, shown) and (piece := await anext(pieces, None)) is not None:
+                content = (content + piece)[:shown]
                 length += len(piece)
     except (httpx.TransportError, OSError):
         pass  # cut off in the middle

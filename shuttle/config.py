@@ -99,6 +99,8 @@ class Config:
     client_key: Path | None = None
     skip_verify: bool = False
     gzip: bool = False
+    aws_endpoint: str = field(default="", repr=False)
+    aws_create: bool = False
     kinesis_shards: int = 1
 
     verbose: bool = False
@@ -127,7 +129,11 @@ class Config:
             )
         if "" in self.file:
             raise ConfigError("-file '': must be a path or a pattern of paths")
-        endpoint = parse_endpoint(self.logs_url, bearer_token=self.bearer_token, appname=self.appname)
+        endpoint = parse_endpoint(
+            self.logs_url, bearer_token=self.bearer_token, appname=self.appname, aws_endpoint=self.aws_endpoint
+        )
+        if endpoint.aws and self.gzip:
+            raise ConfigError("-gzip True: must not be given with a stream of AWS, which takes no compressed requests")
         object.__setattr__(self, "endpoint", endpoint)
 
     @property

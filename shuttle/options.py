@@ -50,7 +50,15 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         _setting("client-key", "path", "its private key, if it stands in a file of its own"),
         _setting("skip-verify", "bool", "trust any certificate"),
         _setting("gzip", "bool", "compress the requests"),
-        _setting("kinesis-shards", "int", "partition keys of Kinesis, which this version cannot send to yet"),
+        _setting("kinesis-shards", "int", "spread the records of a Kinesis stream over so many partition keys"),
+        _setting("aws-create", "bool", "create a group and stream of CloudWatch Logs that are missing"),
+        _setting(
+            "aws-endpoint",
+            "string",
+            "where AWS's services are reached; else $AWS_ENDPOINT_URL_KINESIS, _CLOUDWATCH_LOGS or $AWS_ENDPOINT_URL",
+            "URL",
+            secret=True,
+        ),
     ),
     "Input": (
         _setting(

@@ -11,7 +11,7 @@ from shuttle.batch import Batch
 from shuttle.buffer import Buffer
 from shuttle.clock import Clock
 from shuttle.config import Config
-from shuttle.drain.logplex import Logplex
+from shuttle.drain.shipment import Drain, Shipment
 from shuttle.frame import make_stamp
 from shuttle.gate import Gate
 from shuttle.ledger import Ledger, Owed
@@ -31,7 +31,7 @@ class Outlet:
     config: Config
     buffer: Buffer
     gate: Gate
-    drain: Logplex
+    drain: Drain
     transport: httpx.AsyncBaseTransport
     ledger: Ledger
     statistics: Statistics
@@ -62,22 +62,19 @@ class Outlet:
         outcome = Outcome()
         while parts:
             part = parts.pop()
-            hopeless = refused >= HOPELESS and self.gate.refusals >= REFUSALS
             owed = self.ledger.take() if first and not batch.again else Owed()
             first = False
-            verdict, outcome = (
-                (Verdict.LOST, outcome)
-                if hopeless
-                else await self._try(part, owed, max_attempts=self.config.max_attempts)
-            )
-            match verdict:
-                case Verdict.DELIVERED:
-                    self.ledger.deliver(part.lines)
-                case Verdict.HALVE:
-                    parts += reversed(part.halve())
-                case _:
-                    refused += 1
-                    self._lose(part.lines, outcome)
+            taken = 0
+            verdict = Verdict.LOST
+            if refused < HOPELESS or self.gate.refusals < REFUSALS:
+                verdict, outcome, taken = await self._try(part, owed, max_attempts=self.config.max_attempts)
+            if verdict is Verdict.HALVE:
+                parts += reversed(part.halve())
+                continue
+            self.ledger.deliver(taken)
+            if taken < part.lines:
+                refused += 1
+                self._lose(part.lines - taken, outcome)
             self.progress()
         if self.settled:
             self.settled(batch)
@@ -87,36 +84,46 @@ class Outlet:
         reason = {"status": outcome.status, "error": outcome.error, "advice": outcome.advice}
         self.lost.tell(lines, now=self.clock(), **reason)
 
-    async def _try(self, part: Batch, owed: Owed, *, max_attempts: int | None = None) -> tuple[Verdict, Outcome]:
-        """Make attempts until one says what becomes of `part`. What was owed is owed again unless the drain took it."""
-        request = self.drain.make_request(part, owed, stamp=make_stamp(self.wall()) if owed else "")
-        messages = part.lines + bool(owed)  # a single line that is refused with a report is tried without it
+    async def _try(self, part: Batch, owed: Owed, *, max_attempts: int | None = None) -> tuple[Verdict, Outcome, int]:
+        """Make attempts until one says what becomes of `part`; return that, why, and how many lines the drain took.
+
+        What was owed is owed again unless the drain took it.
+        """
+        shipment = self.drain.load(part, owed, stamp=make_stamp(self.wall()) if owed else "")
         failures = 0
         not_before = 0.0
         try:
             while True:
-                outcome, now = await self._attempt(part, request, failures, not_before)
-                verdict = judge(outcome.status, messages)
-                if verdict is Verdict.DELIVERED:
-                    owed = Owed()
+                outcome, now = await self._attempt(part, shipment, failures, not_before)
+                verdict = shipment.judge(outcome)
+                if verdict is Verdict.MORE:
+                    failures, not_before = 0, 0.0
+                    continue
                 if verdict is not Verdict.RETRY:
-                    return verdict, outcome
+                    return verdict, outcome, shipment.taken
                 failures += 1
                 if failures == max_attempts or now >= part.born + self.config.age_limit:
-                    return Verdict.LOST, outcome
+                    return Verdict.LOST, outcome, shipment.taken
                 not_before = now + next_delay(failures, self.random)
         finally:
-            self.ledger.put_back(owed)
+            self.ledger.put_back(Owed() if shipment.told else owed)
+
+    async def _send(self, shipment: Shipment) -> Outcome:
+        try:
+            request = await shipment.make_request()
+        except httpx.TransportError as error:
+            return Outcome(error=str(error))
+        return await attempt(self.transport, request, self.config.timeout, self.clock, shown=self.drain.answer_limit)
 
     async def _attempt(
-        self, part: Batch, request: httpx.Request, failures: int, not_before: float
+        self, part: Batch, shipment: Shipment, failures: int, not_before: float
     ) -> tuple[Outcome, float]:
         """Return what came of one attempt, and when."""
         leave = await self.gate.enter(not_before)
         outcome = None
         started = self.clock()
         try:
-            outcome = await attempt(self.transport, request, self.config.timeout, self.clock)
+            outcome = shipment.read(await self._send(shipment))
         finally:
             self.gate.leave(leave, outcome)
         now = self.clock()

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from shuttle import config
 from shuttle.config import Config
+from shuttle.drain import aws
 from shuttle.errors import ConfigError, UsageError
 from shuttle.flags import Value, parse_value
 from shuttle.options import FLAGS
@@ -38,6 +39,7 @@ def build_config(flags: Mapping[str, Value], environ: Mapping[str, str]) -> Conf
     given |= {_FLAGS[name].keyword: _Given(f"-{name}", value) for name, value in flags.items()}
     given["logs_url"] = next(iter(_find_urls(flags, environ)), _Given("-logs-url", ""))
     _apply_skip_headers(given)
+    _find_aws_endpoint(given, environ)
     try:
         return Config(**{keyword: one.value for keyword, one in given.items() if keyword in _KEYWORDS})
     except ConfigError as error:
@@ -82,6 +84,15 @@ def _find_urls(flags: Mapping[str, Value], environ: Mapping[str, str]) -> list[_
     urls = [_Given("-logs-url", flags.get("logs-url"))]
     urls += [_Given(variable, environ.get(variable)) for variable in _URL_VARIABLES]
     return [url for url in urls if url.value]
+
+
+def _find_aws_endpoint(given: dict[str, _Given], environ: Mapping[str, str]) -> None:
+    """Take AWS's own variables of an endpoint, the more particular one first, if no setting of ours has it."""
+    host = re.match(r"https?://(?:[^/?#]*@)?([^/?#:@]+)", given["logs_url"].value or "")
+    service = aws.read_host(host[1]) if host else None
+    for variable in aws.ENDPOINT_VARIABLES[service.name] if service else ():
+        if "aws_endpoint" not in given and environ.get(variable):
+            given["aws_endpoint"] = _Given(variable, environ[variable])
 
 
 def _apply_skip_headers(given: dict[str, _Given]) -> None:

@@ -17,6 +17,7 @@ from shuttle.batch import Batch, Batcher
 from shuttle.buffer import Buffer
 from shuttle.clock import Clock, bind_clock
 from shuttle.config import Config
+from shuttle.drain.aws import KINESIS
 from shuttle.drain.logplex import Logplex
 from shuttle.drain.transport import make_transport
 from shuttle.frame import Framer, make_stamp
@@ -31,6 +32,7 @@ from shuttle.outlet import Outlet
 from shuttle.stats import Statistics
 
 if TYPE_CHECKING:
+    from shuttle.drain.shipment import Drain
     from shuttle.input.following import Following
     from shuttle.keeper import Keeper
     from shuttle.spool import Spool
@@ -112,7 +114,7 @@ class Shuttle:
             config=config,
             buffer=self._buffer,
             gate=self._gate,
-            drain=Logplex(config, framer),
+            drain=self._make_drain(framer),
             transport=transport,
             ledger=self.ledger,
             statistics=self._statistics,
@@ -294,6 +296,19 @@ class Shuttle:
             ledger=self.ledger,
             lose=lambda lines: self._lose(lines, "the spool is broken"),
         )
+
+    def _make_drain(self, framer: Framer) -> "Drain":
+        config = self._config
+        destination = config.endpoint.aws
+        if destination is None:
+            return Logplex(config, framer)
+        if destination.service.name == KINESIS:
+            from shuttle.drain.kinesis import Kinesis  # noqa: PLC0415  # with botocore, which is an extra
+
+            return Kinesis(config, framer, destination)
+        from shuttle.drain.cloudwatch import CloudWatch  # noqa: PLC0415
+
+        return CloudWatch(config, framer, destination, self._wall)
 
     def _open_transport(self) -> httpx.AsyncBaseTransport:
         tls = None

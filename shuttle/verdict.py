@@ -1,6 +1,6 @@
 """What an attempt's outcome means for its lines."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from http import HTTPStatus
 
@@ -10,6 +10,8 @@ class Verdict(Enum):
 
     DELIVERED = "delivered"
     RETRY = "retry"
+    MORE = "more"
+    """The drain goes on to take it: what is left is sent at once."""
     HALVE = "halve"
     """Refused as a whole, though parts of it may be taken."""
     LOST = "lost"
@@ -26,6 +28,8 @@ class Outcome:
     """What the user can do about it."""
     retry_after: str = ""
     """The Retry-After header."""
+    content: bytes = field(default=b"", repr=False, compare=False)
+    """The beginning of the answer's body, of a drain that says there what it took."""
 
 
 _RETRIED = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}

@@ -70,7 +70,7 @@ def test_every_setting_of_the_config_has_a_flag_and_every_flag_a_setting_or_a_re
     settings = {entry.name for entry in fields(Config) if entry.init}
     assert settings <= {flag.keyword for flag in FLAGS}
     assert all(flag.keyword in settings or flag.final or flag.deprecated for flag in FLAGS)
-    assert {flag.name for flag in FLAGS if flag.secret} == {"logs-url", "bearer-token", "drain-token"}
+    assert {flag.name for flag in FLAGS if flag.secret} == {"logs-url", "bearer-token", "drain-token", "aws-endpoint"}
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_warnings_name_flags_and_variables_and_no_value(
         ),
         ([], {"LOGS_URL": "ftp://u:secret@h"}, "LOGS_URL has no http or https scheme"),
         ([], {"LOGPLEX_URL": "http://h:0"}, "LOGPLEX_URL has a port"),
-        (["-logs-url", "http://kinesis.a.amazonaws.com"], {}, "-logs-url: kinesis.a.amazonaws.com is an AWS service"),
+        (["-logs-url", "http://kinesis.a.amazonaws.com"], {}, "-logs-url names no stream of kinesis.a.amazonaws.com"),
         (["-skip-headers", "-input-format", "lprfc5424"], {}, "-skip-headers: must not be given with -input-format"),
         (
             ["-skip-headers"],

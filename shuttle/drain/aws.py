@@ -1,9 +1,29 @@
-"""Amazon's services, told by the host of the drain's URL."""
+"""Amazon's services, told by the host of the drain's URL: which, where, and with whose credentials."""
 
+import importlib.util
 import re
+from dataclasses import dataclass, field
 from typing import NamedTuple
+from urllib.parse import unquote
 
+import httpx
+
+from shuttle.errors import ConfigError
+
+KINESIS = "kinesis"
+LOGS = "logs"
+ENDPOINT_VARIABLES = {  # as AWS's own tools read them (docs.aws.amazon.com/sdkref, service-specific endpoints)
+    KINESIS: ("AWS_ENDPOINT_URL_KINESIS", "AWS_ENDPOINT_URL"),
+    LOGS: ("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", "AWS_ENDPOINT_URL"),
+}
 _HOST = re.compile(r"(kinesis|logs)\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
+_KINESIS_STREAM = re.compile(r"[a-zA-Z0-9_.-]{1,128}")  # Kinesis' and CloudWatch Logs' API references
+_GROUP = re.compile(r"[a-zA-Z0-9_./#-]{1,512}")
+_LOG_STREAM = re.compile(r"[^:*]{1,512}")
+_FORMS = {
+    KINESIS: "https://[KEY:SECRET@]kinesis.<region>.amazonaws.com/<stream>",
+    LOGS: "https://[KEY:SECRET@]logs.<region>.amazonaws.com/<group>/<stream>",
+}
 
 
 class Service(NamedTuple):
@@ -13,7 +33,44 @@ class Service(NamedTuple):
     region: str
 
 
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A stream, and who writes to it."""
+
+    service: Service
+    stream: str
+    group: str = ""
+    """Of a stream of CloudWatch Logs."""
+    key: str = field(default="", repr=False)
+    """The access key's id; empty: the credentials are found by AWS's usual chain."""
+    secret: str = field(default="", repr=False)
+
+
 def read_host(host: str) -> Service | None:
     """Return the service and region that `host` names, the China hosts included; None for any other host."""
     match = _HOST.fullmatch(host.lower())
     return Service(*match.groups()) if match else None
+
+
+def read_destination(url: httpx.URL, service: Service) -> Destination:
+    """Return what `url`, whose host is that of `service`, says of stream and credentials.
+
+    Raises:
+        ConfigError: It names no stream that there can be, or half of the credentials, or the package is missing that
+            requests are signed by; the text holds nothing of the credentials.
+    """
+    if importlib.util.find_spec("botocore") is None:
+        raise ConfigError(f"-logs-url: {url.host} needs the extra [aws]: pip install 'log-shuttle[aws]'")
+    path = url.raw_path.partition(b"?")[0].decode("ascii").removeprefix("/")
+    group, _, stream = path.rpartition("/")
+    group, stream = unquote(group), unquote(stream)
+    if service.name == KINESIS:
+        named = not group and bool(_KINESIS_STREAM.fullmatch(stream))
+    else:
+        named = bool(_GROUP.fullmatch(group) and _LOG_STREAM.fullmatch(stream))
+    if not named:
+        raise ConfigError(f"-logs-url names no stream of {url.host}; it must be {_FORMS[service.name]}")
+    key, _, secret = url.userinfo.decode("ascii").partition(":")
+    if bool(key) is not bool(secret):
+        raise ConfigError(f"-logs-url has half of the credentials of {url.host}; it must be {_FORMS[service.name]}")
+    return Destination(service, stream, group, unquote(key), unquote(secret))

@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 import httpx
 
-from shuttle.drain import aws
+from shuttle.drain.aws import Destination, read_destination, read_host
 from shuttle.errors import ConfigError
 
 SCHEMES = ("http", "https")
@@ -33,10 +33,14 @@ class Endpoint:
     """The value of the Authorization header."""
     shown: str
     """Scheme, host and port: all of the URL that logs may hold."""
+    aws: Destination | None = None
+    """The stream, of a drain that is one of Amazon's."""
 
 
-def parse_endpoint(url: str, *, bearer_token: str = "", appname: str = "token") -> Endpoint:
+def parse_endpoint(url: str, *, bearer_token: str = "", appname: str = "token", aws_endpoint: str = "") -> Endpoint:
     """Take `url` apart. Bearer wins over userinfo, which wins over Basic `token:<appname>`.
+
+    A stream of Amazon's is reached at `aws_endpoint`, if that is given.
 
     Raises:
         ConfigError: The URL cannot be used; the text holds nothing of it but its host.
@@ -62,11 +66,27 @@ def parse_endpoint(url: str, *, bearer_token: str = "", appname: str = "token") 
     if parsed.port is not None and not 1 <= parsed.port <= HIGHEST_PORT:
         # The port is not shown either: where the host is forgotten, the password stands in its place.
         raise ConfigError(f"-logs-url has a port that is not from 1 to {HIGHEST_PORT}; it {_ACCEPTED}")
-    if aws.read_host(parsed.host):
-        raise ConfigError(f"-logs-url: {parsed.host} is an AWS service, which this version cannot send to yet")
+    service = read_host(parsed.host)
+    if service:
+        destination = read_destination(parsed, service)
+        clean = _read_aws_endpoint(aws_endpoint) if aws_endpoint else httpx.URL(f"{parsed.scheme}://{parsed.host}/")
+        return Endpoint(url=clean, authorization="", shown=_show(clean), aws=destination)
     clean = parsed.copy_with(userinfo=b"", fragment=None)
-    shown = f"{clean.scheme}://{clean.netloc.decode('ascii')}"
-    return Endpoint(url=clean, authorization=_authorize(parsed.userinfo, bearer_token, appname), shown=shown)
+    return Endpoint(url=clean, authorization=_authorize(parsed.userinfo, bearer_token, appname), shown=_show(clean))
+
+
+def _show(url: httpx.URL) -> str:
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"
+
+
+def _read_aws_endpoint(text: str) -> httpx.URL:
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, UnicodeError):
+        url = httpx.URL()
+    if url.scheme not in SCHEMES or not url.host or url.userinfo or _UNSAFE.search(text):
+        raise ConfigError("-aws-endpoint (not shown): must be http://host[:port] or https://host[:port]")
+    return url.copy_with(path=url.path or "/", query=None, fragment=None)
 
 
 def _authorize(userinfo: bytes, bearer_token: str, appname: str) -> str:

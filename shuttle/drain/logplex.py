@@ -8,10 +8,12 @@ from functools import cache, partial
 import httpx
 
 from shuttle import __version__
+from shuttle.attempt import SHOWN
 from shuttle.batch import Batch
 from shuttle.config import Config
 from shuttle.frame import Framer
 from shuttle.ledger import Owed
+from shuttle.verdict import Outcome, Verdict, judge
 
 CONTENT_TYPE = b"application/logplex-1"  # exactly: a parameter behind it gets 415 from logplex
 _GZIP_WBITS = 31  # zlib: 15 bits of window, and 16 for a gzip header
@@ -19,8 +21,36 @@ _ZLIB_LEVEL = 6  # zlib's own default, and Go's
 _ISAL_LEVEL = 1  # of 0 to 3: within a hundredth as small as 2 and 3 on log lines, and 1.1 and 2.4 times as fast
 
 
+class Letter:
+    """A batch in one request, the same at every attempt."""
+
+    def __init__(self, request: httpx.Request, *, lines: int, messages: int) -> None:
+        self.taken = 0
+        self.told = False
+        self._request = request
+        self._lines = lines
+        self._messages = messages  # a single line that is refused with a report is tried without it
+
+    async def make_request(self) -> httpx.Request:
+        """Return the request."""
+        return self._request
+
+    def read(self, outcome: Outcome) -> Outcome:
+        """Return `outcome`: the status says all."""
+        return outcome
+
+    def judge(self, outcome: Outcome) -> Verdict:
+        """Return what becomes of the batch."""
+        verdict = judge(outcome.status, self._messages)
+        if verdict is Verdict.DELIVERED:
+            self.taken, self.told = self._lines, True
+        return verdict
+
+
 class Logplex:
     """Makes the requests of one drain."""
+
+    answer_limit = SHOWN
 
     def __init__(self, config: Config, framer: Framer) -> None:
         self._url = config.endpoint.url
@@ -36,6 +66,11 @@ class Logplex:
             self._headers.append((b"Logplex-Drain-Token", config.drain_token.encode("ascii")))
         if self._compress:
             self._headers.append((b"Content-Encoding", b"gzip"))
+
+    def load(self, batch: Batch, owed: Owed, *, stamp: str) -> Letter:
+        """Return what delivers `batch` and tells of what is `owed`."""
+        request = self.make_request(batch, owed, stamp=stamp)
+        return Letter(request, lines=batch.lines, messages=batch.lines + bool(owed))
 
     def make_request(self, batch: Batch, owed: Owed, *, stamp: str) -> httpx.Request:
         """Return the request that delivers `batch` and tells of what is `owed`; every attempt sends the same."""

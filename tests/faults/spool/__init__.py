@@ -11,7 +11,8 @@ What the oracle expects, as a drain sees it that keeps the first of several requ
 
 - `lost=0`: each line arrives that was written, but for two kinds, which are counted. `crashed` were read within `-wait`
   and SLACK before a kill -9, or while a broken spool was gone through; how far was read is known at every moment: what
-  was written less what is in the pipe still. And `corrupted` stood in the spool when it was damaged.
+  was written less what is in the pipe still. And `corrupted` stood in the spool when it was damaged,
+  or were written to it before an agent came upon the damage.
 - `doubled=0`: no line arrives under two ids; `duplicates` came again under the same one. `changed=0`: and they are what
   came before, byte for byte.
 - `torn` are the two parts of a line in the middle of which an agent ended: two at most for each end. `divided` are

@@ -96,3 +96,10 @@ def read_spooled(path: Path) -> set[int]:
                     last = key
                     numbers.update(map(int, _IN_FRAME.findall(body)))
     return numbers
+
+
+def is_sound(path: Path) -> bool:
+    """Say whether SQLite finds nothing wrong in the database at `path`."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as database:
+        return bool(database.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok")
+    return False

@@ -15,7 +15,7 @@ from random import Random
 from subprocess import DEVNULL
 
 from shuttle.backlog import NAME
-from tests.faults.spool.books import LENGTH, Books, read_spooled
+from tests.faults.spool.books import LENGTH, Books, is_sound, read_spooled
 from tests.faults.spool.source import Source
 from tests.faults.sums import Sums
 from tests.faults.weather import FAULTS, TIMEOUT, Weather
@@ -50,6 +50,7 @@ class Run:
         self._agents: list[Agent] = []
         self._problems: list[str] = []
         self._most = 0
+        self._latent: int | None = None  # bytes read when the spool was damaged, until an agent has noticed
 
     def run(self, *, faults: int, lines: int) -> Sums:
         """Let so many faults happen at least while so many lines are written at least, and compare the books."""
@@ -161,6 +162,8 @@ class Run:
                 file.seek(self._random.randrange(max(1, size)))
                 length = min(self._random.choice((1, 64, 16384)), max(1, size - file.tell()))
                 file.write(self._random.choice((bytes(length), self._random.randbytes(length))))
+        if self._latent is None and not self._is_sound():
+            self._latent = self._source.look()
         self.books.note(f"{path.name} of {size} bytes is damaged", "damage")
         self._start()
 
@@ -175,10 +178,21 @@ class Run:
                     numbers |= read_spooled(database)
         return numbers
 
+    def _is_sound(self) -> bool:
+        with tempfile.TemporaryDirectory() as name:
+            for path in self._spool.glob(f"{NAME}.sqlite*"):
+                shutil.copy(path, name)
+            return is_sound(Path(name) / f"{NAME}.sqlite")
+
     def _finish(self) -> Ended:
         self._measure()
         with self._agent.process:  # which closes the pipes
-            return self._agent.finish()
+            ended = self._agent.finish()
+        if self._latent is not None and ended.named("spool.broken"):
+            first, last = self._latent // LENGTH, self._source.look() // LENGTH
+            self.books.excuse("corrupted", set(range(first, last + 1)))
+            self._latent = None
+        return ended
 
     def _check(self, ended: Ended) -> None:
         """See that an agent has ended as it should: only a damaged spool may have cost lines."""
@@ -197,11 +211,11 @@ class Run:
 
     def _end_well(self) -> None:
         """Let the agent deliver all there is, or the next ones if the spool is damaged; the last one finds nothing."""
-        for _ in range(5):
+        for _ in range(20):
             ended = self._finish()
             self._check(ended)
             self._start(DEVNULL)
-            if ended.code != 4:
+            if " spooled=0" in ended.err:
                 break
         ended = self._finish()
         self._check(ended)
@@ -231,7 +245,7 @@ def _find_problems(counts: Counter[str]) -> Iterator[str]:
             yield f"{name} is not 0"
     if counts["given_up"] > counts["at_stake"]:
         yield "more lines were given up than were corrupted"
-    if counts["reported"] > counts["given_up"]:
-        yield "more lines were reported than were given up"
+    if counts["reported"] > counts["at_stake"]:
+        yield "more lines were reported than were corrupted"
     if counts["torn"] > 2 * (counts["kill"] + counts["stop"] + counts["damage"]):
         yield "more lines are torn than agents were ended"

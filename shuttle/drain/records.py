@@ -1,0 +1,238 @@
+"""A batch to a service that takes records, many in a request, and says of each whether it has it.
+
+Strategy: what is left to be sent is a list. A request has as much of its beginning as the service takes at once; an
+answer takes out of it what the service has, or will never take, and what failed stays in front, in order. When a
+request is refused as a whole, for one bad record, the next one has half as many, until it is alone and left out.
+"""
+
+import json
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any, NamedTuple, Protocol
+
+import httpx
+
+from shuttle.batch import Batch
+from shuttle.drain.logplex import user_agent
+from shuttle.drain.signer import Signer
+from shuttle.frame import Framer, split_body
+from shuttle.ledger import Owed
+from shuttle.verdict import Outcome, Verdict, judge
+
+CONTENT_TYPE = "application/x-amz-json-1.1"
+ANSWER_LIMIT = 512 * 1024  # bytes: 500 records of Kinesis with a message of an error each take a third of it
+REPORT = -1  # in the place of a line's index
+HOPELESS = 16  # records refused one by one by a service that took none: the rest of the batch will not do either
+_THROTTLED = {
+    *("ProvisionedThroughputExceededException", "ThrottlingException", "Throttling", "LimitExceededException"),
+    *("RequestLimitExceeded", "TooManyRequestsException", "KMSThrottlingException", "ServiceUnavailableException"),
+    *("InternalFailure", "InternalFailureException", "OperationAbortedException"),
+}
+_EXPIRED = {"ExpiredTokenException", "ExpiredToken", "RequestExpired"}
+_DENIED = {
+    *("AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException", "OptInRequired"),
+    *("MissingAuthenticationTokenException", "MissingAuthenticationToken", "IncompleteSignatureException"),
+    *("IncompleteSignature", "InvalidClientTokenId", "KMSAccessDeniedException", "NotAuthorized"),
+}
+_NARROWED = {httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE}
+_MISSING = "ResourceNotFoundException"
+_EXISTS = "ResourceAlreadyExistsException"
+_DENIED_ADVICE = "check the credentials, what they may do, and the clock"
+
+
+class Record(NamedTuple):
+    """A frame as a service takes it."""
+
+    line: int
+    """The index of its line in the batch, or REPORT."""
+    content: dict[str, Any]
+    """As it stands in the request's JSON."""
+    size: int
+    """Bytes, as the service counts them."""
+    time: int = 0
+    """Milliseconds since the epoch, where that matters."""
+
+
+class Fate(Enum):
+    """What a service says of a record."""
+
+    TAKEN = "taken"
+    AGAIN = "again"
+    REFUSED = "refused"
+
+
+class Call(NamedTuple):
+    """A request without its signature."""
+
+    target: str
+    """The operation: the value of X-Amz-Target."""
+    body: bytes
+
+
+class Service(Protocol):
+    """How a service takes records."""
+
+    url: httpx.URL
+    missing_advice: str
+    creations: Sequence[Call]
+    """What makes what is missing: the last is tried first, and needs the ones before it. None if it is not allowed."""
+
+    def count_fitting(self, records: Sequence[Record]) -> int:
+        """Return how many of the first of `records` one request takes."""
+
+    def put(self, records: Sequence[Record]) -> Call:
+        """Return the call that puts `records`."""
+
+    def read(self, answer: dict[str, Any], count: int) -> tuple[list[Fate], str]:
+        """Return what a good answer says of the `count` records that were put, and an error if there is one."""
+
+
+class RecordShipment:
+    """What is left to be sent of a batch."""
+
+    def __init__(self, service: Service, signer: Signer, records: Sequence[Record], lines: int) -> None:
+        self._service = service
+        self._signer = signer
+        self._lines = lines
+        self._refused: set[int] = set()
+        self._left = list(records)  # no frame is as large as what a service takes as one record
+        self._sent = 0
+        self._most: int | None = None  # records in a request, after one that was refused as a whole
+        self._alone = 0  # that were refused alone
+        self._creating: int | None = None  # which of the creations is next
+        self._created = False  # for this batch: what is missing all the same is waited for
+        self._goes_on = False
+
+    @property
+    def taken(self) -> int:
+        """Lines all of whose records the service has."""
+        missing = self._refused.union(record.line for record in self._left) - {REPORT}
+        return self._lines - len(missing)
+
+    @property
+    def told(self) -> bool:
+        """Whether the service has every report."""
+        return REPORT not in self._refused and all(record.line != REPORT for record in self._left)
+
+    async def make_request(self) -> httpx.Request:
+        """Return the request that puts what comes next, or makes what is missing, signed now."""
+        if self._creating is not None:
+            call = self._service.creations[self._creating]
+        else:
+            self._sent = min(self._service.count_fitting(self._left), self._most or len(self._left))
+            call = self._service.put(self._left[: self._sent])
+        url = self._service.url
+        headers = {
+            "Host": url.netloc.decode("ascii"),
+            "User-Agent": user_agent(),
+            "Content-Type": CONTENT_TYPE,
+            "X-Amz-Target": call.target,
+        }
+        signed = await self._signer.sign(url, headers, call.body)
+        signed["Content-Length"] = str(len(call.body))
+        return httpx.Request("POST", url, headers=signed, stream=httpx.ByteStream(call.body))
+
+    def read(self, outcome: Outcome) -> Outcome:
+        """Take what came of the request, and return what it means for the drain as HTTP has it."""
+        self._goes_on = False
+        if outcome.status is None:
+            return outcome
+        answer = _parse(outcome.content)
+        kind = str(answer.get("__type", "")).rpartition("#")[2].partition(":")[0]
+        message = str(answer.get("message") or answer.get("Message") or outcome.error)
+        error = f"{kind}: {message}" if kind else message
+        if outcome.status == httpx.codes.OK or kind == _EXISTS:
+            return self._go_on(answer)
+        if kind == _MISSING:
+            return self._miss(error)
+        status, advice = _translate(kind, outcome.status)
+        if kind in _EXPIRED:
+            self._signer.renew()
+        elif status in _NARROWED and self._creating is None:
+            self._narrow()
+        return Outcome(status=status, error=error, advice=advice, retry_after=outcome.retry_after)
+
+    def judge(self, outcome: Outcome) -> Verdict:
+        """Return what becomes of the batch."""
+        verdict = judge(outcome.status, lines=1)
+        if verdict is not Verdict.DELIVERED and not self._goes_on:
+            return verdict
+        return Verdict.MORE if self._left else Verdict.DELIVERED
+
+    def _go_on(self, answer: dict[str, Any]) -> Outcome:
+        if self._creating is not None:
+            last = len(self._service.creations) - 1
+            self._creating = self._creating + 1 if self._creating < last else None
+            self._created = self._creating is None
+            return Outcome(status=httpx.codes.OK)
+        fates, error = self._service.read(answer, self._sent)
+        sent, rest = self._left[: self._sent], self._left[self._sent :]
+        again = [record for record, fate in zip(sent, fates, strict=True) if fate is Fate.AGAIN]
+        self._refused |= {record.line for record, fate in zip(sent, fates, strict=True) if fate is Fate.REFUSED}
+        self._left = again + rest
+        self._alone = 0
+        if again and len(again) == len(sent):
+            return Outcome(status=httpx.codes.TOO_MANY_REQUESTS, error=error)
+        return Outcome(status=httpx.codes.OK, error=error)
+
+    def _miss(self, error: str) -> Outcome:
+        """Make what is missing, if that is allowed; else wait for whoever does."""
+        if self._service.creations and not self._created:
+            before = len(self._service.creations) if self._creating is None else self._creating
+            if before > 0:
+                self._creating = before - 1
+                self._goes_on = True
+                return Outcome(status=httpx.codes.NOT_FOUND, error=error)
+        return Outcome(status=httpx.codes.SERVICE_UNAVAILABLE, error=error, advice=self._service.missing_advice)
+
+    def _narrow(self) -> None:
+        """Send half as much next, or leave out the record that is refused alone."""
+        self._goes_on = True
+        if self._sent > 1:
+            self._most = (self._sent + 1) // 2
+            return
+        self._alone += 1
+        self._most = None
+        over = len(self._left) if self._alone >= HOPELESS else 1
+        self._refused |= {record.line for record in self._left[:over]}
+        self._left = self._left[over:]
+
+
+def split_records(batch: Batch, framer: Framer, owed: Owed, stamp: str) -> list[tuple[int, bytes]]:
+    """Return each frame, its length prefix included, with the index of its line; reports of what is owed come first."""
+    tallies = (("L12", owed.dropped), ("L13", owed.lost))
+    records = [
+        (REPORT, framer.report(code, tally.count, since=tally.since, stamp=stamp))
+        for code, tally in tallies
+        if tally.count
+    ]
+    counts = dict(batch.long)
+    frames = iter(split_body(batch.body))
+    for line in range(batch.lines):
+        records += [(line, next(frames)) for _ in range(counts.get(line, 1))]
+    return records
+
+
+def dump(content: object) -> bytes:
+    """Return JSON without spaces."""
+    return json.dumps(content, separators=(",", ":")).encode("ascii")
+
+
+def _translate(kind: str, status: int) -> tuple[int, str]:
+    """Return the status that says what an error of AWS means, and what the user can do about it."""
+    if kind in _THROTTLED:
+        return httpx.codes.TOO_MANY_REQUESTS, ""
+    if kind in _EXPIRED:
+        return httpx.codes.SERVICE_UNAVAILABLE, _DENIED_ADVICE
+    if kind in _DENIED:
+        return httpx.codes.FORBIDDEN, _DENIED_ADVICE
+    return status, ""
+
+
+def _parse(content: bytes) -> dict[str, Any]:
+    """Return the object that an answer holds; nothing if it is none."""
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}

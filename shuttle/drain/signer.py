@@ -1,0 +1,64 @@
+"""Signs requests to Amazon's services, with AWS's own library for credentials and signatures."""
+
+from typing import Any
+
+import anyio.to_thread
+import httpx
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials, ReadOnlyCredentials
+from botocore.exceptions import BotoCoreError
+
+from shuttle.drain.aws import Destination
+
+_ADVICE = "give them in -logs-url, or as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role"
+
+
+class CredentialsError(httpx.TransportError):
+    """There are no credentials, or they cannot be renewed now."""
+
+
+class Signer:
+    """Signs with the credentials of the URL, else with those that AWS's usual chain finds."""
+
+    def __init__(self, destination: Destination) -> None:
+        self._service = destination.service
+        self._given = Credentials(destination.key, destination.secret) if destination.key else None
+        self._found: Any = None  # Credentials of some kind
+
+    async def sign(self, url: httpx.URL, headers: dict[str, str], body: bytes) -> dict[str, str]:
+        """Return `headers` with those that authorize a POST of `body` to `url` now.
+
+        Raises:
+            CredentialsError: There are none to do it with.
+        """
+        request = AWSRequest("POST", str(url), headers=headers, data=body)
+        name, region = self._service
+        SigV4Auth(await self._find_credentials(), name, region).add_auth(request)
+        return dict(request.headers.items())
+
+    def renew(self) -> None:
+        """Look for other credentials next time: these have expired."""
+        self._found = None
+
+    async def _find_credentials(self) -> ReadOnlyCredentials | Credentials:
+        if self._given:
+            return self._given
+        try:
+            if self._found is None:  # which may ask the container, or the machine, it runs on
+                self._found = await anyio.to_thread.run_sync(_find)
+            if self._found is None:
+                raise CredentialsError(f"no AWS credentials: {_ADVICE}")
+            if hasattr(self._found, "refresh_needed") and self._found.refresh_needed():
+                frozen: ReadOnlyCredentials = await anyio.to_thread.run_sync(self._found.get_frozen_credentials)
+                return frozen
+            frozen = self._found.get_frozen_credentials()
+        except BotoCoreError as error:
+            raise CredentialsError(f"no AWS credentials ({error}): {_ADVICE}") from error
+        return frozen
+
+
+def _find() -> Any:
+    from botocore.session import Session  # noqa: PLC0415  # a thirtieth of a second, for whoever gives none in the URL
+
+    return Session().get_credentials()

@@ -1,0 +1,325 @@
+"""What becomes of a batch at a service that takes records, seen from services that answer by a script."""
+
+import base64
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shuttle.config import Config
+from shuttle.shuttle import Shuttle
+from tests.helpers.amazon import KEY, KINESIS_URL, LOGS_URL, SECRET, Amazon, Answer, Call, fail, in_turn
+from tests.helpers.loops import on_every_loop
+from tests.helpers.virtual import Journal, make_lines, virtual, wall
+
+
+def make_shuttle(
+    amazon: Amazon,
+    url: str = KINESIS_URL,
+    log: Journal | None = None,
+    clock: Callable[[], float] = wall,
+    **options: Any,
+) -> Shuttle:
+    config = Config(logs_url=url, **options)
+    return Shuttle(config, log=log or Journal(), transport=amazon, random=random.Random(1).random, wall=clock)
+
+
+def read_numbers(amazon: Amazon) -> list[int]:
+    """Return the numbers of the lines that were taken, reports left out."""
+    messages = [record.rpartition(b" ")[2] for record in amazon.records if b" - - Error " not in record]
+    return [int(message) for message in messages]
+
+
+@virtual
+async def test_requests_are_signed_and_show_no_secret() -> None:
+    amazon, journal = Amazon(), Journal()
+    async with make_shuttle(amazon, log=journal, verbose=True) as shuttle:
+        await shuttle.write(b"one\n")
+    [request] = amazon.requests
+    assert request.url == "https://kinesis.us-east-1.amazonaws.com/"
+    assert request.headers["Authorization"].startswith(f"AWS4-HMAC-SHA256 Credential={KEY}/")
+    assert "/us-east-1/kinesis/aws4_request" in request.headers["Authorization"]
+    assert request.headers["Content-Type"] == "application/x-amz-json-1.1"
+    assert int(request.headers["Content-Length"]) == len(await request.aread())
+    assert SECRET not in str(request.headers)
+    assert SECRET not in str(journal.events)
+
+
+@virtual
+async def test_records_that_failed_inside_a_good_answer_are_sent_again_alone_and_first() -> None:
+    def script(operation: str, call: Call) -> Answer | None:
+        first = len(amazon.calls) == 1
+        return amazon.take(operation, call, lambda place: place in (1, 3)) if first else None
+
+    amazon = Amazon(script)
+    async with make_shuttle(amazon, batch_size=5) as shuttle:
+        await shuttle.write(make_lines(5))
+    assert read_numbers(amazon) == [0, 2, 4, 1, 3]
+    assert [len(call["Records"]) for _, call in amazon.calls] == [5, 2]
+    assert str(shuttle.ledger) == "read=5 delivered=5 dropped=0 lost=0 held=0"
+
+
+@virtual
+async def test_a_stream_that_takes_nothing_is_left_alone_for_a_while() -> None:
+    def script(operation: str, call: Call) -> Answer | None:
+        return amazon.take(operation, call, lambda _: True) if trio.current_time() < 60 else None
+
+    amazon, journal = Amazon(script), Journal()
+    async with make_shuttle(amazon, log=journal) as shuttle:
+        await shuttle.write(make_lines(3))
+        await trio.sleep(100)
+    assert read_numbers(amazon) == [0, 1, 2]
+    assert 10 < len(amazon.calls) < 60
+    [told] = journal.named("drain.down")
+    assert told["error"] == "ProvisionedThroughputExceededException: slow down"
+    assert shuttle.ledger.delivered == 3
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        fail("ProvisionedThroughputExceededException"),
+        fail("com.amazonaws.kinesis#ThrottlingException"),
+        fail("ExpiredTokenException", "it is over"),
+        fail("ResourceNotFoundException", "no stream"),
+        fail("InternalFailure", status=500),
+        (503, {}),
+        (200, {"Records": "what?"}),
+        (200, {}),
+    ],
+    ids=str,
+)
+@virtual
+async def test_what_says_nothing_of_the_lines_is_tried_again(answer: Answer) -> None:
+    amazon = Amazon(in_turn(answer, answer))
+    async with make_shuttle(amazon) as shuttle:
+        await shuttle.write(make_lines(3))
+    assert read_numbers(amazon) == [0, 1, 2]
+    assert len(amazon.calls) == 3
+    assert str(shuttle.ledger) == "read=3 delivered=3 dropped=0 lost=0 held=0"
+
+
+@pytest.mark.parametrize("kind", ["AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException"])
+@virtual
+async def test_credentials_that_may_not_lose_the_batch_and_the_log_says_what_to_check(kind: str) -> None:
+    amazon, journal = Amazon(lambda *_: fail(kind, "not you")), Journal()
+    async with make_shuttle(amazon, log=journal) as shuttle:
+        await shuttle.write(make_lines(3))
+    assert shuttle.ledger.lost == 3
+    told = journal.named("lines.lost")[0]
+    assert (told["status"], told["error"]) == (403, f"{kind}: not you")
+    assert "credentials" in str(told["advice"])
+
+
+@virtual
+async def test_one_record_that_a_request_is_refused_for_costs_one_line() -> None:
+    def script(_: str, call: Call) -> Answer | None:
+        bad = any(b" 0000037\n" in base64.b64decode(record["Data"]) for record in call["Records"])
+        return fail("ValidationException") if bad else None
+
+    amazon, journal = Amazon(script), Journal()
+    async with make_shuttle(amazon, log=journal, batch_size=100) as shuttle:
+        await shuttle.write(make_lines(100))
+    assert sorted(read_numbers(amazon)) == [number for number in range(100) if number != 37]
+    assert str(shuttle.ledger) == "read=100 delivered=99 dropped=0 lost=1 held=0"
+    assert journal.named("lines.lost")[0]["lines"] == 1
+    assert len([1 for operation, _ in amazon.calls if operation == "PutRecords"]) < 30
+
+
+@virtual
+async def test_a_service_that_refuses_everything_is_not_asked_for_each_record() -> None:
+    amazon = Amazon(lambda *_: fail("SerializationException"))
+    async with make_shuttle(amazon, batch_size=500) as shuttle:
+        await shuttle.write(make_lines(500))
+    assert shuttle.ledger.lost == 500
+    assert len(amazon.calls) < 200
+
+
+@virtual
+async def test_a_loss_is_reported_there_too() -> None:
+    amazon = Amazon(in_turn(fail("AccessDeniedException")))
+    async with make_shuttle(amazon, batch_size=1, num_outlets=1) as shuttle:
+        await shuttle.write(make_lines(2))
+    assert [b"Error L13: 1 messages lost" in record for record in amazon.records] == [True, False]
+    assert shuttle.ledger.lost == 1
+
+
+@virtual
+async def test_a_line_of_several_frames_is_delivered_when_all_of_them_are() -> None:
+    def script(operation: str, call: Call) -> Answer | None:
+        return amazon.take(operation, call, lambda place: place % 2 == 0) if len(amazon.calls) == 1 else refused
+
+    refused = fail("AccessDeniedException")
+    amazon = Amazon(script)
+    async with make_shuttle(amazon, batch_size=3) as shuttle:
+        await shuttle.write(b"a\n" + b"b" * 15_000 + b"\nc\n")  # four frames: the first and the third fail
+    assert len(amazon.records) == 2
+    assert str(shuttle.ledger) == "read=3 delivered=1 dropped=0 lost=2 held=0"
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10**6), lines=st.integers(1, 60))
+def test_whatever_fails_each_line_is_delivered_or_lost_once(seed: int, lines: int) -> None:
+    fate = random.Random(seed)
+
+    def script(operation: str, call: Call) -> Answer | None:
+        match fate.randrange(6):
+            case 0:
+                return fail("ThrottlingException")
+            case 1:
+                return fail("ValidationException")
+            case 2:
+                return 500, {}
+            case _:
+                return amazon.take(operation, call, lambda _: fate.random() < 0.3)
+
+    amazon = Amazon(script)
+
+    @virtual
+    async def run() -> None:
+        async with make_shuttle(amazon, batch_size=20, num_outlets=2, max_age=1e5) as shuttle:
+            await shuttle.write(make_lines(lines))
+            await trio.sleep(1e4)
+        ledger = shuttle.ledger
+        assert ledger.held == ledger.dropped == 0
+        assert ledger.delivered + ledger.lost == lines
+        assert len(read_numbers(amazon)) == len(set(read_numbers(amazon))) == ledger.delivered
+
+    run()
+
+
+@on_every_loop
+async def test_without_credentials_the_log_says_where_they_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_SHARED_CREDENTIALS_FILE": "/nowhere",
+        "AWS_CONFIG_FILE": "/nowhere",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    journal = Journal()
+    async with make_shuttle(
+        Amazon(), KINESIS_URL.replace(f"{KEY}:{SECRET}@", ""), log=journal, clock=time.time, max_attempts=2
+    ) as shuttle:
+        await shuttle.write(b"one\n")
+    assert shuttle.ledger.lost == 1
+    assert "no AWS credentials: give them in -logs-url" in str(journal.named("drain.down")[0]["error"])
+
+
+@virtual
+async def test_what_is_missing_is_created_if_that_is_allowed() -> None:
+    there: set[str] = set()
+
+    def script(operation: str, call: Call) -> Answer | None:
+        needs = {"PutLogEvents": "CreateLogStream", "CreateLogStream": "CreateLogGroup"}.get(operation)
+        if needs and needs not in there:
+            return fail("ResourceNotFoundException")
+        there.add(operation)
+        return None
+
+    amazon = Amazon(script)
+    async with make_shuttle(amazon, LOGS_URL, aws_create=True) as shuttle:
+        await shuttle.write(b"one\n")
+    names = {"logGroupName": "app/web", "logStreamName": "web.1"}
+    assert [operation for operation, _ in amazon.calls] == [
+        *("PutLogEvents", "CreateLogStream", "CreateLogGroup", "CreateLogStream", "PutLogEvents"),
+    ]
+    assert [call for _, call in amazon.calls[1:4]] == [names, {"logGroupName": "app/web"}, names]
+    assert shuttle.ledger.delivered == 1
+
+
+@virtual
+async def test_what_somebody_else_has_created_meanwhile_is_there() -> None:
+    amazon = Amazon(in_turn(fail("ResourceNotFoundException"), fail("ResourceAlreadyExistsException")))
+    async with make_shuttle(amazon, LOGS_URL, aws_create=True) as shuttle:
+        await shuttle.write(b"one\n")
+    assert [operation for operation, _ in amazon.calls] == ["PutLogEvents", "CreateLogStream", "PutLogEvents"]
+    assert shuttle.ledger.delivered == 1
+
+
+@virtual
+async def test_what_is_missing_and_may_not_be_created_is_said_and_waited_for() -> None:
+    amazon, journal = Amazon(in_turn(fail("ResourceNotFoundException", "no group"))), Journal()
+    async with make_shuttle(amazon, LOGS_URL, log=journal) as shuttle:
+        await shuttle.write(b"one\n")
+    [told] = journal.named("drain.down")
+    assert told["error"] == "ResourceNotFoundException: no group"
+    assert "-aws-create" in str(told["advice"])
+    assert {operation for operation, _ in amazon.calls} == {"PutLogEvents"}
+    assert shuttle.ledger.delivered == 1
+
+
+@virtual
+async def test_what_stays_missing_after_it_was_created_is_not_asked_for_without_a_pause() -> None:
+    amazon = Amazon(lambda operation, _: fail("ResourceNotFoundException") if operation == "PutLogEvents" else None)
+    async with make_shuttle(amazon, LOGS_URL, aws_create=True, max_age=60.0) as shuttle:
+        await shuttle.write(b"one\n")
+        await trio.sleep(100)
+    assert shuttle.ledger.lost == 1
+    assert len(amazon.calls) < 200
+
+
+@virtual
+async def test_events_that_are_too_old_or_too_new_are_lost_by_their_index() -> None:
+    def script(operation: str, call: Call) -> Answer | None:
+        if operation != "PutLogEvents" or len(amazon.calls) > 1:
+            return None
+        return 200, {"rejectedLogEventsInfo": {"tooOldLogEventEndIndex": 2, "tooNewLogEventStartIndex": 4}}
+
+    amazon, journal = Amazon(script), Journal()
+    async with make_shuttle(amazon, LOGS_URL, log=journal, batch_size=5) as shuttle:
+        await shuttle.write(make_lines(5))
+    assert str(shuttle.ledger) == "read=5 delivered=2 dropped=0 lost=3 held=0"
+    assert journal.named("lines.lost")[0]["error"] == "events too old, too new or expired"
+
+
+@virtual
+async def test_a_connection_that_breaks_is_tried_again() -> None:
+    class Breaking(Amazon):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            response = await super().handle_async_request(request)
+            if len(self.calls) == 1:
+                self.records.clear()
+                raise httpx.ReadError("gone")
+            return response
+
+    amazon = Breaking()
+    async with make_shuttle(amazon) as shuttle:
+        await shuttle.write(make_lines(2))
+    assert read_numbers(amazon) == [0, 1]
+    assert shuttle.ledger.delivered == 2
+
+
+@on_every_loop
+async def test_credentials_that_have_expired_are_looked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "credentials"
+
+    def write(key: str) -> None:
+        path.write_text(f"[default]\naws_access_key_id={key}\naws_secret_access_key={SECRET}\n")
+
+    def script(*_: object) -> Answer | None:
+        if "Credential=OLD/" not in amazon.requests[-1].headers["Authorization"]:
+            return None
+        write("NEW")
+        return fail("ExpiredTokenException", "the security token included in the request is expired")
+
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(path))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    write("OLD")
+    amazon = Amazon(script)
+    async with make_shuttle(amazon, KINESIS_URL.replace(f"{KEY}:{SECRET}@", ""), clock=time.time) as shuttle:
+        await shuttle.write(b"one\n")
+    assert shuttle.ledger.delivered == 1
+    assert len(amazon.calls) == 2
+    assert "Credential=NEW/" in amazon.requests[-1].headers["Authorization"]
