@@ -8,43 +8,25 @@ written. Memory has the totals and nothing a row.
 """
 
 import contextlib
-import json
 import sqlite3
-import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from shuttle.batch import OVERHEAD, Batch
 from shuttle.clock import Clock
 from shuttle.database import ERRORS, BrokenError, Database, is_broken
 from shuttle.log import Logger
+from shuttle.row import PAGE, SELECT, TABLES, Row, decode, insert, measure, salvage
 
 NAME = "spool"
-VERSION = 1  # of the table and of what the rows hold; a database of another is set aside
-# Bytes. To add and to remove 3 batches of 100 KB a transaction, or one of 300 bytes, took, in microseconds:
-# 4 KiB 1043 + 947, 32 + 41; 8 KiB 892 + 750, 50 + 32; 16 KiB 743 + 621, 55 + 40; 32 KiB 733 + 710, 113 + 89.
-PAGE = 16 * 1024
+VERSION = 1  # of the tables and of what the rows hold; a database of another is set aside
 _LARGE = 16 * 1024 * 1024  # bytes of an empty file that are given back to the disk
 _LOG_PAGES = 4 * 1024 * 1024 // PAGE  # in the log, before they are moved to the file
 _TOTALS = "SELECT count(*), coalesce(sum(lines), 0), coalesce(sum(size), 0), coalesce(max(key), 0) FROM batches"
 _OLDEST = "SELECT born FROM batches ORDER BY key LIMIT 1"
-_SELECT = "SELECT batches.*, body FROM batches LEFT JOIN bodies USING (key) WHERE key > ? ORDER BY key"
-_SELECT_ONE = "SELECT batches.*, body FROM batches LEFT JOIN bodies USING (key) WHERE key = ?"
-_KEYS = "SELECT key FROM batches WHERE key > ? ORDER BY key"
-_KEYS_BACKWARD = f"{_KEYS} DESC"
 _EXISTS = "SELECT 1 FROM batches WHERE key = ?"
-_INSERT = "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT_BODY = "INSERT INTO bodies VALUES (?, ?)"
-_STATEMENTS = (
-    # What tells of a batch stands apart from its body, so that to add it all up takes a few pages.
-    (
-        "CREATE TABLE batches (key INTEGER PRIMARY KEY, id TEXT NOT NULL, born REAL NOT NULL, lines INTEGER NOT NULL, "
-        "frames INTEGER NOT NULL, long TEXT NOT NULL, size INTEGER NOT NULL, checksum INTEGER NOT NULL)"
-    ),
-    "CREATE TABLE bodies (key INTEGER PRIMARY KEY, body BLOB NOT NULL)",
-)
 _PRAGMAS = (
     f"page_size={PAGE}",
     "synchronous=NORMAL",
@@ -55,9 +37,6 @@ _PRAGMAS = (
 )
 _SALVAGED_AT_ONCE = 8 * 1024 * 1024  # bytes
 _ADVICE = "batches are held in memory, at most -back-bytes of them, and written as soon as that is possible"
-
-Row = tuple[int, Batch]
-"""A batch and its key; keys grow."""
 
 
 class Change(Enum):
@@ -93,7 +72,7 @@ class Backlog:
             NAME,
             flag="-spool",
             event="spool",
-            statements=_STATEMENTS,
+            statements=TABLES,
             version=VERSION,
             pragmas=_PRAGMAS,
             most_broken=1,
@@ -141,30 +120,24 @@ class Backlog:
         """The bytes that more batches may take, as `measure` tells them."""
         return self._most_bytes - self.bytes
 
-    @staticmethod
-    def measure(batch: Batch) -> int:
-        """Return what `batch` takes on the disk, in bytes: a large body fills pages of its own."""
-        size = len(batch.body) + OVERHEAD
-        return size if size < PAGE // 4 else -(-size // PAGE) * PAGE
-
     def change(self, add: Sequence[Row], remove: Sequence[int]) -> Change:
         """Add rows, their keys above all others, and remove those with the keys `remove`; all or nothing."""
         try:
             with self._database.transaction() as connection:
                 gone = self._remove(connection, remove)
                 self._insert(connection, add)
-                oldest = connection.execute(_OLDEST).fetchone()
+                oldest = _read_oldest(connection)
         except (OSError, *ERRORS) as error:
             return self._judge(error)
         self._database.note_success()
         self.batches += len(add)
         self.lines += sum(batch.lines for _, batch in add)
-        self.bytes += sum(self.measure(batch) for _, batch in add)
+        self.bytes += sum(measure(batch) for _, batch in add)
         self.last_key = max([self.last_key, *(key for key, _ in add)])
         self.batches -= gone.batches
         self.lines -= gone.lines
         self.bytes -= gone.size
-        self.oldest = oldest[0] if oldest else None
+        self.oldest = oldest
         if not self.batches:
             self._give_back()
         return Change.DONE
@@ -173,10 +146,11 @@ class Backlog:
         """Return the rows with keys above `after`, the oldest first: one if there is any, and `most` bytes at most."""
         rows: list[Row] = []
         try:
-            with contextlib.closing(self._database.connect().execute(_SELECT, (after,))) as found:
+            with contextlib.closing(self._database.connect().execute(SELECT, (after,))) as found:
                 for content in found:
-                    rows.append(self._decode(content))
-                    most -= rows[-1][1].size
+                    key, batch = decode(content)
+                    rows.append((key, replace(batch, born=batch.born - self._since, again=key <= self._inherited)))
+                    most -= batch.size
                     if most <= 0:
                         break
         except (OSError, *ERRORS) as error:
@@ -205,21 +179,20 @@ class Backlog:
     def _count(self) -> None:
         """Know the totals of what is there."""
         connection = self._database.connect()
-        self.batches, self.lines, self.bytes, last = connection.execute(_TOTALS).fetchone()
+        self.batches, self.lines, self.bytes, last = _read_numbers(connection.execute(_TOTALS).fetchone())
         self.last_key = max(self.last_key, last)
-        oldest = connection.execute(_OLDEST).fetchone()
-        self.oldest = oldest[0] if oldest else None
+        self.oldest = _read_oldest(connection)
 
     def _insert(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
-        connection.executemany(_INSERT, [self._encode(key, batch) for key, batch in rows])
-        connection.executemany(_INSERT_BODY, [(key, batch.body) for key, batch in rows])
+        insert(connection, [(key, replace(batch, born=self._since + batch.born)) for key, batch in rows])
 
     def _remove(self, connection: sqlite3.Connection, keys: Sequence[int]) -> "_Gone":
         batches = lines = size = 0
         for key in keys:
             found = connection.execute("DELETE FROM batches WHERE key = ? RETURNING lines, size", (key,)).fetchone()
             if found:  # a file that was broken may have lost it
-                batches, lines, size = batches + 1, lines + found[0], size + found[1]
+                of_it = _read_numbers(found)
+                batches, lines, size = batches + 1, lines + of_it[0], size + of_it[1]
         connection.executemany("DELETE FROM bodies WHERE key = ?", [(key,) for key in keys])
         return _Gone(batches, lines, size)
 
@@ -235,7 +208,7 @@ class Backlog:
         """Set the broken file aside, and begin a new one with what can be read of it and the rows `held`."""
         with contextlib.suppress(OSError):
             self._aside.unlink(missing_ok=True)
-            self._salvaging.touch()
+            self._salvaging.touch(mode=0o600)
         self._database.set_aside(error)
         return self._salvage_into_new(held)
 
@@ -247,9 +220,9 @@ class Backlog:
         with contextlib.suppress(OSError, *ERRORS):  # the rest is lost
             self._take_over(held)
             taken = True
-            for row in self._salvage(self._aside, {key for key, _ in held}):
-                rows.append(row)
-                size += row[1].size
+            for key, batch in salvage(self._aside, {key for key, _ in held}):
+                rows.append((key, replace(batch, born=batch.born - self._since)))
+                size += batch.size
                 if size >= _SALVAGED_AT_ONCE:
                     self._take_over(rows)
                     rows, size = [], 0
@@ -266,41 +239,18 @@ class Backlog:
             new = [row for row in rows if not connection.execute(_EXISTS, (row[0],)).fetchone()]
             self._insert(connection, new)
 
-    def _salvage(self, path: Path, held: Collection[int]) -> Iterator[Row]:
-        """Yield what can be read of a broken file, but for the rows `held`: up to the damage, then down to it."""
-        last = 0
-        with contextlib.suppress(*ERRORS), contextlib.closing(sqlite3.connect(path, check_same_thread=False)) as broken:
-            broken.text_factory = bytes
-            for keys in (_KEYS, _KEYS_BACKWARD):
-                with contextlib.suppress(*ERRORS):
-                    before = None
-                    for (key,) in broken.execute(keys, (last,)):
-                        if before is not None and (key > before) is not (keys is _KEYS):
-                            break  # a broken tree may have no end
-                        before = key
-                        last = key if keys is _KEYS else last
-                        if key not in held:
-                            with contextlib.suppress(*ERRORS):  # its body lies where the damage is
-                                yield self._decode(broken.execute(_SELECT_ONE, (key,)).fetchone())
 
-    def _encode(self, key: int, batch: Batch) -> tuple[object, ...]:
-        row = (key, batch.id, self._since + batch.born, batch.lines, batch.frames, json.dumps(batch.long))
-        return *row, self.measure(batch), _check(row, batch.body)
+def _read_numbers(row: Sequence[Any]) -> Sequence[int]:
+    """Return a row of numbers.
 
-    def _decode(self, content: tuple[Any, ...]) -> Row:
-        """Return the row.
-
-        Raises:
-            BrokenError: It is not what was written.
-        """
-        key, id_, born, lines, frames, long, _, checksum, body = content
-        row = (key, id_.decode(), born, lines, frames, long.decode())
-        if not isinstance(body, bytes) or _check(row, body) != checksum:
-            raise BrokenError("a row is not what was written")
-        pairs = tuple((index, count) for index, count in json.loads(long))
-        batch = Batch(row[1], body, lines, frames, pairs, born - self._since, again=key <= self._inherited)
-        return key, batch
+    Raises:
+        BrokenError: They are none: a broken file holds anything.
+    """
+    if not all(isinstance(value, int) for value in row):
+        raise BrokenError("a number is none")
+    return row
 
 
-def _check(row: Sequence[object], body: bytes) -> int:
-    return zlib.crc32(body, zlib.crc32(repr(tuple(row)).encode()))
+def _read_oldest(connection: sqlite3.Connection) -> float | None:
+    found = connection.execute(_OLDEST).fetchone()
+    return found[0] if found and isinstance(found[0], float) else None

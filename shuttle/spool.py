@@ -20,14 +20,13 @@ from shuttle.backlog import Backlog, Change
 from shuttle.batch import Batch
 from shuttle.buffer import Buffer
 from shuttle.ledger import Ledger
+from shuttle.row import Row, measure
 from shuttle.turn import Turn
 
 WINDOW = 2 * 1024 * 1024  # bytes of batches in memory that are on the disk too: the outlets take some before a reading
 DELAY = 0.05  # seconds that a settled batch waits for others to leave the disk with: each transaction costs the same
 RETRY = 1.0  # seconds between two attempts at a disk that fails
 
-Row = tuple[int, Batch]
-"""A batch and its key in the backlog; keys grow."""
 _Arguments = TypeVarTuple("_Arguments")
 _Answer = TypeVar("_Answer")
 
@@ -121,7 +120,7 @@ class Spool(Buffer):
             anyio.ClosedResourceError: The spool is closed, or was while this waited.
         """
         while not self.offer(batch):
-            if self._failing or self._backlog.room < self._backlog.measure(batch):
+            if self._failing or self._backlog.room < measure(batch):
                 self._room = self._room or anyio.Event()
                 await self._room.wait()
             await self.record([batch])
@@ -220,7 +219,7 @@ class Spool(Buffer):
         rows: list[Row] = []
         waiting = [*self._adrift.values(), *self._stranded]
         for row in chain(waiting, ((0, batch) for batch in batches)):
-            room -= self._backlog.measure(row[1])
+            room -= measure(row[1])
             if room < 0 and (rows or self._backlog.batches):
                 break
             rows.append(row if row[0] else (self._next_key(), row[1]))

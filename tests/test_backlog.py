@@ -15,11 +15,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from shuttle.backlog import NAME, PAGE, Backlog, Change
+from shuttle.backlog import NAME, Backlog, Change
 from shuttle.batch import Batch
 from shuttle.config import MIB
 from shuttle.errors import ConfigError
 from shuttle.log import SILENT
+from shuttle.row import PAGE, measure
 from tests.helpers.batches import make_batch
 
 PLENTY = 1 << 40
@@ -115,7 +116,7 @@ class AgainstADictionary(RuleBasedStateMachine):
         found = read_all(self.backlog)
         assert {key: replace(batch, again=False) for key, batch in found.items()} == self.model
         assert (self.backlog.batches, self.backlog.lines) == (len(self.model), len(self.model))
-        assert self.backlog.bytes == sum(map(self.backlog.measure, self.model.values()))
+        assert self.backlog.bytes == sum(map(measure, self.model.values()))
 
     def teardown(self) -> None:
         self.backlog.close()
@@ -130,7 +131,7 @@ def test_it_agrees_with_a_dictionary() -> None:
 def test_the_files_are_not_much_larger_than_what_is_counted(tmp_path: Path, length: int) -> None:
     with opened(tmp_path, 20 * MIB) as backlog:
         key = 0
-        while backlog.room >= backlog.measure(make_batch(0, length)):
+        while backlog.room >= measure(make_batch(0, length)):
             rows = [(key + number, make_batch(key + number, length)) for number in range(1, 6)]
             key += len(rows)
             assert backlog.change(rows, []) is Change.DONE
