@@ -17,9 +17,7 @@ from shuttle.batch import Batch, Batcher
 from shuttle.buffer import Buffer
 from shuttle.clock import Clock, bind_clock
 from shuttle.config import Config
-from shuttle.drain.aws import KINESIS
-from shuttle.drain.logplex import Logplex
-from shuttle.drain.transport import make_transport
+from shuttle.drain.choice import make_drain, open_transport
 from shuttle.frame import Framer, make_stamp
 from shuttle.gate import Gate
 from shuttle.input import stdin
@@ -32,7 +30,6 @@ from shuttle.outlet import Outlet
 from shuttle.stats import Statistics
 
 if TYPE_CHECKING:
-    from shuttle.drain.shipment import Drain
     from shuttle.input.following import Following
     from shuttle.keeper import Keeper
     from shuttle.spool import Spool
@@ -84,7 +81,7 @@ class Shuttle:
         self._spool = self._open_spool() if config.spool else None
         self._keeper: Keeper | None = self._following or self._spool
         self._new_id = _number_ids()
-        transport = self._transport or self._open_transport()
+        transport = self._transport or open_transport(config)
         framer = Framer(self._following.header if self._following else config)
         splitter = {"lprfc5424": LengthSplitter}.get(config.input_format, NewlineSplitter)(framer.line_limit)
         self._buffer: Buffer
@@ -114,7 +111,7 @@ class Shuttle:
             config=config,
             buffer=self._buffer,
             gate=self._gate,
-            drain=self._make_drain(framer),
+            drain=make_drain(config, framer, self._wall),
             transport=transport,
             ledger=self.ledger,
             statistics=self._statistics,
@@ -296,27 +293,6 @@ class Shuttle:
             ledger=self.ledger,
             lose=lambda lines: self._lose(lines, "the spool is broken"),
         )
-
-    def _make_drain(self, framer: Framer) -> "Drain":
-        config = self._config
-        destination = config.endpoint.aws
-        if destination is None:
-            return Logplex(config, framer)
-        if destination.service.name == KINESIS:
-            from shuttle.drain.kinesis import Kinesis  # noqa: PLC0415  # with botocore, which is an extra
-
-            return Kinesis(config, framer, destination)
-        from shuttle.drain.cloudwatch import CloudWatch  # noqa: PLC0415
-
-        return CloudWatch(config, framer, destination, self._wall)
-
-    def _open_transport(self) -> httpx.AsyncBaseTransport:
-        tls = None
-        if self._config.endpoint.url.scheme == "https":
-            from shuttle.drain.tls import load_tls  # noqa: PLC0415  # start-up over http need not load authorities
-
-            tls = load_tls(self._config)
-        return make_transport(self._config.endpoint, tls)
 
 
 def _number_ids() -> Callable[[], str]:

@@ -124,7 +124,7 @@ class AgainstADictionary(RuleBasedStateMachine):
 
 
 def test_it_agrees_with_a_dictionary() -> None:
-    run_state_machine_as_test(AgainstADictionary, settings=settings(max_examples=40))
+    run_state_machine_as_test(AgainstADictionary, settings=settings(max_examples=25, stateful_step_count=15))
 
 
 @pytest.mark.parametrize("length", [300, 60_000, 300_000])

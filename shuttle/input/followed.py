@@ -6,34 +6,18 @@ become shorter, or other bytes stand before the offset: it was truncated; what w
 and counted as lost if there is none.
 """
 
-import os
-import stat
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from operator import itemgetter
 from pathlib import Path
 from typing import Protocol
 
-from shuttle.input.content import open_content
-from shuttle.input.file import File, Key, State, open_file, read_descriptor
+from shuttle.input.file import File, Key, State
 from shuttle.input.identity import HEAD, Identity, is_same_content
-from shuttle.input.siblings import LOOKS, find_rest
+from shuttle.input.opening import Known, Opener, is_copy, recognize
 from shuttle.source import Source
 
 QUIET = 60.0  # seconds that a moved file is kept after its last line: an application reopens its log when it is told to
-
-
-class Known(Protocol):
-    """A file as a checkpoint has it."""
-
-    @property
-    def number(self) -> int:
-        """What the checkpoints call it."""
-
-    @property
-    def identity(self) -> Identity:
-        """Which file it is, and how far it was read."""
 
 
 class Keeper(Protocol):
@@ -62,6 +46,7 @@ class Followed:
         self.path = path
         self.files: deque[File] = deque()
         self._keeper = keeper
+        self._opener = Opener(path, clock, partial(keeper.miss, path, 0))
         self._clock = clock
         self._last: Identity | None = None  # of the file that was let go last
         self.error: OSError | None = None
@@ -77,8 +62,8 @@ class Followed:
         Raises:
             OSError: The path leads to something that cannot be read.
         """
-        opened = self._open_live()
-        here = self._recognize_live(known, opened) if opened else None
+        opened = self._opener.open_live()
+        here = self._opener.recognize_live(known, opened) if opened else None
         left = [one for one in known if one is not here]
         if left:
             self._catch_up(left, here, opened)
@@ -103,7 +88,7 @@ class Followed:
         """Open what the path leads to now, and what rotation left between it and the file `before`."""
         self.error = None
         try:
-            opened = self._open_live()
+            opened = self._opener.open_live()
         except OSError as error:
             self.error = error
             return
@@ -173,21 +158,6 @@ class Followed:
             return True
         return (status.st_dev, status.st_ino) != key
 
-    def _open_live(self) -> File | None:
-        """Open what the path leads to; None if it leads nowhere."""
-        try:
-            fd, status = open_file(self.path)
-        except FileNotFoundError:
-            return None
-        if not stat.S_ISREG(status.st_mode):
-            os.close(fd)
-            return None
-        key = (status.st_dev, status.st_ino)
-        read_at = read_descriptor(fd)
-        return File(
-            self.path, key, read_at, partial(os.fstat, fd), partial(os.close, fd), State.LIVE, grown=self._clock()
-        )
-
     def _number(self, file: File, number: int | None = None, offset: int = 0) -> None:
         """Begin to read `file` at `offset`, as one that the checkpoints know or as a new one."""
         file.offset = file.begun = offset
@@ -200,13 +170,6 @@ class Followed:
         file.source = self._keeper.make_source(self.path, number, offset)
         self._keeper.register(file, number)
 
-    def _recognize_live(self, known: Sequence[Known], opened: File) -> Known | None:
-        """Return the checkpoint of what the path leads to: its file, or a copy of it if that is gone."""
-        one = _recognize(known, opened.read_at, opened.key)
-        if one is None or (one.identity.device, one.identity.inode) == opened.key:
-            return one
-        return None if find_rest(self.path, one.identity) else one
-
     def _catch_up(self, left: list[Known], here: Known | None, live: File | None) -> None:
         """Open what was rotated away, from the oldest on that one of `left` tells of; `here` tells of `live`.
 
@@ -214,29 +177,18 @@ class Followed:
         that has one. Nothing of it was if only its inode was known, and it was compressed since. Those of `left` that
         are found are taken out of it.
         """
-        rest = self._open_from_oldest(left)
+        rest = self._opener.open_from_oldest(left)
         if rest is None and not here:
             self._keeper.miss(self.path, 0, "what the checkpoint tells of is not there any more")
         for file, _ in rest or ():
-            known = _recognize([*left, here] if here else left, file.read_at, file.key)
-            if (known and known is here) or (live and _is_copy(file, live)):
+            known = recognize([*left, here] if here else left, file.read_at, file.key)
+            if (known and known is here) or (live and is_copy(file, live)):
                 file.close()
                 continue
             self._number_in_turn(file, known)
             self.files.append(file)
             if known:
                 left.remove(known)
-
-    def _open_from_oldest(self, known: Sequence[Known]) -> list[tuple[File, int]] | None:
-        """Open what stands from the oldest of `known` on that is found; None if none is."""
-        for _ in range(LOOKS):  # the oldest of all may be deleted, and all others get other names meanwhile
-            found = [(len(rest), one) for one in known if (rest := find_rest(self.path, one.identity)) is not None]
-            if not found:
-                return None
-            opened = self._open_rest(max(found, key=itemgetter(0))[1].identity)
-            if opened is not None:
-                return opened
-        return None
 
     def _number_in_turn(self, file: File, known: Known | None, offset: int = 0) -> None:
         """Number `file`, which is newer than all others here, so that its number is above theirs.
@@ -296,46 +248,15 @@ class Followed:
             return False
         keys = {file.key for file in (*older, *((live,) if live else ()))}
         place = len(older)
-        for number, (file, offset) in enumerate(self._open_rest(newest) or ()):
+        for number, (file, offset) in enumerate(self._opener.open_rest(newest) or ()):
             over = number == 0 and not file.read_at(offset, 1)  # it was let go of, and has not grown since
-            if over or file.key in keys or (live and _is_copy(file, live)):
+            if over or file.key in keys or (live and is_copy(file, live)):
                 file.close()
             else:
                 self._number(file, offset=offset)
                 self.files.insert(place, file)
                 place += 1
         return place > len(older)
-
-    def _open_rest(self, identity: Identity) -> list[tuple[File, int]] | None:
-        """Open what `find_rest` finds; once more if something has another name by then, as rotation goes on."""
-        opened: list[tuple[File, int]] = []
-        for _ in range(LOOKS):
-            for file, _ in opened:
-                file.close()
-            rest = find_rest(self.path, identity)
-            if rest is None:
-                return None
-            tried = [(self._open_sibling(sibling), offset) for sibling, offset in rest]
-            opened = [(file, offset) for file, offset in tried if file]
-            if len(opened) == len(tried):
-                break
-        else:
-            self._keeper.miss(self.path, 0, "some of what was rotated away cannot be read")
-        return opened
-
-    def _open_sibling(self, path: Path) -> File | None:
-        """Open what rotation left; None if it is gone or cannot be read."""
-        try:
-            content = open_content(path)
-        except OSError:
-            return None
-        status = content.stat()
-        key = (status.st_dev, status.st_ino)
-        # Whoever has it open may go on to write, unless it was compressed since.
-        state = State.WHOLE if content.packed else State.MOVED
-        file = File(self.path, key, content.read, content.stat, content.close, state)
-        file.grown, file.content = self._clock(), content
-        return file
 
     def _has_more(self, file: File) -> bool:
         if file.state is State.WHOLE:
@@ -347,7 +268,7 @@ class Followed:
     def _begin_again(self, file: File) -> None:
         """Go on at the top of a file that was truncated; what was never read is in a copy, or lost."""
         lost = file.count_lost()
-        copies = self._open_rest(file.identify_seen()) or ()
+        copies = self._opener.open_rest(file.identify_seen()) or ()
         keys = {other.key for other in self.files}
         taken = False
         place = self.files.index(file)
@@ -372,25 +293,3 @@ class Followed:
         self._number(file)
         file.count_unread()
         self._keeper.miss(self.path, lost, "the file was truncated")
-
-
-def _is_copy(file: File, live: File) -> bool:
-    """Say whether `file` is a copy of `live`, which is read itself: whoever made it may be about to truncate that.
-
-    A file that was rotated away may begin alike, but nothing was written to it since there is another.
-    """
-    if file.stat().st_mtime_ns < live.stat().st_mtime_ns:
-        return False
-    head = live.read_at(0, HEAD)
-    return bool(head) and head.startswith(file.read_at(0, HEAD))
-
-
-def _recognize(known: Sequence[Known], read_at: Callable[[int, int], bytes], key: Key) -> Known | None:
-    """Return the checkpoint of the file that `read_at` reads: by its content, else the last that has just its inode."""
-    same = [one for one in known if one.identity.offset and is_same_content(one.identity, read_at)]
-    if same:
-        return max(same, key=lambda one: one.identity.offset)
-    for one in reversed(known):
-        if not one.identity.offset and (one.identity.device, one.identity.inode) == key:
-            return one
-    return None
