@@ -1,4 +1,4 @@
-"""A file is the same if its content is, up to where it was read; a trail knows it without reading it again."""
+"""A file is the same if its content is, up to where it was read; while it is read, it knows that by itself."""
 
 import os
 import random
@@ -7,15 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from itertools import accumulate
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shuttle.input.identity import HEAD, TAIL, Identity, Trail, identify, is_same_content, read_at, still_holds, trace
+from shuttle.batch import Place
+from shuttle.input.file import File, State, read_descriptor
+from shuttle.input.identity import HEAD, TAIL, Identity, Trail, is_same_content, read_at
+from shuttle.lines import NewlineSplitter
+from shuttle.source import Source
 from tests.helpers.chunks import cut_at
+from tests.helpers.identities import identify_content
 
 CONTENT = random.Random(1).randbytes(5000)
 OTHER = random.Random(2).randbytes(5000)
@@ -31,11 +35,6 @@ def file_of(content: bytes) -> Iterator[int]:
         yield file.fileno()
 
 
-def identify_content(content: bytes, offset: int) -> Identity:
-    with file_of(content) as fd:
-        return identify(fd, offset)
-
-
 def holds(content: bytes, identity: Identity) -> bool:
     with file_of(content) as fd:
         return is_same_content(identity, partial(read_at, fd))
@@ -45,55 +44,9 @@ def flip(content: bytes, place: int) -> bytes:
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
 
-@pytest.mark.parametrize("offset", EDGES)
-def test_the_trail_of_a_file_read_whole_or_byte_by_byte_is_the_one_found_by_reading_it(offset: int) -> None:
-    with file_of(CONTENT) as fd:
-        status = os.fstat(fd)
-        begin = Trail(status.st_dev, status.st_ino)
-        whole = begin.advance(CONTENT[:offset])
-        *_, bytewise = accumulate(range(offset), lambda trail, at: trail.advance(CONTENT[at : at + 1]), initial=begin)
-        assert whole == bytewise == trace(fd, offset)
-        assert whole.identify() == identify(fd, offset)
-
-
-@given(st.binary(max_size=3 * HEAD), st.lists(st.integers(0, 3 * HEAD), max_size=12), st.booleans())
-def test_in_whatever_pieces_a_file_is_read_each_trail_on_the_way_is_that_of_its_place(
-    content: bytes, places: list[int], views: bool
-) -> None:
-    with file_of(content) as fd:
-        status = os.fstat(fd)
-        trail = Trail(status.st_dev, status.st_ino)
-        for chunk in cut_at(content, places):
-            trail = trail.advance(memoryview(chunk) if views else chunk)
-            assert trail == trace(fd, trail.offset)
-        assert trail.offset == len(content)
-        assert trail.identify() == identify(fd, len(content))
-
-
-@given(st.binary(min_size=1, max_size=2 * HEAD), st.data())
-def test_a_trail_found_by_reading_goes_on_as_if_it_had_never_ended(content: bytes, data: st.DataObject) -> None:
-    offset = data.draw(st.integers(0, len(content)))
-    with file_of(content) as fd:
-        assert trace(fd, offset).advance(content[offset:]) == trace(fd, len(content))
-
-
-def test_a_trail_stays_what_it_was_when_reading_goes_on() -> None:
-    kept = Trail(1, 2).advance(CONTENT[:OFFSET])
-    before = kept.identify()
-    kept.advance(CONTENT[OFFSET:])
-    assert kept.identify() == before
-
-
-def test_a_trail_keeps_a_head_and_a_tail_and_no_chunk() -> None:
-    trail = Trail(1, 2)
-    for chunk in (CONTENT, memoryview(CONTENT), b"x", CONTENT):
-        trail = trail.advance(chunk)
-        assert type(trail.head) is type(trail.tail) is bytes
-        assert (len(trail.head), len(trail.tail)) == (HEAD, TAIL)
-
-
 def test_an_identity_and_the_repr_of_a_trail_hold_no_line() -> None:
-    trail = Trail(1, 2).advance(b"password=secret\n")
+    line = b"password=secret\n"
+    trail = Trail(1, 2, len(line), head=line, tail=line)
     assert "secret" not in repr(trail) + repr(trail.identify())
 
 
@@ -102,13 +55,6 @@ def test_an_identity_says_how_much_it_knows(offset: int) -> None:
     identity = identify_content(CONTENT, offset)
     assert (identity.offset, identity.head_length) == (offset, min(HEAD, offset))
     assert len(identity.head) == len(identity.tail) == 16
-
-
-@pytest.mark.parametrize("offset", EDGES[1:])
-@pytest.mark.parametrize("size", [0, 1, TAIL, HEAD])
-def test_a_file_shorter_than_the_offset_has_no_identity_there(offset: int, size: int) -> None:
-    with file_of(CONTENT[: min(size, offset - 1)]) as fd, pytest.raises(EOFError):
-        identify(fd, offset)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +85,7 @@ def test_a_content_is_the_same_if_head_and_tail_and_length_are(content: bytes, s
     identity = identify_content(CONTENT, OFFSET)
     assert holds(content, identity) is same
     # An inode that was used again says nothing, and neither does one that a copy does not have.
-    assert holds(content, replace(identity, device=1, inode=2)) is same
+    assert holds(content, replace(identity, device=3, inode=4)) is same
 
 
 @pytest.mark.parametrize("offset", EDGES[1:])
@@ -173,41 +119,81 @@ def test_a_content_is_read_forward_and_little_of_it() -> None:
     assert reads == [(0, HEAD), (OFFSET - TAIL, TAIL)]
 
 
-@pytest.mark.parametrize("offset", EDGES[:-1])
-@pytest.mark.parametrize(
-    ("content", "left"),
-    [
-        pytest.param(CONTENT, True, id="untouched"),
-        pytest.param(CONTENT + OTHER, True, id="grown"),
-        pytest.param(b"", False, id="truncated"),
-        pytest.param(OTHER, False, id="truncated and grown past the offset"),
-        pytest.param(bytes(5000), False, id="truncated under a writer that goes on where it was"),
-    ],
-)
-def test_the_bytes_before_the_offset_tell_a_file_that_was_truncated_between_two_looks(
-    tmp_path: Path, content: bytes, left: bool, offset: int
-) -> None:
-    path = tmp_path / "app.log"
-    path.write_bytes(CONTENT)
-    with path.open("rb") as file:
-        trail = trace(file.fileno(), offset)
-        path.write_bytes(content)  # the same inode
-        assert still_holds(trail, file.fileno()) is (left or offset == 0)
-
-
-def test_a_file_truncated_to_the_offset_still_holds_and_a_byte_less_does_not() -> None:
-    with file_of(CONTENT) as fd:
-        trail = trace(fd, OFFSET)
-        os.truncate(fd, OFFSET)
-        assert still_holds(trail, fd)
-        os.truncate(fd, OFFSET - 1)
-        assert not still_holds(trail, fd)
-
-
 def test_a_file_system_that_gives_less_than_there_is_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     pread = os.pread
     with file_of(CONTENT) as fd:
-        identity = identify(fd, OFFSET)
         monkeypatch.setattr(os, "pread", lambda fd, length, offset: pread(fd, min(length, 100), offset))
-        assert identify(fd, OFFSET) == identity
+        assert is_same_content(identify_content(CONTENT, OFFSET), partial(read_at, fd))
         assert read_at(fd, 4000, 5000) == CONTENT[4000:]
+
+
+# --- while a file is read ---
+
+
+def begin_to_read(fd: int, offset: int) -> tuple[File, Place]:
+    """Return the open file `fd`, which is read from `offset` on, and how far it is in lines."""
+    file = File(Path("app.log"), (1, 2), read_descriptor(fd), partial(os.fstat, fd), lambda: None, State.LIVE)
+    place = Place(1, offset)
+    file.source = Source(NewlineSplitter(HEAD), place=place)
+    file.offset = offset
+    file.resume()
+    return file, place
+
+
+@given(st.integers(0, len(CONTENT)), st.sampled_from(EDGES), st.lists(st.integers(0, len(CONTENT)), max_size=12))
+def test_in_whatever_pieces_a_file_is_read_its_identity_is_known_wherever_a_batch_may_end(
+    end: int, start: int, places: list[int]
+) -> None:
+    """Between the last line that is in a batch and what was read last, and as if the reading had never begun anew."""
+    content = CONTENT[: max(start, end)]
+    with file_of(content) as fd:
+        file, place = begin_to_read(fd, start)
+        for piece in cut_at(content[start:], places):
+            assert file.read(len(piece)) == piece
+            for offset in (place.offset, (place.offset + file.offset) // 2, file.offset):
+                assert file.identify(offset) == identify_content(content, offset)
+            place.offset = max(place.offset, content.rfind(b"\n", 0, file.offset) + 1)
+            file.take_in()
+            for offset in (place.offset, file.offset):
+                assert file.identify(offset) == identify_content(content, offset)
+        assert file.offset == len(content)
+
+
+def test_a_head_and_a_tail_are_kept_of_a_file_and_no_piece() -> None:
+    with file_of(CONTENT) as fd:
+        file, place = begin_to_read(fd, 0)
+        for length in (OFFSET, 1, len(CONTENT)):
+            file.read(length)
+            place.offset = file.offset
+            file.take_in()
+            assert [len(kept) for kept in (file.head, file.recent, file.chunk)] == [HEAD, TAIL, 0]
+
+
+@pytest.mark.parametrize("offset", EDGES[:-1])
+@pytest.mark.parametrize(
+    ("content", "cut"),
+    [
+        pytest.param(CONTENT, False, id="untouched"),
+        pytest.param(CONTENT + OTHER, False, id="grown"),
+        pytest.param(b"", True, id="truncated"),
+        pytest.param(OTHER, True, id="truncated and grown past the offset"),
+        pytest.param(bytes(5000), True, id="truncated under a writer that goes on where it was"),
+    ],
+)
+def test_the_bytes_before_the_offset_tell_a_file_that_was_truncated_between_two_looks(
+    content: bytes, cut: bool, offset: int
+) -> None:
+    with file_of(CONTENT) as fd:
+        file, _ = begin_to_read(fd, offset)
+        os.truncate(fd, 0)
+        os.pwrite(fd, content, 0)
+        assert file.is_cut() is (cut and offset > 0)
+
+
+def test_a_file_truncated_to_the_offset_is_not_cut_and_a_byte_less_is() -> None:
+    with file_of(CONTENT) as fd:
+        file, _ = begin_to_read(fd, OFFSET)
+        os.truncate(fd, OFFSET)
+        assert not file.is_cut()
+        os.truncate(fd, OFFSET - 1)
+        assert file.is_cut()

@@ -17,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shuttle.input.content import STEP, open_content
-from shuttle.input.identity import HEAD, Identity, identify, is_same_content
+from shuttle.input.identity import HEAD, Identity, is_same_content
 from shuttle.input.siblings import LOOKS, find_rest, list_siblings
+from tests.helpers.identities import identify
 
 OLDEST, OLD, NEW, NEWEST = (random.Random(seed).randbytes(5000) for seed in range(4))
 OFFSET = 3000
@@ -57,8 +58,7 @@ def list_names(path: Path) -> list[str]:
 
 
 def read_so_far(path: Path, offset: int = OFFSET) -> Identity:
-    with path.open("rb") as file:
-        return identify(file.fileno(), offset)
+    return identify(path, offset)
 
 
 def rotate(path: Path, *, pack: bool = False) -> None:
@@ -507,21 +507,6 @@ def test_a_compressed_file_is_a_new_one_whose_inode_is_an_accident(path: Path, o
     path.write_bytes(NEW)
     found = find_rest(path, replace(identity, inode=inode))
     assert found == ([(path.with_name("app.log.1.gz"), OFFSET)] if offset else None)
-
-
-def test_files_that_are_open_already_are_left_out_and_still_say_where_the_newer_ones_begin(path: Path) -> None:
-    path.write_bytes(OLD)
-    identity = read_so_far(path)
-    files = []
-    for data in (NEW, NEWEST, b"today's"):
-        files.append((path.stat().st_dev, path.stat().st_ino))
-        rotate(path)
-        path.write_bytes(data)
-    third, second, first = (path.with_name(f"app.log.{number}") for number in (3, 2, 1))
-    assert find_rest(path, identity) == [(third, OFFSET), (second, 0), (first, 0)]
-    assert find_rest(path, identity, exclude=files[:1]) == [(second, 0), (first, 0)]
-    assert find_rest(path, identity, exclude={files[1]}) == [(third, OFFSET), (first, 0)]
-    assert find_rest(path, identity, exclude=set(files)) == []
 
 
 @with_each_decompressor

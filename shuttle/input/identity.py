@@ -35,61 +35,22 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """What is kept of a file while it is read forward, so that its identity is known without reading it again.
-
-    A trail is a value: one that is kept, by a batch or for a checkpoint, stands for the place where it was made. It
-    costs two short copies a chunk; hashes are made when an identity is asked for.
-    """
+    """What is known of a file that was read up to the offset, so that its identity is told without reading it again."""
 
     device: int
     inode: int
-    offset: int = 0
+    offset: int
     """Bytes that were read."""
-    head: bytes = field(default=b"", repr=False)  # lines of the application have no place in a log of ours
-    tail: bytes = field(default=b"", repr=False)
-
-    def advance(self, chunk: bytes | memoryview) -> "Trail":
-        """Return the trail behind `chunk`, which was read at the offset. Nothing of the chunk is kept alive."""
-        length = len(chunk)
-        head = self.head
-        if len(head) < HEAD:
-            head += bytes(chunk[: HEAD - len(head)])
-        tail = bytes(chunk[-TAIL:])
-        if length < TAIL:
-            tail = (self.tail + tail)[-TAIL:]
-        return Trail(self.device, self.inode, self.offset + length, head, tail)
+    head: bytes = field(repr=False)  # lines of the application have no place in a log of ours
+    """The first HEAD of them, or all."""
+    tail: bytes = field(repr=False)
+    """The last TAIL of them, or all."""
 
     def identify(self) -> Identity:
         """Return the identity of the file as read up to here."""
         return Identity(
             self.device, self.inode, self.offset, len(self.head), _make_hash(self.head), _make_hash(self.tail)
         )
-
-
-def trace(fd: int, offset: int) -> Trail:
-    """Return the trail of the open file `fd` as if it had been read up to `offset`.
-
-    Raises:
-        OSError: It cannot be read.
-        EOFError: It is shorter than that.
-    """
-    status = os.fstat(fd)
-    head = read_at(fd, 0, min(HEAD, offset))
-    length = min(TAIL, offset)
-    tail = read_at(fd, offset - length, length)
-    if len(head) < min(HEAD, offset) or len(tail) < length:
-        raise EOFError
-    return Trail(status.st_dev, status.st_ino, offset, head, tail)
-
-
-def identify(fd: int, offset: int) -> Identity:
-    """Return the identity of the open file `fd` as read up to `offset`.
-
-    Raises:
-        OSError: It cannot be read.
-        EOFError: It is shorter than that.
-    """
-    return trace(fd, offset).identify()
 
 
 def is_same_content(identity: Identity, read: Read) -> bool:
@@ -106,18 +67,6 @@ def is_same_content(identity: Identity, read: Read) -> bool:
         _make_hash(read(0, identity.head_length)) == identity.head
         and _make_hash(read(identity.offset - length, length)) == identity.tail
     )
-
-
-def still_holds(trail: Trail, fd: int) -> bool:
-    """Say whether the bytes just before the offset are still what was read of the open file `fd`: one short read.
-
-    A file that was truncated and has grown past the offset between two looks has others there.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    length = len(trail.tail)
-    return read_at(fd, trail.offset - length, length) == trail.tail
 
 
 def read_at(fd: int, offset: int, length: int) -> bytes:

@@ -8,7 +8,6 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -62,9 +61,7 @@ def is_sibling(path: Path, of: Path) -> bool:
     return path.parent == of.parent and _read_age(path.name.removesuffix(".gz"), of) is not None
 
 
-def find_rest(
-    path: Path, identity: Identity, *, exclude: Collection[tuple[int, int]] = ()
-) -> list[tuple[Path, int]] | None:
+def find_rest(path: Path, identity: Identity) -> list[tuple[Path, int]] | None:
     """Return what was never read of the files that stood at `path`, in order: each file, and the offset to read from.
 
     The first is the sibling that holds what was read, even if it holds no more than that; the newer ones follow whole.
@@ -72,8 +69,7 @@ def find_rest(
     compressed file is to be found by content, and several agree, the oldest does: twice is better than never.
 
     A sibling that has vanished or cannot be read is passed over. The newer ones are not opened here: whoever opens one
-    may find that it has gone. Nothing of `exclude`, devices and inodes of files that are open already, is returned, but
-    such a file may be the one that says where the newer ones begin.
+    may find that it has gone.
     """
     siblings = _look(path)
     for _ in range(LOOKS):
@@ -83,8 +79,7 @@ def find_rest(
             break  # no rotation went on meanwhile: each name stands for the file that was looked at
     if place is None:
         return None
-    rest = [(before[place], identity.offset), *((sibling, 0) for sibling in before[place + 1 :])]
-    return [(sibling.path, offset) for sibling, offset in rest if sibling.file not in exclude]
+    return [(before[place].path, identity.offset), *((sibling.path, 0) for sibling in before[place + 1 :])]
 
 
 def _find_match(siblings: list[_Sibling], identity: Identity) -> int | None:

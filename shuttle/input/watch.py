@@ -2,18 +2,9 @@
 
 One inotify watch on a directory serves all files in it, and an idle file costs nothing at all; polling costs a system
 call a file and turn. 5,000 idle files took 1 ms of CPU a second and a line was seen after 0.2 ms, 56 ms and 140 ms by
-os.stat every 200 ms, 77 ms and 110 ms by os.scandir (`python -m bench.watch`). But inotify tells only what goes through
-this kernel and by the watched directory, so that a directory is polled
-
-- on a file system that others may write to: NFS, CIFS, 9p, virtiofs, FUSE, clusters, and all that is not known. What is
-  polled there is as fresh as the client's cache: NFS without `noac` may show a line seconds late, whoever asks;
-- if a file in it is a mount of its own, as `docker run -v /var/log/app.log:/app.log` makes it: its events go to the
-  directory that it has on the host;
-- if it may not be listed, only entered, or where inotify is missing or refused.
-
-overlayfs is watched, which GNU tail does not do: since Linux 4.9 what is written through the overlay is told to its own
-inode, which stays the same when the file is copied up; since 4.16 a watched directory is not forgotten with the caches
-(both tried on 6.18). What is changed in its layers behind its back is undefined by the kernel's own documents.
+os.stat every 200 ms, 77 ms and 110 ms by os.scandir (`python -m bench.watch`). So a directory is polled only where it
+stands on something that inotify does not see (mounts.py says what), if it may not be listed, only entered, or where
+inotify is missing or refused.
 
 Nobody tells of writes by mmap, by another hard link, or to a file that was moved out of the directory or has lost it,
 nor of a link or a mount that now leads elsewhere. For these, and for what nobody thought of, there is a slow look at
@@ -25,9 +16,7 @@ import errno
 import itertools
 import math
 import os
-import re
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -36,17 +25,12 @@ import anyio
 import anyio.lowlevel
 from inotify_simple import INotify, flags
 
+from shuttle.input.mounts import find_blindness
 from shuttle.log import Logger
 
 POLL = 0.2  # seconds between two turns of the polled directories: a line is to be seen within 0.25
 LOOK = 10.0  # seconds between two looks at everything: 5,000 files cost 0.1 % of a CPU, and what was missed seconds
 REST = 0.02  # seconds from what inotify told to the next reading: a busy file is told 50 times a second, not 1,000
-
-# Local ones: inotify sees every write. A file system that is not named here is polled, which is never wrong.
-LOCAL = {
-    *("bcachefs", "btrfs", "devtmpfs", "exfat", "ext2", "ext3", "ext4", "f2fs", "jfs", "nilfs2", "ntfs3", "overlay"),
-    *("ramfs", "reiserfs", "rootfs", "tmpfs", "ubifs", "vfat", "xfs", "zfs"),
-}
 
 _SELF = flags.ATTRIB | flags.DELETE_SELF | flags.MOVE_SELF | flags.ONLYDIR | flags.MASK_ADD
 _OWN = _SELF | flags.MODIFY | flags.CREATE | flags.DELETE | flags.MOVED_FROM | flags.MOVED_TO
@@ -72,15 +56,6 @@ class Changes:
 
     def __contains__(self, path: Path) -> bool:
         return self.everything or path in self.paths or path.parent in self.directories
-
-
-class Mount(NamedTuple):
-    """A line of the table of mounts."""
-
-    number: int
-    point: Path
-    kind: str
-    """Of file system."""
 
 
 class _Lookout(NamedTuple):
@@ -274,45 +249,6 @@ def _climb(inotify: INotify, directory: Path) -> _Lookout:
                 raise
             missing = error
     raise missing
-
-
-def find_blindness(directory: Path) -> str | None:
-    """Return why inotify may not see what is written in `directory`; None: it sees it."""
-    try:
-        fd = os.open(directory, os.O_PATH | os.O_DIRECTORY)
-        try:
-            number = re.search(rb"^mnt_id:\s*(\d+)", Path(f"/proc/self/fdinfo/{fd}").read_bytes(), re.MULTILINE)
-        finally:
-            os.close(fd)
-        mounts = parse_mounts(Path("/proc/self/mountinfo").read_bytes())
-    except OSError as error:
-        return f"the file system is not known: {error.strerror}"
-    return judge_mounts(directory, int(number[1]) if number else -1, mounts)
-
-
-def judge_mounts(directory: Path, number: int, mounts: Iterable[Mount]) -> str | None:
-    """Return why inotify may not see what is written in `directory`, which stands on mount `number`."""
-    mounts = list(mounts)
-    kind = next((mount.kind for mount in mounts if mount.number == number), "an unknown file system")
-    if kind not in LOCAL:
-        return f"{kind} may be written to where inotify does not see it"
-    real = Path(os.path.realpath(directory))
-    if any(mount.point.parent == real and not mount.point.is_dir() for mount in mounts):
-        return "a file in it is a mount of its own"
-    return None
-
-
-def parse_mounts(table: bytes) -> list[Mount]:
-    """Return what /proc/self/mountinfo says; a name in it may be any bytes."""
-    mounts = []
-    for line in table.split(b"\n"):
-        mount, _, system = line.partition(b" - ")
-        match mount.split(b" "):
-            case [number, _, _, _, point, *_]:
-                point = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), point)
-                kind = system.partition(b" ")[0]
-                mounts.append(Mount(int(number), Path(os.fsdecode(point)), os.fsdecode(kind)))
-    return mounts
 
 
 def _explain(error: OSError) -> str:

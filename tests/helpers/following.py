@@ -1,6 +1,7 @@
 """Files that are followed for real, into a drain in memory: on asyncio, or on trio in virtual time."""
 
 import contextlib
+import gzip
 import itertools
 import os
 import random as randomness
@@ -13,12 +14,13 @@ import httpx
 
 from shuttle.config import Config
 from shuttle.shuttle import Shuttle
-from tests.helpers.drains import Call, read_call
+from tests.helpers.drains import TAKE, Answer, Call, Drain, read_call
 from tests.helpers.sockets import GUARD
 from tests.helpers.virtual import Journal
 
 WAIT = 0.01  # seconds from a line to its batch: the tests wait for many
 SOON = 1.0  # seconds of virtual time: plenty, and less than the slow look at everything that would find what was missed
+RECOVERY = 60.0  # seconds of virtual time in which one outlet has gone through some back-off and many lines
 
 
 class Catcher(httpx.AsyncBaseTransport):
@@ -83,6 +85,56 @@ async def following(
             tasks.cancel_scope.cancel()
 
 
+async def soon() -> None:
+    """Wait until what was done has been seen, and what was read delivered if the drain takes it."""
+    await anyio.sleep(SOON)
+
+
+class Agent:
+    """Follows a log from its beginning, in virtual time; it may be stopped and started again."""
+
+    def __init__(self, log: Path, **settings: Any) -> None:
+        self.drain = Drain()
+        self.journal = Journal()
+        self._log = log
+        self._settings = settings
+
+    def following(self, *files: Path | str, **settings: Any) -> contextlib.AbstractAsyncContextManager[Shuttle]:
+        """Follow the log, or `files`, within the block."""
+        usual = {"from_": "beginning", "log": self.journal, **self._settings}
+        return following(self.drain, *(files or (self._log,)), **{**usual, **settings})
+
+    async def run(self) -> None:
+        """Follow for a while, and stop."""
+        async with self.following():
+            await soon()
+
+    @contextlib.asynccontextmanager
+    async def held_up(self) -> AsyncIterator[Shuttle]:
+        """Follow while the drain is down, until `release`: one request holds up the reading two lines later."""
+        self.hold_up()
+        async with self.following(num_outlets=1, batch_size=1, back_buff=1) as shuttle:
+            yield shuttle
+
+    def hold_up(self) -> None:
+        """Let the drain be down until `release`."""
+        self.drain.script = lambda _: Answer(503)
+
+    def release(self) -> None:
+        """Let the drain take everything from now on."""
+        self.drain.script = lambda _: TAKE
+
+    async def write(self, *lines: bytes) -> None:
+        """Write `lines` at the end of the log, and let them be seen."""
+        append(self._log, *lines)
+        await soon()
+
+    async def delivers(self, *lines: bytes, within: float = SOON) -> None:
+        """Wait for so many seconds; then all that has ever been delivered are these lines, in this order."""
+        await anyio.sleep(within)
+        assert self.drain.lines == list(lines)
+
+
 def append(path: Path, *lines: bytes) -> None:
     """Write `lines` at the end of the file, each with its newline."""
     with path.open("ab") as file:
@@ -103,6 +155,12 @@ def copytruncate(path: Path) -> None:
     """Rotate as logrotate does for an application that cannot reopen its log."""
     path.with_name(f"{path.name}.1").write_bytes(path.read_bytes())
     os.truncate(path, 0)
+
+
+def compress(path: Path) -> None:
+    """Put a new file, which ends in .gz, in place of the file."""
+    path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+    path.unlink()
 
 
 def number_lines(start: int, end: int) -> list[bytes]:

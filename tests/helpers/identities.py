@@ -1,0 +1,18 @@
+"""Identities as a checkpoint has them, of contents that are there: what a test compares with or begins with."""
+
+from pathlib import Path
+
+from shuttle.input.identity import HEAD, TAIL, Identity, Trail
+
+
+def identify(path: Path, offset: int) -> Identity:
+    """Return the identity of the file as read up to `offset`."""
+    status = path.stat()
+    return identify_content(path.read_bytes(), offset, device=status.st_dev, inode=status.st_ino)
+
+
+def identify_content(content: bytes, offset: int, *, device: int = 1, inode: int = 2) -> Identity:
+    """Return the identity of a file of this content as read up to `offset`."""
+    read = content[:offset]
+    assert len(read) == offset
+    return Trail(device, inode, offset, read[:HEAD], read[-TAIL:]).identify()
