@@ -115,8 +115,9 @@ class _Agent:
                 return
             now = anyio.current_time()
             self._land_by = now + self._config.land_timeout
-            # Whoever writes to the pipe must be read to the end; what is written to a file is read by the next start.
-            self._reading.deadline = now + (0.0 if self._config.file else self._config.land_timeout * READING_SHARE)
+            # Whoever writes to the pipe must be read to the end; what stands in a file is read by the next start.
+            reads_on = shuttle.leave_files() if self._config.file else True
+            self._reading.deadline = now + (self._config.land_timeout * READING_SHARE if reads_on else 0.0)
             self._log.info("land", signal=number.name, within=self._config.land_timeout)
 
     async def _print_statistics(self, shuttle: Shuttle) -> None:

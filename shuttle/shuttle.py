@@ -175,6 +175,10 @@ class Shuttle:
         assert self._following, "the configuration names no files"
         await self._following.follow(self._intake, self._miss)
 
+    def leave_files(self) -> bool:
+        """Read nothing more of files but what is left of deleted ones; say whether there is any of that."""
+        return bool(self._following and self._following.leave())
+
     def measure(self) -> tuple[int, int, int]:
         """Return the bytes of files that were read, the bytes that there are in all, and the lines delivered."""
         read, left = self._following.measure() if self._following else (0, 0)

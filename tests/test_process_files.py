@@ -142,6 +142,43 @@ def test_sigterm_stops_the_reading_delivers_and_the_next_start_reads_the_rest_on
         assert drain.counts.duplicates == 0
 
 
+def test_a_deleted_file_is_read_to_its_end_after_a_signal_and_nothing_else(log: Path, state: str) -> None:
+    lines, later = make_lines(20_000), [b"later\n"]
+    write(log, lines)
+    flags = ("-file", str(log), "-from", "beginning", "-state-dir", state, "-verbose")
+    with LocalDrain(Options(delay=0.02)) as drain:
+        with start("-logs-url", drain.url, "-back-buff", "4", *flags) as agent:
+            assert drain.wait_for(messages=2000)
+            log.unlink()
+            write(log, later)
+            agent.signal(signal.SIGTERM)
+            first = agent.finish()
+        assert first.code == 0
+        assert sorted(drain.messages) == lines
+        with start("-logs-url", drain.url, *flags) as agent:
+            assert drain.wait_for(messages=20_001)
+            agent.signal(signal.SIGTERM)
+            assert agent.finish().code == 0
+        assert sorted(drain.messages) == sorted(lines + later)
+
+
+def test_what_is_left_of_a_deleted_file_when_the_time_is_up_is_counted_as_lost(log: Path, state: str) -> None:
+    lines = make_lines(50_000)
+    write(log, lines)
+    flags = ("-file", str(log), "-from", "beginning", "-state-dir", state, "-land-timeout", "500ms", "-verbose")
+    with LocalDrain(Options(delay=0.1)) as drain:
+        with start("-logs-url", drain.url, "-back-buff", "2", "-num-outlets", "1", *flags) as agent:
+            assert drain.wait_for(messages=1000)
+            log.unlink()
+            agent.signal(signal.SIGTERM)
+            ended = agent.finish()
+        assert ended.code == 3
+        assert ended.ledger.balanced
+        assert ended.ledger.read == 50_000
+        assert ended.ledger.lost > 10_000
+    assert len(ended.named("file.missed")) == 1
+
+
 def test_what_is_held_at_the_end_is_not_lost_with_a_store(log: Path, state: str) -> None:
     lines = make_lines(1000)
     write(log, lines)

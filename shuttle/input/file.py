@@ -135,6 +135,11 @@ class File:
             self._seen = (self._seen + data)[-TAIL:]
         return self.counted >= end
 
+    def count_rest(self) -> int:
+        """Return how many lines begin behind the offset."""
+        self.count_unread(_NO_LIMIT)
+        return self.count_lost()
+
     def count_lost(self) -> int:
         """Return how many of the lines that were counted are lost if nothing of the rest can be read."""
         if self.counted <= self.offset:
@@ -162,6 +167,11 @@ class File:
     def count_left(self) -> int:
         """Return the bytes that are there and not read; of a compressed file, no more than it has on the disk."""
         return max(0, self.stat().st_size - self.offset)
+
+    @property
+    def is_deleted(self) -> bool:
+        """It has no name any more, and is gone as soon as nobody has it open."""
+        return self.stat().st_nlink == 0
 
     @property
     def number(self) -> int:

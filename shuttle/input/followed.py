@@ -101,12 +101,17 @@ class Followed:
             self.files.append(opened)
             opened.count_unread()  # so that it is known should it be copied and cut before it is read
 
-    def read(self, length: int) -> tuple[File, bytes] | None:
-        """Return the next bytes and the file they are of, at most `length`; None if there is nothing to read now."""
+    def read(self, length: int, *, deleted: bool = False) -> tuple[File, bytes] | None:
+        """Return the next bytes and the file they are of, at most `length`; None if there is nothing to read now.
+
+        With `deleted` only of files that are deleted: nobody can read them later.
+        """
         for file in list(self.files):
+            if deleted and not file.is_deleted:
+                continue
             if file.state is not State.WHOLE and file.is_cut():
                 self._begin_again(file)
-                return self.read(length)
+                return self.read(length, deleted=deleted)
             if data := file.read(length):
                 file.grown = self._clock()
                 return file, data
@@ -140,6 +145,11 @@ class Followed:
     def is_tidy(self) -> bool:
         """Nothing here is over after a while: no file that is let go of, no line that waits for its newline."""
         return all(file.state is State.LIVE and not file.partial for file in self.files)
+
+    @property
+    def deleted(self) -> list[File]:
+        """The files that are deleted and have more to read."""
+        return [file for file in self.files if file.is_deleted and file.read_at(file.offset, 1)]
 
     @property
     def is_untouched(self) -> bool:

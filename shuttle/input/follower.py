@@ -81,6 +81,7 @@ class Follower:
         self._waiting = False  # there are more files than can be open
         self._blocked = anyio.Event()  # the reader waits for the drain
         self._taken = 0  # bytes
+        self._leaving = False
         self._sources = Sources(config)
         self._streams = Streams(self._sources, intake, follow=config.follow, ended=self._wake_reader)
 
@@ -99,7 +100,15 @@ class Follower:
             if self._watch:
                 self._watch.close()
             for followed in self._followed.values():
+                self._give_up_deleted(followed)
                 followed.close()
+
+    def leave(self) -> bool:
+        """Read nothing more but what nobody can read later, the files that are deleted; say whether there are any."""
+        self._leaving = True
+        self._ready = {followed: None for followed in self._followed.values() if followed.deleted}
+        self._wake_reader()
+        return bool(self._ready)
 
     def measure(self) -> tuple[int, int]:
         """Return the bytes that were read, and those that are there and were not; of what is compressed, its own."""
@@ -143,6 +152,15 @@ class Follower:
         """Count `lines` lines that vanished unread as lost."""
         self._miss(lines)
         (self._log.warning if lines else self._log.info)("file.missed", path=path, lines=lines, error=reason)
+
+    def _give_up_deleted(self, followed: Followed) -> None:
+        """Count what of deleted files was not read, and end what was: the next start finds nothing of them."""
+        for file in followed.files:
+            if file.is_deleted:
+                lines = file.count_rest()
+                self._intake.cut_off(file.source)
+                if lines:
+                    self.miss(followed.path, lines, "the file was deleted, and the reading has ended")
 
     def _find(self, *, first: bool = False) -> None:
         """Begin to follow what is to be followed and is not yet."""
@@ -201,7 +219,8 @@ class Follower:
         self._unreadable.add(path)
 
     def _wake(self, followed: Followed) -> None:
-        self._ready[followed] = None
+        if not self._leaving or followed.deleted:
+            self._ready[followed] = None
         self._wake_reader()
 
     def _wake_reader(self) -> None:
@@ -260,6 +279,8 @@ class Follower:
                 del self._ready[followed]
                 await anyio.lowlevel.checkpoint()  # the outlets come first: what was just read leaves before more is
                 await self._read_piece(followed, CHUNK // 4 if self._ready else CHUNK)
+            if self._leaving:
+                return None
             if not self._config.follow and not self._streams.paths:
                 return await self._end_all()
             self._changed = anyio.Event()
@@ -268,7 +289,7 @@ class Follower:
 
     async def _read_piece(self, followed: Followed, length: int) -> None:
         try:
-            piece = followed.read(length)
+            piece = followed.read(length, deleted=self._leaving)
         except OSError as error:
             self._note_unreadable(followed.path, error)
             return

@@ -52,6 +52,10 @@ class Following:
         )
         await self._follower.run()
 
+    def leave(self) -> bool:
+        """Read nothing more but what nobody can read later; say whether there is any."""
+        return bool(self._follower and self._follower.leave())
+
     def measure(self) -> tuple[int, int]:
         """Return the bytes that were read, and those that are there and were not."""
         return self._follower.measure() if self._follower else (0, 0)
