@@ -157,7 +157,7 @@ class Spool(Buffer):
                     return
                 self._some = anyio.Event()
                 await self._write([])
-            if self._failing:
+            if self._failing and (self._stranded or self._adrift or self._left):
                 self._some.set()
 
     async def release(self) -> None:
@@ -232,7 +232,7 @@ class Spool(Buffer):
             self._some.set()
             return
         for key in left:
-            del self._left[key]
+            self._left.pop(key, None)  # a rescue may have done it
         stranded = {key for key, _ in self._stranded}
         for key, batch in rows:
             if key in stranded:
@@ -258,8 +258,9 @@ class Spool(Buffer):
             self._adrift |= offered
             self._held.clear()
             before -= sum(batch.lines for _, batch in offered.values())
-        elif self._left and await self._ask(self._backlog.change, [], list(self._left)) is Change.DONE:
-            self._left.clear()
+        elif (left := list(self._left)) and await self._ask(self._backlog.change, [], left) is Change.DONE:
+            for key in left:
+                del self._left[key]
         self._beyond = max(0, self._backlog.batches - len(self._held) - len(self._left))
         self._ledger.spooled = self._backlog.lines - sum(self._left.values())
         if before > self._ledger.spooled:

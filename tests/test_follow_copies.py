@@ -23,6 +23,11 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "app.log"
 
 
+def copy_and_truncate(log: Path) -> None:
+    log.with_name("app.log.1").rename(log.with_name("app.log.2"))
+    copytruncate(log)
+
+
 @pytest.mark.parametrize("since", [SOON, QUIET + SOON], ids=["while the file before it is open", "after that"])
 @pytest.mark.parametrize("kept", [False, True], ids=["no checkpoints", "checkpoints"])
 @virtual
@@ -37,8 +42,7 @@ async def test_what_was_written_copied_and_truncated_at_once_is_read_in_the_copy
         rotate(log)
         await trio.sleep(since)
         append(log, *number_lines(10, 13))
-        log.with_name("app.log.1").rename(log.with_name("app.log.2"))
-        copytruncate(log)
+        copy_and_truncate(log)
         await trio.sleep(SOON)
         append(log, *number_lines(13, 20))
         await trio.sleep(SOON)
@@ -88,8 +92,7 @@ async def test_what_was_written_into_a_polled_directory_is_found_too(
         rotate(log)
         await trio.sleep(SOON)
         append(log, *number_lines(10, 13))
-        log.with_name("app.log.1").rename(log.with_name("app.log.2"))
-        copytruncate(log)
+        copy_and_truncate(log)
         await trio.sleep(SOON)
     assert drain.lines == number_lines(0, 13)
 

@@ -225,3 +225,18 @@ async def test_a_file_that_breaks_costs_what_is_not_in_memory_and_that_is_counte
             assert ids(await bench.take(1)) == ids(make(11))
         assert bench.lost == (10 - in_memory) * LINES
         assert len(bench.spool) == 0
+
+
+@on_every_loop
+async def test_a_file_that_breaks_while_something_is_to_leave_it_costs_nothing_else(tmp_path: Path) -> None:
+    async with spooling(tmp_path) as bench:
+        await bench.put(*make(1, 2, 3, 4))
+        await bench.take(2)  # they are to leave the disk
+        path = bench.backlog._database.path
+        bench.backlog._database.disconnect()
+        path.write_bytes(bytes(path.stat().st_size))
+        await bench.put(*make(5))
+        assert bench.lost == 0
+        assert bench.ledger.spooled == bench.ledger.held == 3 * LINES
+        assert ids(await bench.take(3)) == ids(make(3, 4, 5))
+    assert Bench(tmp_path).backlog.batches == 0
