@@ -98,7 +98,7 @@ class Backlog:
         """Take what the last agent left. A broken file is set aside, and what can be read of it is taken over.
 
         Raises:
-            ConfigError: The directory cannot be made or written, or another agent uses it.
+            ConfigError: The directory cannot be made, or another agent uses it.
         """
         with self._database.claim():
             try:
@@ -111,8 +111,7 @@ class Backlog:
                 self._replace(error, ())
             if self._salvaging.exists():  # and that process was killed
                 self._salvage_into_new(())
-            with self._database.transaction():
-                pass
+            self.change([], [])  # makes the file; a disk that does not take it now may do so later
         self._inherited = self.last_key
 
     @property
@@ -145,6 +144,8 @@ class Backlog:
     def read(self, after: int, most: int) -> list[Row] | Change:
         """Return the rows with keys above `after`, the oldest first: one if there is any, and `most` bytes at most."""
         rows: list[Row] = []
+        if not self._database.begun:
+            return rows
         try:
             with contextlib.closing(self._database.connect().execute(SELECT, (after,))) as found:
                 for content in found:

@@ -1,5 +1,6 @@
 """Damage, full disks and what is left of a spool after them."""
 
+import resource
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -175,4 +176,21 @@ def test_a_row_that_was_changed_behind_its_back_is_broken(tmp_path: Path) -> Non
     assert backlog.read(0, 1 << 40) is Change.BROKEN
     backlog.rescue([])
     assert set(read_all(backlog)) == set(KEYS) - {3}
+    backlog.close()
+
+
+def test_a_disk_that_is_full_at_the_start_does_not_stop_it(tmp_path: Path) -> None:
+    journal = Journal()
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
+    try:
+        backlog = open_backlog(tmp_path, journal)
+        assert backlog.change([(1, make_batch(1))], []) is Change.FAILED
+        assert backlog.read(0, 1) == []
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert len(journal.named("spool.failed")) == 1
+    assert backlog.change([(1, make_batch(1))], []) is Change.DONE
+    assert len(journal.named("spool.restored")) == 1
+    assert list(read_all(backlog)) == [1]
     backlog.close()
