@@ -1,5 +1,6 @@
 """The command with a spool: what it holds outlives it."""
 
+import re
 import signal
 import subprocess
 import time
@@ -127,3 +128,27 @@ def test_files_and_a_spool_are_too_much(tmp_path: Path) -> None:
     assert ended.err.startswith("log-shuttle: -spool ")
     assert "must not be given with -file; " in ended.err
     assert ended.err.count("\n") == 1
+
+
+def test_the_statistics_say_how_much_is_spooled_and_how_old_it_is(tmp_path: Path) -> None:
+    flags = ("-spool", str(tmp_path / "spool"), "-stats-interval", "1h", "-land-timeout", "1200ms")
+    ended = run("-logs-url", DEAD, *flags, data=b"".join(make_lines(1000)))
+    found = dict(re.findall(r"(spool\.\w+(?:\.\w+)?)=(\d+)", ended.out))
+    assert int(found["spool.bytes"]) > 50_000
+    assert int(found["spool.age.seconds"]) >= 1
+
+
+def test_memory_does_not_grow_with_what_is_spooled(tmp_path: Path) -> None:
+    """All of a gibibyte costs no more: the README has the figures."""
+    peaks = []
+    for count in (20_000, 1_000_000):
+        spool = ("-spool", str(tmp_path / str(count)), "-drop=false", "-land-timeout", "100ms")
+        with start("-logs-url", DEAD, *spool) as agent:
+            for begin in range(0, count, 10_000):
+                agent.stdin.write(b"".join(b"%0100d\n" % number for number in range(begin, begin + 10_000)))
+            agent.stdin.flush()
+            while sum(path.stat().st_size for path in (tmp_path / str(count)).iterdir()) < 80 * count:
+                time.sleep(0.01)
+            peaks.append(agent.read_peak())
+            assert agent.finish().ledger.spooled == count
+    assert peaks[1] < 1.2 * peaks[0]
