@@ -1,5 +1,6 @@
 """The real command on files: signals, kill -9, restarts, users, limits, and what it says."""
 
+import gzip
 import os
 import resource
 import signal
@@ -144,7 +145,7 @@ def test_sigterm_stops_the_reading_delivers_and_the_next_start_reads_the_rest_on
 
 def test_a_deleted_file_is_read_to_its_end_after_a_signal_and_nothing_else(log: Path, state: str) -> None:
     lines, later = make_lines(20_000), [b"later\n"]
-    write(log, lines)
+    write(log, [*lines, b"no newline"])
     flags = ("-file", str(log), "-from", "beginning", "-state-dir", state, "-verbose")
     with LocalDrain(Options(delay=0.02)) as drain:
         with start("-logs-url", drain.url, "-back-buff", "4", *flags) as agent:
@@ -154,12 +155,33 @@ def test_a_deleted_file_is_read_to_its_end_after_a_signal_and_nothing_else(log: 
             agent.signal(signal.SIGTERM)
             first = agent.finish()
         assert first.code == 0
-        assert sorted(drain.messages) == lines
+        assert sorted(drain.messages) == [*lines, b"no newline\n"]
         with start("-logs-url", drain.url, *flags) as agent:
-            assert drain.wait_for(messages=20_001)
+            assert drain.wait_for(messages=20_002)
             agent.signal(signal.SIGTERM)
             assert agent.finish().code == 0
-        assert sorted(drain.messages) == sorted(lines + later)
+        assert sorted(drain.messages) == sorted([*lines, b"no newline\n", *later])
+
+
+def test_what_is_left_of_a_file_that_was_compressed_is_not_lost_with_its_name(log: Path, state: str) -> None:
+    lines = make_lines(50_000)
+    write(log, lines)
+    flags = ("-file", str(log), "-from", "beginning", "-state-dir", state, "-verbose")
+    with LocalDrain(Options(delay=0.1)) as drain:
+        with start("-logs-url", drain.url, "-back-buff", "2", "-num-outlets", "1", *flags) as agent:
+            assert drain.wait_for(messages=1000)
+            log.with_name("app.log.1.gz").write_bytes(gzip.compress(log.read_bytes()))
+            log.unlink()
+            agent.signal(signal.SIGTERM)
+            ended = agent.finish()
+        assert ended.code == 0
+        assert ended.ledger.read < 50_000
+        drain.options = Options()
+        with start("-logs-url", drain.url, *flags) as agent:
+            assert drain.wait_for(messages=50_000)
+            agent.signal(signal.SIGTERM)
+            agent.finish()
+        assert sorted(drain.messages) == lines
 
 
 def test_what_is_left_of_a_deleted_file_when_the_time_is_up_is_counted_as_lost(log: Path, state: str) -> None:

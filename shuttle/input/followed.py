@@ -15,6 +15,7 @@ from typing import Protocol
 from shuttle.input.file import File, Key, State
 from shuttle.input.identity import HEAD, Identity, is_same_content
 from shuttle.input.opening import Known, Opener, is_copy, recognize
+from shuttle.input.siblings import find_rest
 from shuttle.source import Source
 
 QUIET = 60.0  # seconds that a moved file is kept after its last line: an application reopens its log when it is told to
@@ -101,17 +102,15 @@ class Followed:
             self.files.append(opened)
             opened.count_unread()  # so that it is known should it be copied and cut before it is read
 
-    def read(self, length: int, *, deleted: bool = False) -> tuple[File, bytes] | None:
+    def read(self, length: int, *, vanishing: bool = False) -> tuple[File, bytes] | None:
         """Return the next bytes and the file they are of, at most `length`; None if there is nothing to read now.
 
-        With `deleted` only of files that are deleted: nobody can read them later.
+        With `vanishing` only what no later start finds.
         """
-        for file in list(self.files):
-            if deleted and not file.is_deleted:
-                continue
+        for file in self.vanishing if vanishing else list(self.files):
             if file.state is not State.WHOLE and file.is_cut():
                 self._begin_again(file)
-                return self.read(length, deleted=deleted)
+                return self.read(length, vanishing=vanishing)
             if data := file.read(length):
                 file.grown = self._clock()
                 return file, data
@@ -147,9 +146,11 @@ class Followed:
         return all(file.state is State.LIVE and not file.partial for file in self.files)
 
     @property
-    def deleted(self) -> list[File]:
-        """The files that are deleted and have more to read."""
-        return [file for file in self.files if file.is_deleted and file.read_at(file.offset, 1)]
+    def vanishing(self) -> list[File]:
+        """The files that are deleted and not compressed, and have more to read, or a line that has no end yet."""
+        deleted = [file for file in self.files if file.is_deleted]
+        left = [file for file in deleted if file.partial or file.read_at(file.offset, 1)]
+        return [file for file in left if find_rest(self.path, file.identify(file.offset)) is None]
 
     @property
     def is_untouched(self) -> bool:

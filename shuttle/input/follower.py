@@ -104,9 +104,9 @@ class Follower:
                 followed.close()
 
     def leave(self) -> bool:
-        """Read nothing more but what nobody can read later, the files that are deleted; say whether there are any."""
+        """Read nothing more but what no later start finds, of files that are deleted; say whether there is any."""
         self._leaving = True
-        self._ready = {followed: None for followed in self._followed.values() if followed.deleted}
+        self._ready = {followed: None for followed in self._followed.values() if followed.vanishing}
         self._wake_reader()
         return bool(self._ready)
 
@@ -155,12 +155,11 @@ class Follower:
 
     def _give_up_deleted(self, followed: Followed) -> None:
         """Count what of deleted files was not read, and end what was: the next start finds nothing of them."""
-        for file in followed.files:
-            if file.is_deleted:
-                lines = file.count_rest()
-                self._intake.cut_off(file.source)
-                if lines:
-                    self.miss(followed.path, lines, "the file was deleted, and the reading has ended")
+        for file in followed.vanishing:
+            lines = file.count_rest()
+            self._intake.cut_off(file.source)
+            if lines:
+                self.miss(followed.path, lines, "the file was deleted, and the reading has ended")
 
     def _find(self, *, first: bool = False) -> None:
         """Begin to follow what is to be followed and is not yet."""
@@ -219,7 +218,7 @@ class Follower:
         self._unreadable.add(path)
 
     def _wake(self, followed: Followed) -> None:
-        if not self._leaving or followed.deleted:
+        if not self._leaving or followed.vanishing:
             self._ready[followed] = None
         self._wake_reader()
 
@@ -289,7 +288,7 @@ class Follower:
 
     async def _read_piece(self, followed: Followed, length: int) -> None:
         try:
-            piece = followed.read(length, deleted=self._leaving)
+            piece = followed.read(length, vanishing=self._leaving)
         except OSError as error:
             self._note_unreadable(followed.path, error)
             return
