@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shuttle.config import LONGEST_MSGID, MIN_BACK_BYTES, MIN_BATCH_BYTES, Config, flag
+from shuttle.config import LONGEST_MSGID, MAX_AGE, MIN_BACK_BYTES, MIN_BATCH_BYTES, MIN_SPOOL_BYTES, Config, flag
 from shuttle.errors import ConfigError
 
 URL = "https://token:zq9secret@drain.example/zq9secret"
@@ -28,6 +28,8 @@ def make(**settings: Any) -> Config:
         ({"wait": math.nan}, "-wait nan: must be 0 or more"),
         ({"back_bytes": MIN_BACK_BYTES - 1}, "-back-bytes 65535: must be 65536 or more"),
         ({"back_buff": 0}, "-back-buff 0: must be 1 or more"),
+        ({"spool_bytes": MIN_SPOOL_BYTES - 1}, "-spool-bytes 1048575: must be 1048576 or more"),
+        ({"spool": Path("x"), "file": ("y",)}, "-spool 'x': must not be given with -file; files hold their lines"),
         ({"patience": -1.0}, "-patience -1.0: must be 0 or more"),
         ({"num_outlets": 0}, "-num-outlets 0: must be 1 or more"),
         ({"timeout": -1.0}, "-timeout -1.0: must be 0 (no limit) or more"),
@@ -195,3 +197,17 @@ def test_a_config_never_changes() -> None:
 def test_a_field_and_its_flag_have_the_same_name() -> None:
     assert flag("batch_size") == "-batch-size"
     assert "endpoint" not in {entry.name for entry in fields(Config) if entry.init}
+
+
+@pytest.mark.parametrize(
+    ("settings", "limit"),
+    [
+        ({}, MAX_AGE),
+        ({"max_age": 10.0}, 10.0),
+        ({"file": ("x",)}, math.inf),
+        ({"spool": Path("x")}, math.inf),
+        ({"spool": Path("x"), "max_age": 10.0}, 10.0),
+    ],
+)
+def test_what_outlives_the_process_is_tried_as_long_as_it_takes(settings: dict[str, Any], limit: float) -> None:
+    assert Config(logs_url=URL, **settings).age_limit == limit

@@ -429,3 +429,13 @@ async def test_a_file_that_was_truncated_unread_and_written_again_is_known_by_wh
     async with following(drain, log, state_dir=state):
         await trio.sleep(SOON)
     assert drain.lines == number_lines(0, 10) + number_lines(20, 30)
+
+
+@virtual
+async def test_a_drain_that_is_away_for_an_hour_costs_nothing(log: Path) -> None:
+    append(log, *number_lines(0, 100))
+    drain = Drain(lambda *_: DOWN if trio.current_time() < 3600 else TAKE)
+    async with following(drain, log, from_="beginning", batch_size=10) as shuttle:
+        await trio.sleep(3700)
+    assert sorted(drain.lines) == sorted(number_lines(0, 100))
+    assert shuttle.ledger.lost == 0

@@ -36,7 +36,7 @@ _DENIED = {
 }
 _NARROWED = {httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE}
 _MISSING = "ResourceNotFoundException"
-_EXISTS = "ResourceAlreadyExistsException"
+_DONE = {"ResourceAlreadyExistsException", "DataAlreadyAcceptedException"}
 _DENIED_ADVICE = "check the credentials, what they may do, and the clock"
 
 
@@ -141,7 +141,7 @@ class RecordShipment:
         kind = str(answer.get("__type", "")).rpartition("#")[2].partition(":")[0]
         message = str(answer.get("message") or answer.get("Message") or outcome.error)
         error = f"{kind}: {message}" if kind else message
-        if outcome.status == httpx.codes.OK or kind == _EXISTS:
+        if outcome.status == httpx.codes.OK or kind in _DONE:
             return self._go_on(answer)
         if kind == _MISSING:
             return self._miss(error)
