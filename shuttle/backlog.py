@@ -12,19 +12,23 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import Enum
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from shuttle.clock import Clock
 from shuttle.database import ERRORS, BrokenError, Database, is_broken
 from shuttle.log import Logger
-from shuttle.row import PAGE, SELECT, TABLES, Row, decode, insert, measure, salvage
+from shuttle.row import PAGE, SELECT, TABLES, Row, decode, find_last, insert, measure, salvage
 
 NAME = "spool"
+MOST_BROKEN = 2  # files set aside, as large as a spool may be: one, and another if the disk was too full to salvage it
 VERSION = 1  # of the tables and of what the rows hold; a database of another is set aside
 _LARGE = 16 * 1024 * 1024  # bytes of an empty file that are given back to the disk
 _LOG_PAGES = 4 * 1024 * 1024 // PAGE  # in the log, before they are moved to the file
 _TOTALS = "SELECT count(*), coalesce(sum(lines), 0), coalesce(sum(size), 0), coalesce(max(key), 0) FROM batches"
+# A frame has 3 bytes at least, its length and newline included: no batch has more lines than it has room for.
+_IMPLAUSIBLE = "SELECT 1 FROM batches WHERE lines < 1 OR lines * 3 > size OR frames < lines LIMIT 1"
 _OLDEST = "SELECT born FROM batches ORDER BY key LIMIT 1"
 _EXISTS = "SELECT 1 FROM batches WHERE key = ?"
 _PRAGMAS = (
@@ -75,11 +79,11 @@ class Backlog:
             statements=TABLES,
             version=VERSION,
             pragmas=_PRAGMAS,
-            most_broken=1,
+            most_broken=MOST_BROKEN,
             log=log,
         )
-        self._aside = Path(f"{self._database.path}.broken-1")
-        self._salvaging = directory / f"{NAME}.salvaging"  # is there until all of what is aside was gone through
+        self._salvaging = directory / f"{NAME}.salvaging"  # is there until all that is aside was gone through
+        self._given_up = False  # on what is in the broken file: this process has counted it lost
         self._most_bytes = most_bytes
         self._log = log
         self._since = wall() - clock()  # the epoch's seconds when the clock was 0
@@ -109,8 +113,9 @@ class Backlog:
                 if not is_broken(error, at_start=True):
                     raise
                 self._replace(error, ())
-            if self._salvaging.exists():  # and that process was killed
-                self._salvage_into_new(())
+            else:
+                if self._salvaging.exists():  # that process was killed, or the disk full
+                    self._salvage_into_new(())
             self.change([], [])  # makes the file; a disk that does not take it now may do so later
         self._inherited = self.last_key
 
@@ -161,10 +166,19 @@ class Backlog:
     def rescue(self, held: Sequence[Row]) -> bool:
         """Set the broken file aside, and begin a new one with all that can be read of it and the rows `held`.
 
+        What the disk has no room for is left to the next process.
+
         Returns:
-            Whether the disk took the rows `held`.
+            Whether the disk took the rows `held`. If it did not, it has nothing.
         """
-        return self._replace(self._error, held)
+        try:
+            return self._replace(self._error, held)
+        except OSError as error:
+            self._database.note_failure(error, _ADVICE)
+            self._given_up = True
+            self.batches = self.lines = self.bytes = 0
+            self.oldest = None
+            return False
 
     def close(self) -> None:
         """Leave the directory to the next agent."""
@@ -178,9 +192,17 @@ class Backlog:
         return Change.FAILED
 
     def _count(self) -> None:
-        """Know the totals of what is there."""
+        """Know the totals of what is there, which stand for rows that nobody has read yet.
+
+        Raises:
+            sqlite3.Error: They cannot be right.
+        """
         connection = self._database.connect()
+        if connection.execute(_IMPLAUSIBLE).fetchone():
+            raise BrokenError("a batch has more lines than bytes")
         self.batches, self.lines, self.bytes, last = _read_numbers(connection.execute(_TOTALS).fetchone())
+        if self.bytes > 2 * self._database.size + PAGE:
+            raise BrokenError("its batches are larger than the file")
         self.last_key = max(self.last_key, last)
         self.oldest = _read_oldest(connection)
 
@@ -207,33 +229,45 @@ class Backlog:
 
     def _replace(self, error: Exception, held: Sequence[Row]) -> bool:
         """Set the broken file aside, and begin a new one with what can be read of it and the rows `held`."""
+        for aside in [] if self._salvaging.exists() else self._database.list_broken():
+            with contextlib.suppress(OSError):
+                aside.unlink()
         with contextlib.suppress(OSError):
-            self._aside.unlink(missing_ok=True)
             self._salvaging.touch(mode=0o600)
         self._database.set_aside(error)
         return self._salvage_into_new(held)
 
     def _salvage_into_new(self, held: Sequence[Row]) -> bool:
-        """Write to a new file the rows `held` and what can be read of the one set aside; both may have begun before."""
-        taken = False
-        rows: list[Row] = []
-        size = 0
-        with contextlib.suppress(OSError, *ERRORS):  # the rest is lost
+        """Write to a new file the rows `held` and what can be read of those set aside; both may have begun before."""
+        taken = complete = False
+        with contextlib.suppress(OSError, *ERRORS):  # the rest is left to the next process
             self._take_over(held)
             taken = True
-            for key, batch in salvage(self._aside, {key for key, _ in held}):
-                rows.append((key, replace(batch, born=batch.born - self._since)))
-                size += batch.size
-                if size >= _SALVAGED_AT_ONCE:
-                    self._take_over(rows)
-                    rows, size = [], 0
-            self._take_over(rows)
+            if not self._given_up:
+                self._salvage(held)
+                complete = True
         self.batches = self.lines = self.bytes = 0
         with contextlib.suppress(OSError, *ERRORS):
             self._count()
-            self._salvaging.unlink(missing_ok=True)
-        self._log.info("spool.salvaged", batches=self.batches, lines=self.lines)
+            if complete:
+                self._salvaging.unlink(missing_ok=True)
+            else:
+                self.last_key = max([self.last_key, *map(find_last, self._database.list_broken())])
+        self._given_up = False
+        self._log.info("spool.salvaged", batches=self.batches, lines=self.lines, complete=complete)
         return taken
+
+    def _salvage(self, held: Sequence[Row]) -> None:
+        known = {key for key, _ in held}
+        rows: list[Row] = []
+        size = 0
+        for key, batch in chain.from_iterable(salvage(aside, known) for aside in self._database.list_broken()):
+            rows.append((key, replace(batch, born=batch.born - self._since)))
+            size += batch.size
+            if size >= _SALVAGED_AT_ONCE:
+                self._take_over(rows)
+                rows, size = [], 0
+        self._take_over(rows)
 
     def _take_over(self, rows: Sequence[Row]) -> None:
         with self._database.transaction() as connection:

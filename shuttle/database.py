@@ -58,7 +58,7 @@ class Database:
         self._statements = statements
         self._version = version
         self._pragmas = pragmas
-        self._most_broken = most_broken
+        self._names_aside = [Path(f"{self.path}.broken-{number}") for number in range(1, most_broken + 1)]
         self._log = log
         self._lock: int | None = None
         self._connection: sqlite3.Connection | None = None
@@ -90,6 +90,12 @@ class Database:
     def exists(self) -> bool:
         """Whether there is something by its name."""
         return os.path.lexists(self.path)
+
+    @property
+    def size(self) -> int:
+        """The bytes of its files."""
+        paths = [Path(f"{self.path}{side}") for side in _SIDES]
+        return sum(path.stat().st_size for path in paths if path.exists())
 
     @property
     def is_claimed(self) -> bool:
@@ -130,7 +136,11 @@ class Database:
         """
         connection = self.connect()
         if not self.begun:
-            self._begin(connection)
+            try:
+                self._begin(connection)
+            except ERRORS:
+                self.disconnect()  # one that failed to change the kind of journal keeps the old kind, and says nothing
+                raise
             self.begun = True
         with connection:  # commits, or rolls back
             connection.execute("BEGIN IMMEDIATE")
@@ -138,7 +148,9 @@ class Database:
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         """Make the tables. If they are there already, it is none that can be gone on with, and an error says so."""
-        connection.execute("PRAGMA journal_mode=WAL")
+        (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        if mode != b"wal":
+            raise sqlite3.OperationalError("it cannot have a write-ahead log")
         with connection:
             connection.execute("BEGIN IMMEDIATE")
             for statement in self._statements:
@@ -168,14 +180,26 @@ class Database:
         self.begun = True
         return connection
 
+    def list_broken(self) -> list[Path]:
+        """Return the files that were set aside."""
+        return [name for name in self._names_aside if os.path.lexists(name)]
+
     def set_aside(self, error: Exception) -> Path:
-        """Give the file a name that says it is broken, so that a new one can be begun, and return that name."""
+        """Give the file a name that says it is broken, so that a new one can be begun, and return that name.
+
+        Raises:
+            OSError: It cannot be given one.
+        """
         self.disconnect()
-        names = [self.path.with_name(f"{self.path.name}.broken-{number}") for number in range(1, self._most_broken + 1)]
+        names = self._names_aside
         aside = next((name for name in names if not os.path.lexists(name)), names[-1])
         for side in _SIDES:
-            with contextlib.suppress(FileNotFoundError):
+            try:
                 Path(f"{self.path}{side}").replace(f"{aside}{side}")
+            except (
+                FileNotFoundError
+            ):  # an older one may have left its own there, which SQLite would take for this one's
+                Path(f"{aside}{side}").unlink(missing_ok=True)
         self._log.warning(f"{self._event}.broken", file=self.path, error=describe(error), aside=aside.name)
         return aside
 

@@ -1,6 +1,6 @@
 """Damage, full disks and what is left of a spool after them."""
 
-import resource
+import shutil
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shuttle.backlog import NAME, Backlog, Change
+from shuttle.backlog import MOST_BROKEN, NAME, Backlog, Change
 from shuttle.batch import Batch
-from shuttle.database import MOST_BROKEN
 from tests.helpers.batches import make_batch
+from tests.helpers.limits import files_of_at_most
 from tests.helpers.virtual import Journal
 
 FILE = f"{NAME}.sqlite"
@@ -31,6 +31,11 @@ def fill(directory: Path) -> None:
     for key in KEYS:
         assert backlog.change([(key, make_batch(key, LENGTH))], []) is Change.DONE
     backlog.close()
+
+
+def damage_a_body(directory: Path, key: int) -> None:
+    content = (directory / FILE).read_bytes()
+    (directory / FILE).write_bytes(content.replace(make_batch(key, LENGTH).body[:200], bytes(200), 1))
 
 
 def read_all(backlog: Backlog) -> dict[int, Batch]:
@@ -98,9 +103,7 @@ def test_of_a_file_with_any_damage_all_that_is_read_is_as_it_was_and_it_ends(
 
 def test_one_damaged_body_costs_one_batch(tmp_path: Path) -> None:
     fill(tmp_path)
-    content = (tmp_path / FILE).read_bytes()
-    middle = make_batch(30, LENGTH).body[:200]
-    (tmp_path / FILE).write_bytes(content.replace(middle, bytes(200), 1))
+    damage_a_body(tmp_path, 30)
     backlog = open_backlog(tmp_path)
     assert backlog.lines == len(KEYS)
     rows = read_all(backlog)
@@ -139,7 +142,6 @@ def test_what_was_set_aside_is_gone_through_again_if_the_process_was_killed_mean
 
 
 def test_broken_files_do_not_fill_the_disk(tmp_path: Path) -> None:
-    assert MOST_BROKEN > 1  # of checkpoints, which are small
     for _ in range(3):
         fill(tmp_path)
         (tmp_path / FILE).write_bytes(b"x" * 100_000)
@@ -170,7 +172,7 @@ def test_a_full_disk_changes_nothing_is_told_once_and_so_is_its_end(tmp_path: Pa
 def test_a_row_that_was_changed_behind_its_back_is_broken(tmp_path: Path) -> None:
     fill(tmp_path)
     with sqlite3.connect(tmp_path / FILE) as database:
-        database.execute("UPDATE batches SET lines = 7 WHERE key = 3")
+        database.execute("UPDATE batches SET born = 7 WHERE key = 3")
     database.close()
     backlog = open_backlog(tmp_path)
     assert backlog.read(0, 1 << 40) is Change.BROKEN
@@ -181,16 +183,125 @@ def test_a_row_that_was_changed_behind_its_back_is_broken(tmp_path: Path) -> Non
 
 def test_a_disk_that_is_full_at_the_start_does_not_stop_it(tmp_path: Path) -> None:
     journal = Journal()
-    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
-    try:
+    with files_of_at_most(0):
         backlog = open_backlog(tmp_path, journal)
         assert backlog.change([(1, make_batch(1))], []) is Change.FAILED
         assert backlog.read(0, 1) == []
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     assert len(journal.named("spool.failed")) == 1
     assert backlog.change([(1, make_batch(1))], []) is Change.DONE
     assert len(journal.named("spool.restored")) == 1
     assert list(read_all(backlog)) == [1]
+    backlog.close()
+
+
+@pytest.mark.parametrize("length", [0, 50_000, 400_000])
+def test_what_the_disk_has_no_room_for_is_salvaged_by_the_next_process(tmp_path: Path, length: int) -> None:
+    """The limits: for no file at all, for its tables, for some of it."""
+    fill(tmp_path)
+    damage_a_body(tmp_path, 30)
+    journal = Journal()
+    backlog = open_backlog(tmp_path, journal)
+    assert backlog.read(0, 1 << 40) is Change.BROKEN
+    with files_of_at_most(length):
+        backlog.rescue([])
+    assert [event["complete"] for event in journal.named("spool.salvaged")] == [False]
+    assert backlog.batches < len(KEYS) - 1
+    backlog.close()
+    backlog = open_backlog(tmp_path)
+    rows = read_all(backlog)
+    assert set(rows) == set(KEYS) - {30}
+    assert_sound(rows)
+    backlog.close()
+
+
+def test_a_file_that_cannot_be_set_aside_is_told_once_and_salvaged_by_the_next_process(tmp_path: Path) -> None:
+    """What is in memory is written as soon as it can be."""
+    fill(tmp_path)
+    damage_a_body(tmp_path, 30)
+    journal = Journal()
+    backlog = open_backlog(tmp_path, journal)
+    assert backlog.read(0, 1 << 40) is Change.BROKEN
+    in_the_way = [tmp_path / f"{FILE}.broken-{number}" for number in range(1, MOST_BROKEN + 1)]
+    for path in in_the_way:
+        path.mkdir()
+    held = [(1, make_batch(1, LENGTH))]
+    for _ in range(2):
+        assert not backlog.rescue(held)
+        assert (backlog.batches, backlog.lines, backlog.bytes, backlog.oldest) == (0, 0, 0, None)
+        assert backlog.read(0, 1) == []
+        assert backlog.change(held, []) is Change.BROKEN
+    assert len(journal.named("spool.failed")) == 1
+    for path in in_the_way:
+        path.rmdir()
+    assert backlog.rescue([])
+    assert backlog.change(held, []) is Change.DONE
+    assert list(read_all(backlog)) == [1]
+    assert len(journal.named("spool.restored")) == 1
+    backlog.close()
+    backlog = open_backlog(tmp_path)
+    assert set(read_all(backlog)) == set(KEYS) - {30}
+    backlog.close()
+
+
+def test_a_key_of_what_is_yet_to_be_salvaged_is_not_given_again(tmp_path: Path) -> None:
+    fill(tmp_path)
+    (tmp_path / FILE).rename(tmp_path / f"{FILE}.broken-1")
+    (tmp_path / f"{NAME}.salvaging").touch()
+    with files_of_at_most(50_000):
+        backlog = open_backlog(tmp_path)
+        assert (backlog.batches, backlog.last_key) == (0, KEYS[-1])
+    backlog.close()
+
+
+def test_a_broken_file_is_not_mixed_with_the_log_of_an_older_one(tmp_path: Path) -> None:
+    backlog = open_backlog(tmp_path)
+    backlog.change([(1, make_batch(1, LENGTH))], [])
+    shutil.copy(tmp_path / f"{FILE}-wal", tmp_path / f"{FILE}.broken-1-wal")
+    backlog.change([], [1])
+    backlog.close()
+    (tmp_path / FILE).write_bytes(bytes(100_000))
+    backlog = open_backlog(tmp_path)
+    assert read_all(backlog) == {}
+    backlog.close()
+
+
+def test_a_file_that_may_only_be_read_is_not_broken(tmp_path: Path) -> None:
+    backlog = open_backlog(tmp_path)
+    assert backlog.change([(1, make_batch(1))], []) is Change.DONE
+    connection = backlog._database.connect()
+    connection.execute("PRAGMA query_only=ON")
+    assert backlog.change([(2, make_batch(2))], [1]) is Change.FAILED
+    assert list(read_all(backlog)) == [1]
+    connection.execute("PRAGMA query_only=OFF")
+    assert backlog.change([(2, make_batch(2))], [1]) is Change.DONE
+    assert list(read_all(backlog)) == [2]
+    backlog.close()
+
+
+def test_a_directory_that_vanishes_stops_nothing_and_is_gone_on_with_when_it_is_back(tmp_path: Path) -> None:
+    directory = tmp_path / "spool"
+    backlog = open_backlog(directory)
+    backlog.change([(1, make_batch(1))], [])
+    shutil.rmtree(directory)
+    assert backlog.change([(2, make_batch(2))], []) is Change.DONE
+    assert list(read_all(backlog)) == [1, 2]
+    assert not backlog.rescue([(2, make_batch(2))])
+    assert backlog.change([(2, make_batch(2))], []) is Change.FAILED
+    directory.mkdir()
+    assert backlog.change([(2, make_batch(2))], []) is Change.DONE
+    backlog.close()
+    assert list(read_all(open_backlog(directory))) == [2]
+
+
+@pytest.mark.parametrize("wrong", ["lines = 1000000", "lines = 0", "lines = -5", "frames = 0", "size = 1 << 40"])
+def test_totals_that_cannot_be_right_are_not_believed(tmp_path: Path, wrong: str) -> None:
+    fill(tmp_path)
+    with sqlite3.connect(tmp_path / FILE) as database:
+        database.execute(f"UPDATE batches SET {wrong} WHERE key = 3")
+    database.close()
+    journal = Journal()
+    backlog = open_backlog(tmp_path, journal)
+    assert len(journal.named("spool.broken")) == 1
+    missing = 0 if wrong.startswith("size") else 1  # which is not part of what a checksum is of
+    assert backlog.lines == backlog.batches == len(KEYS) - missing
     backlog.close()
