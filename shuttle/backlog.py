@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from shuttle.clock import Clock
 from shuttle.database import ERRORS, BrokenError, Database, is_broken
 from shuttle.log import Logger
-from shuttle.row import PAGE, SELECT, TABLES, Row, decode, find_last, insert, measure, salvage
+from shuttle.row import PAGE, SELECT, TABLES, Row, count_least, decode, find_last, insert, measure, salvage
 
 NAME = "spool"
 MOST_BROKEN = 2  # files set aside, as large as a spool may be: one, and another if the disk was too full to salvage it
@@ -201,7 +201,7 @@ class Backlog:
         if connection.execute(_IMPLAUSIBLE).fetchone():
             raise BrokenError("a batch has more lines than bytes")
         self.batches, self.lines, self.bytes, last = _read_numbers(connection.execute(_TOTALS).fetchone())
-        if self.bytes > 2 * self._database.size + PAGE:
+        if count_least(connection) > self._database.size:
             raise BrokenError("its batches are larger than the file")
         self.last_key = max(self.last_key, last)
         self.oldest = _read_oldest(connection)

@@ -26,6 +26,7 @@ TABLES = (
     "CREATE TABLE bodies (key INTEGER PRIMARY KEY, body BLOB NOT NULL)",
 )
 SELECT = "SELECT batches.*, body FROM batches LEFT JOIN bodies USING (key) WHERE key > ? ORDER BY key"
+_LEAST = "SELECT coalesce(sum(CASE WHEN size < ?1 THEN size ELSE max(?1, size - ?2) END - ?3), 0) FROM batches"
 INSERT = "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 INSERT_BODY = "INSERT INTO bodies VALUES (?, ?)"
 _SELECT_ONE = "SELECT batches.*, body FROM batches LEFT JOIN bodies USING (key) WHERE key = ?"
@@ -40,6 +41,12 @@ def measure(batch: Batch) -> int:
     """Return what `batch` takes on the disk, in bytes: a large body fills pages of its own."""
     size = len(batch.body) + OVERHEAD
     return size if size < PAGE // 4 else -(-size // PAGE) * PAGE
+
+
+def count_least(connection: sqlite3.Connection) -> float:
+    """Return the bytes that the bodies take, or fewer, since `measure` has rounded them up."""
+    least: float = connection.execute(_LEAST, (PAGE // 4, PAGE, OVERHEAD)).fetchone()[0]
+    return least
 
 
 def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:

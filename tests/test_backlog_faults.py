@@ -101,6 +101,19 @@ def test_of_a_file_with_any_damage_all_that_is_read_is_as_it_was_and_it_ends(
         backlog.close()
 
 
+@pytest.mark.parametrize("length", [0, 300, 3585, 3600, 8000, 16_400])
+def test_one_that_is_whole_is_not_taken_for_a_broken_one(tmp_path: Path, length: int) -> None:
+    """Whatever the batches take of a page: `measure` rounds up."""
+    backlog = open_backlog(tmp_path)
+    backlog.change([(key, make_batch(key, length or 3)) for key in range(1, 1001)], [])
+    backlog.close()
+    journal = Journal()
+    backlog = open_backlog(tmp_path, journal)
+    assert backlog.batches == 1000
+    backlog.close()
+    assert journal.events == []
+
+
 def test_one_damaged_body_costs_one_batch(tmp_path: Path) -> None:
     fill(tmp_path)
     damage_a_body(tmp_path, 30)
