@@ -36,7 +36,7 @@ async def attempt(
         return Outcome(error=text, advice=advice)
     if response is None:
         return Outcome(error=f"no answer within {timeout:g}s", advice="a slow drain may need a longer -timeout")
-    content = await _finish(response, shown)
+    content = await _finish(response, shown, PATIENCE if shown <= SHOWN else timeout or PATIENCE)
     if response.is_success:
         return Outcome(status=response.status_code, content=content)
     return Outcome(
@@ -48,7 +48,7 @@ async def attempt(
     )
 
 
-async def _finish(response: httpx.Response, shown: int) -> bytes:
+async def _finish(response: httpx.Response, shown: int, patience: float) -> bytes:
     """Let go of `response` and return the beginning of its body. Whatever becomes of the body, the status stands."""
     stream = response.stream  # and not aiter_raw(), which fails when a transport gives the body in whole
     if isinstance(stream, httpx.ByteStream):  # it is here in whole, as nearly always, and nothing is open any more
@@ -58,7 +58,7 @@ async def _finish(response: httpx.Response, shown: int) -> bytes:
     assert isinstance(stream, httpx.AsyncByteStream)
     pieces = aiter(stream)
     try:
-        with anyio.move_on_after(PATIENCE):
+        with anyio.move_on_after(patience):
             while length <= max(CONTENT_LIMIT, shown) and (piece := await anext(pieces, None)) is not None:
                 content = (content + piece)[:shown]
                 length += len(piece)

@@ -97,6 +97,7 @@ class Outlet:
                 outcome, now = await self._attempt(part, shipment, failures, not_before)
                 verdict = shipment.judge(outcome)
                 if verdict is Verdict.MORE:
+                    self.progress()
                     failures, not_before = 0, 0.0
                     continue
                 if verdict is not Verdict.RETRY:
@@ -105,6 +106,9 @@ class Outlet:
                 if failures == max_attempts or now >= part.born + self.config.age_limit:
                     return Verdict.LOST, outcome, shipment.taken
                 not_before = now + next_delay(failures, self.random)
+        except BaseException:  # cancelled, and nobody counts what was taken of it
+            self.ledger.deliver(shipment.taken)
+            raise
         finally:
             self.ledger.put_back(Owed() if shipment.told else owed)
 

@@ -91,8 +91,13 @@ async def test_a_stream_that_takes_nothing_is_left_alone_for_a_while() -> None:
         fail("ResourceNotFoundException", "no stream"),
         fail("InternalFailure", status=500),
         (503, {}),
+        fail("InvalidSignatureException", "Signature expired: look at the clock"),
+        fail("KMSInvalidStateException"),
         (200, {"Records": "what?"}),
+        (200, {"Records": [None, 1, "x"]}),
         (200, {}),
+        (204, {}),
+        (400, {}),
     ],
     ids=str,
 )
@@ -211,7 +216,7 @@ async def test_without_credentials_the_log_says_where_they_are_looked_for(monkey
     ) as shuttle:
         await shuttle.write(b"one\n")
     assert shuttle.ledger.lost == 1
-    assert "no AWS credentials: give them in -logs-url" in str(journal.named("drain.down")[0]["error"])
+    assert "no AWS credentials (none found): give them in -logs-url" in str(journal.named("drain.down")[0]["error"])
 
 
 @virtual
@@ -323,3 +328,96 @@ async def test_credentials_that_have_expired_are_looked_for_again(
     assert shuttle.ledger.delivered == 1
     assert len(amazon.calls) == 2
     assert "Credential=NEW/" in amazon.requests[-1].headers["Authorization"]
+
+
+@virtual
+async def test_an_answer_that_is_nonsense_from_cloudwatch_logs_is_tried_again() -> None:
+    amazon = Amazon(in_turn((200, {"rejectedLogEventsInfo": ["x"]})))
+    async with make_shuttle(amazon, LOGS_URL) as shuttle:
+        await shuttle.write(b"one\n")
+    assert shuttle.ledger.delivered == 1
+    assert len(amazon.calls) == 2
+
+
+class Broken(Amazon):
+    """Its first answer is these bytes."""
+
+    def __init__(self, status: int, content: bytes) -> None:
+        super().__init__()
+        self._first = httpx.Response(status, content=content)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if not self.requests:
+            self.requests.append(request)
+            return self._first
+        return await super().handle_async_request(request)
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("content", [b'{"__type": "Thrott', b"<html>", b"[" * 200_000, b"[1]", b"\xff"])
+@virtual
+async def test_an_answer_that_breaks_off_or_is_none_is_tried_again(status: int, content: bytes) -> None:
+    amazon = Broken(status, content)
+    async with make_shuttle(amazon) as shuttle:
+        await shuttle.write(make_lines(2))
+    assert read_numbers(amazon) == [0, 1]
+    assert shuttle.ledger.delivered == 2
+
+
+@virtual
+async def test_many_bad_lines_in_front_cost_none_of_the_good_ones_behind_them() -> None:
+    def script(operation: str, call: Call) -> Answer | None:
+        bad = operation == "PutLogEvents" and any(event["timestamp"] < 0 for event in call["logEvents"])
+        return fail("InvalidParameterException") if bad else None
+
+    good = [b"<13>1 2023-11-14T22:00:00Z h a p m - %d\n" % number for number in range(80)]
+    zero = [b"<13>1 0001-01-01T00:00:00Z h a p m - bad %d\n" % number for number in range(20)]
+    amazon, journal = Amazon(script), Journal()
+    async with make_shuttle(amazon, LOGS_URL, log=journal, input_format="rfc5424", batch_size=100) as shuttle:
+        await shuttle.write(b"".join(good + zero))
+    assert str(shuttle.ledger) == "read=100 delivered=80 dropped=0 lost=20 held=0"
+    assert sorted(message for _, message in amazon.events if "Error" not in message) == sorted(
+        line.decode().removesuffix("\n") for line in good
+    )
+    assert "InvalidParameterException" in str(journal.named("lines.lost")[0]["error"])
+
+
+@virtual
+async def test_what_was_taken_of_a_batch_that_is_given_up_at_the_end_is_delivered() -> None:
+    def script(operation: str, call: Call) -> Answer | None:
+        failing = len(amazon.calls) > 1
+        return amazon.take(operation, call, lambda place: failing or place > 2)
+
+    amazon = Amazon(script)
+    async with make_shuttle(amazon, batch_size=5, land_timeout=5.0) as shuttle:
+        await shuttle.write(make_lines(5))
+    assert str(shuttle.ledger) == "read=5 delivered=3 dropped=0 lost=2 held=0"
+
+
+@pytest.mark.parametrize("program", ["false", "echo no", "echo '{}'"])
+@on_every_loop
+async def test_a_program_that_gives_no_credentials_is_said_to_and_asked_again(
+    program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "config"
+    path.write_text(f"[default]\ncredential_process = {program}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    journal = Journal()
+    url = KINESIS_URL.replace(f"{KEY}:{SECRET}@", "")
+    async with make_shuttle(Amazon(), url, log=journal, clock=time.time, max_attempts=2) as shuttle:
+        await shuttle.write(b"one\n")
+    assert shuttle.ledger.lost == 1
+    assert "no AWS credentials" in str(journal.named("drain.down")[0]["error"])
+
+
+@virtual
+async def test_what_may_not_be_created_is_waited_for() -> None:
+    amazon = Amazon(in_turn(fail("ResourceNotFoundException"), fail("AccessDeniedException", "you may not create")))
+    async with make_shuttle(amazon, LOGS_URL, aws_create=True) as shuttle:
+        await shuttle.write(b"one\n")
+    assert shuttle.ledger.delivered == 1
+    assert [operation for operation, _ in amazon.calls] == ["PutLogEvents", "CreateLogStream", "PutLogEvents"]

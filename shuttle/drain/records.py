@@ -22,11 +22,12 @@ from shuttle.verdict import Outcome, Verdict, judge
 CONTENT_TYPE = "application/x-amz-json-1.1"
 ANSWER_LIMIT = 512 * 1024  # bytes: 500 records of Kinesis with a message of an error each take a third of it
 REPORT = -1  # in the place of a line's index
-HOPELESS = 16  # records refused one by one by a service that took none: the rest of the batch will not do either
+HOPELESS = 16  # records refused one by one: if the last of the batch is too, the rest will not do either
 _THROTTLED = {
     *("ProvisionedThroughputExceededException", "ThrottlingException", "Throttling", "LimitExceededException"),
     *("RequestLimitExceeded", "TooManyRequestsException", "KMSThrottlingException", "ServiceUnavailableException"),
     *("InternalFailure", "InternalFailureException", "OperationAbortedException"),
+    *("KMSDisabledException", "KMSInvalidStateException", "KMSNotFoundException", "KMSOptInRequired"),
 }
 _EXPIRED = {"ExpiredTokenException", "ExpiredToken", "RequestExpired"}
 _DENIED = {
@@ -36,7 +37,9 @@ _DENIED = {
 }
 _NARROWED = {httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE}
 _MISSING = "ResourceNotFoundException"
+_SIGNATURE = "InvalidSignatureException"
 _DONE = {"ResourceAlreadyExistsException", "DataAlreadyAcceptedException"}
+_UNREADABLE = "an answer that cannot be read"
 _DENIED_ADVICE = "check the credentials, what they may do, and the clock"
 
 
@@ -96,9 +99,11 @@ class RecordShipment:
         self._lines = lines
         self._refused: set[int] = set()
         self._left = list(records)  # no frame is as large as what a service takes as one record
-        self._sent = 0
+        self._sent: list[Record] = []
         self._most: int | None = None  # records in a request, after one that was refused as a whole
-        self._alone = 0  # that were refused alone
+        self._alone = 0  # that were refused alone, in a row
+        self._probing = False  # the last record, to see whether the rest will do
+        self._reason = ""  # of those that were refused
         self._creating: int | None = None  # which of the creations is next
         self._created = False  # for this batch: what is missing all the same is waited for
         self._goes_on = False
@@ -119,8 +124,9 @@ class RecordShipment:
         if self._creating is not None:
             call = self._service.creations[self._creating]
         else:
-            self._sent = min(self._service.count_fitting(self._left), self._most or len(self._left))
-            call = self._service.put(self._left[: self._sent])
+            fitting = min(self._service.count_fitting(self._left), self._most or len(self._left))
+            self._sent = self._left[-1:] if self._probing else self._left[:fitting]
+            call = self._service.put(self._sent)
         url = self._service.url
         headers = {
             "Host": url.netloc.decode("ascii"),
@@ -138,25 +144,27 @@ class RecordShipment:
         if outcome.status is None:
             return outcome
         answer = _parse(outcome.content)
-        kind = str(answer.get("__type", "")).rpartition("#")[2].partition(":")[0]
+        kind = str((answer or {}).get("__type", "")).rpartition("#")[2].partition(":")[0]
+        strange = outcome.status == httpx.codes.BAD_REQUEST and not kind  # broken off, or somebody else's
+        if answer is None or strange or httpx.codes.OK < outcome.status < httpx.codes.MULTIPLE_CHOICES:
+            return Outcome(status=httpx.codes.BAD_GATEWAY, error=_UNREADABLE)
         message = str(answer.get("message") or answer.get("Message") or outcome.error)
         error = f"{kind}: {message}" if kind else message
         if outcome.status == httpx.codes.OK or kind in _DONE:
             return self._go_on(answer)
-        if kind == _MISSING:
+        if kind == _MISSING or (kind in _DENIED and self._creating is not None):
             return self._miss(error)
-        status, advice = _translate(kind, outcome.status)
+        status, advice = _translate(kind, message, outcome.status)
         if kind in _EXPIRED:
             self._signer.renew()
         elif status in _NARROWED and self._creating is None:
-            self._narrow()
+            self._narrow(error)
         return Outcome(status=status, error=error, advice=advice, retry_after=outcome.retry_after)
 
     def judge(self, outcome: Outcome) -> Verdict:
         """Return what becomes of the batch."""
-        verdict = judge(outcome.status, lines=1)
-        if verdict is not Verdict.DELIVERED and not self._goes_on:
-            return verdict
+        if not self._goes_on:
+            return judge(outcome.status, lines=1)
         return Verdict.MORE if self._left else Verdict.DELIVERED
 
     def _go_on(self, answer: dict[str, Any]) -> Outcome:
@@ -164,38 +172,49 @@ class RecordShipment:
             last = len(self._service.creations) - 1
             self._creating = self._creating + 1 if self._creating < last else None
             self._created = self._creating is None
+            self._goes_on = True
             return Outcome(status=httpx.codes.OK)
-        fates, error = self._service.read(answer, self._sent)
-        sent, rest = self._left[: self._sent], self._left[self._sent :]
-        again = [record for record, fate in zip(sent, fates, strict=True) if fate is Fate.AGAIN]
-        self._refused |= {record.line for record, fate in zip(sent, fates, strict=True) if fate is Fate.REFUSED}
+        try:
+            fates, error = self._service.read(answer, len(self._sent))
+        except (TypeError, ValueError, AttributeError, KeyError):  # it is JSON, and not what was agreed
+            return Outcome(status=httpx.codes.BAD_GATEWAY, error=_UNREADABLE)
+        judged = list(zip(self._sent, fates, strict=True))
+        again = [record for record, fate in judged if fate is Fate.AGAIN]
+        if again and len(again) == len(judged):
+            return Outcome(status=httpx.codes.TOO_MANY_REQUESTS, error=error)
+        if refused := {record.line for record, fate in judged if fate is Fate.REFUSED}:
+            self._refused |= refused
+            self._reason = error
+        rest = self._left[: -len(judged)] if self._probing else self._left[len(judged) :]
         self._left = again + rest
         self._alone = 0
-        if again and len(again) == len(sent):
-            return Outcome(status=httpx.codes.TOO_MANY_REQUESTS, error=error)
-        return Outcome(status=httpx.codes.OK, error=error)
+        self._probing = False
+        self._goes_on = True
+        return Outcome(status=httpx.codes.OK, error=error or self._reason)
 
     def _miss(self, error: str) -> Outcome:
         """Make what is missing, if that is allowed; else wait for whoever does."""
-        if self._service.creations and not self._created:
-            before = len(self._service.creations) if self._creating is None else self._creating
-            if before > 0:
-                self._creating = before - 1
-                self._goes_on = True
-                return Outcome(status=httpx.codes.NOT_FOUND, error=error)
+        before = len(self._service.creations) if self._creating is None else self._creating
+        if before > 0 and not self._created and _MISSING in error:
+            self._creating = before - 1
+            self._goes_on = True
+            return Outcome(status=httpx.codes.NOT_FOUND, error=error)
+        self._creating = None
         return Outcome(status=httpx.codes.SERVICE_UNAVAILABLE, error=error, advice=self._service.missing_advice)
 
-    def _narrow(self) -> None:
-        """Send half as much next, or leave out the record that is refused alone."""
+    def _narrow(self, error: str) -> None:
+        """Send half as much next, or leave out the record that is refused alone, and all if the last one is too."""
         self._goes_on = True
-        if self._sent > 1:
-            self._most = (self._sent + 1) // 2
+        if len(self._sent) > 1:
+            self._most = (len(self._sent) + 1) // 2
             return
         self._alone += 1
         self._most = None
-        over = len(self._left) if self._alone >= HOPELESS else 1
+        self._reason = error
+        over = len(self._left) if self._probing else 1
         self._refused |= {record.line for record in self._left[:over]}
         self._left = self._left[over:]
+        self._probing = self._alone >= HOPELESS
 
 
 def split_records(batch: Batch, framer: Framer, owed: Owed, stamp: str) -> list[tuple[int, bytes]]:
@@ -218,21 +237,23 @@ def dump(content: object) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode("ascii")
 
 
-def _translate(kind: str, status: int) -> tuple[int, str]:
+def _translate(kind: str, message: str, status: int) -> tuple[int, str]:
     """Return the status that says what an error of AWS means, and what the user can do about it."""
     if kind in _THROTTLED:
         return httpx.codes.TOO_MANY_REQUESTS, ""
-    if kind in _EXPIRED:
-        return httpx.codes.SERVICE_UNAVAILABLE, _DENIED_ADVICE
+    if kind in _EXPIRED or (kind == _SIGNATURE and ("expired" in message or "not yet current" in message)):
+        return httpx.codes.SERVICE_UNAVAILABLE, _DENIED_ADVICE  # the clock may be put right
     if kind in _DENIED:
         return httpx.codes.FORBIDDEN, _DENIED_ADVICE
     return status, ""
 
 
-def _parse(content: bytes) -> dict[str, Any]:
-    """Return the object that an answer holds; nothing if it is none."""
+def _parse(content: bytes) -> dict[str, Any] | None:
+    """Return the object that an answer holds, which may be empty; None if it is none, or broken off."""
+    if not content:
+        return {}
     try:
         answer = json.loads(content)
-    except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) else {}
+    except (ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) else None

@@ -7,11 +7,15 @@ import httpx
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials, ReadOnlyCredentials
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from shuttle.drain.aws import Destination
 
 _ADVICE = "give them in -logs-url, or as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role"
+
+
+# What finding and renewing them may end in, the user's own programs and files included.
+_ERRORS = (BotoCoreError, ClientError, OSError, RuntimeError, ValueError, TypeError, KeyError)
 
 
 class CredentialsError(httpx.TransportError):
@@ -46,14 +50,16 @@ class Signer:
             return self._given
         try:
             if self._found is None:  # which may ask the container, or the machine, it runs on
-                self._found = await anyio.to_thread.run_sync(_find)
+                self._found = await anyio.to_thread.run_sync(_find, abandon_on_cancel=True)
             if self._found is None:
-                raise CredentialsError(f"no AWS credentials: {_ADVICE}")
+                raise ValueError("none found")
             if hasattr(self._found, "refresh_needed") and self._found.refresh_needed():
-                frozen: ReadOnlyCredentials = await anyio.to_thread.run_sync(self._found.get_frozen_credentials)
+                frozen: ReadOnlyCredentials = await anyio.to_thread.run_sync(
+                    self._found.get_frozen_credentials, abandon_on_cancel=True
+                )
                 return frozen
             frozen = self._found.get_frozen_credentials()
-        except BotoCoreError as error:
+        except _ERRORS as error:
             raise CredentialsError(f"no AWS credentials ({error}): {_ADVICE}") from error
         return frozen
 
