@@ -8,6 +8,7 @@ written. Memory has the totals and nothing a row.
 """
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ from typing import Any, NamedTuple
 from shuttle.clock import Clock
 from shuttle.database import ERRORS, BrokenError, Database, is_broken
 from shuttle.log import Logger
-from shuttle.row import PAGE, SELECT, TABLES, Row, count_least, decode, find_last, insert, measure, salvage
+from shuttle.row import PAGE, SELECT, TABLES, Row, count_least, decode, insert, measure, salvage
 
 NAME = "spool"
 MOST_BROKEN = 2  # files set aside, as large as a spool may be: one, and another if the disk was too full to salvage it
@@ -39,6 +40,10 @@ _PRAGMAS = (
     "cache_size=-2048",  # KiB
     "temp_store=MEMORY",
 )
+# On a full disk SQLite's log has no room to grow in, and so nothing can be removed: this much is kept for it. To remove
+# a batch touches a page or two of each table, and of the list of free pages.
+_RESERVE = 2 * 1024 * 1024  # bytes
+_PIECE = 4  # batches that are removed at once there
 _SALVAGED_AT_ONCE = 8 * 1024 * 1024  # bytes
 _ADVICE = "batches are held in memory, at most -back-bytes of them, and written as soon as that is possible"
 
@@ -83,9 +88,13 @@ class Backlog:
             log=log,
         )
         self._salvaging = directory / f"{NAME}.salvaging"  # is there until all that is aside was gone through
+        self._reserve = directory / f"{NAME}.reserve"
+        self._reserve_bytes = min(_RESERVE, most_bytes // 8)
+        self._reserved = False
         self._given_up = False  # on what is in the broken file: this process has counted it lost
         self._most_bytes = most_bytes
         self._log = log
+        self._wall = wall
         self._since = wall() - clock()  # the epoch's seconds when the clock was 0
         self._inherited = 0  # the newest key that an earlier process has left
         self._error: Exception = BrokenError()  # how it was found to be broken
@@ -122,29 +131,58 @@ class Backlog:
     @property
     def room(self) -> int:
         """The bytes that more batches may take, as `measure` tells them."""
-        return self._most_bytes - self.bytes
+        return self._most_bytes - self._reserve_bytes - self.bytes
 
     def change(self, add: Sequence[Row], remove: Sequence[int]) -> Change:
         """Add rows, their keys above all others, and remove those with the keys `remove`; all or nothing."""
+        if not self._database.is_claimed:
+            return Change.FAILED  # it is closed, and may be another agent's
         try:
-            with self._database.transaction() as connection:
-                gone = self._remove(connection, remove)
-                self._insert(connection, add)
-                oldest = _read_oldest(connection)
+            self._apply(add, remove)
         except (OSError, *ERRORS) as error:
             return self._judge(error)
         self._database.note_success()
-        self.batches += len(add)
-        self.lines += sum(batch.lines for _, batch in add)
-        self.bytes += sum(measure(batch) for _, batch in add)
-        self.last_key = max([self.last_key, *(key for key, _ in add)])
-        self.batches -= gone.batches
-        self.lines -= gone.lines
-        self.bytes -= gone.size
-        self.oldest = oldest
+        self._keep_reserve()
         if not self.batches:
             self._give_back()
         return Change.DONE
+
+    def shrink(self, keys: Sequence[int]) -> list[int]:
+        """Remove rows though the disk takes nothing more, in the room that was kept for it; return the keys removed."""
+        removed: list[int] = []
+        with contextlib.suppress(OSError, *ERRORS):
+            self._reserve.unlink(missing_ok=True)
+            self._reserved = False
+            for start in range(0, len(keys), _PIECE):
+                piece = keys[start : start + _PIECE]
+                self._apply([], piece)
+                removed += piece
+                self._database.connect().execute("PRAGMA wal_checkpoint(TRUNCATE)")  # gives the log's room back
+        if not self.batches:
+            self._give_back()
+        return removed
+
+    def _apply(self, add: Sequence[Row], remove: Sequence[int]) -> None:
+        with self._database.transaction() as connection:
+            gone = self._remove(connection, remove)
+            self._insert(connection, add)
+            oldest = _read_oldest(connection)
+        self.batches += len(add) - gone.batches
+        self.lines += sum(batch.lines for _, batch in add) - gone.lines
+        self.bytes += sum(measure(batch) for _, batch in add) - gone.size
+        self.last_key = max([self.last_key, *(key for key, _ in add)])
+        self.oldest = oldest
+
+    def _keep_reserve(self) -> None:
+        """Keep room on the disk, if there is any: without it nothing could be removed when it is full."""
+        if not self._reserved:
+            with contextlib.suppress(OSError):
+                file = os.open(self._reserve, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                try:
+                    os.posix_fallocate(file, 0, self._reserve_bytes)
+                    self._reserved = True
+                finally:
+                    os.close(file)
 
     def read(self, after: int, most: int) -> list[Row] | Change:
         """Return the rows with keys above `after`, the oldest first: one if there is any, and `most` bytes at most."""
@@ -251,8 +289,8 @@ class Backlog:
             self._count()
             if complete:
                 self._salvaging.unlink(missing_ok=True)
-            else:
-                self.last_key = max([self.last_key, *map(find_last, self._database.list_broken())])
+        if not complete:  # what is aside comes later: no key of it may be given again, though none of it can be read
+            self.last_key = max(self.last_key, int(self._wall() * 1000) << 16)
         self._given_up = False
         self._log.info("spool.salvaged", batches=self.batches, lines=self.lines, complete=complete)
         return taken
@@ -271,7 +309,7 @@ class Backlog:
 
     def _take_over(self, rows: Sequence[Row]) -> None:
         with self._database.transaction() as connection:
-            new = [row for row in rows if not connection.execute(_EXISTS, (row[0],)).fetchone()]
+            new = [row for row in dict(rows).items() if not connection.execute(_EXISTS, (row[0],)).fetchone()]
             self._insert(connection, new)
 
 

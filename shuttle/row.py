@@ -90,14 +90,6 @@ def salvage(path: Path, known: Collection[int]) -> Iterator[Row]:
                             yield decode(broken.execute(_SELECT_ONE, (key,)).fetchone())
 
 
-def find_last(path: Path) -> int:
-    """Return the greatest key in a broken file, 0 if it cannot be read."""
-    with contextlib.suppress(*ERRORS), contextlib.closing(sqlite3.connect(path, check_same_thread=False)) as broken:
-        found = broken.execute(_KEYS_BACKWARD, (0,)).fetchone()
-        return found[0] if found and isinstance(found[0], int) else 0
-    return 0
-
-
 def _encode(key: int, batch: Batch) -> tuple[object, ...]:
     row = (key, batch.id, batch.born, batch.lines, batch.frames, json.dumps(batch.long))
     return *row, measure(batch), _check(row, batch.body)

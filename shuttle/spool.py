@@ -85,7 +85,8 @@ class Spool(Buffer):
         A cancellation comes after the writing.
         """
         async with self._turn:
-            await self._write([batch for batch in batches if batch.id not in self._held])
+            if not self._released:
+                await self._write([batch for batch in batches if batch.id not in self._held])
 
     def offer(self, batch: Batch) -> bool:
         """Take `batch` and say whether that was possible: it is on the disk, or the disk fails and memory has room.
@@ -210,6 +211,8 @@ class Spool(Buffer):
             if change is Change.BROKEN:
                 await self._rescue()
                 change = await self._ask(self._backlog.change, rows, left)
+            if change is Change.FAILED and left:
+                self._forget(await self._ask(self._backlog.shrink, left))
         self._note(change, rows, left)
         await anyio.lowlevel.checkpoint_if_cancelled()
 
@@ -245,6 +248,13 @@ class Spool(Buffer):
         written = {key for key, _ in rows}
         self._stranded = deque(row for row in self._stranded if row[0] not in written)
         self._stranded_bytes = sum(batch.size for _, batch in self._stranded)
+        self._ledger.spooled = self._backlog.lines - sum(self._left.values())
+        self._make_room()
+
+    def _forget(self, keys: Sequence[int]) -> None:
+        """Note that what is settled has left the disk, which takes nothing else."""
+        for key in keys:
+            self._left.pop(key, None)
         self._ledger.spooled = self._backlog.lines - sum(self._left.values())
         self._make_room()
 

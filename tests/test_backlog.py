@@ -24,6 +24,7 @@ from shuttle.row import PAGE, measure
 from tests.helpers.batches import make_batch
 
 PLENTY = 1 << 40
+FILES = f"{NAME}.sqlite*"
 EPOCH = 1_000_000.0  # seconds since it when the clock of a test was 0
 
 
@@ -147,9 +148,9 @@ def test_an_empty_one_gives_the_disk_back(tmp_path: Path) -> None:
         backlog.change([(key, make_batch(key, 500_000)) for key in range(1, 41)], [])
         backlog.change([], list(range(1, 40)))
         assert backlog.batches == 1
-        assert sum(path.stat().st_size for path in tmp_path.iterdir()) > 20_000_000
+        assert sum(path.stat().st_size for path in tmp_path.glob(FILES)) > 20_000_000
         backlog.change([], [40])
-        assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 200_000
+        assert sum(path.stat().st_size for path in tmp_path.glob(FILES)) < 200_000
         backlog.change([(41, make_batch(41))], [])
         assert list(read_all(backlog)) == [41]
 
