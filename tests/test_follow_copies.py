@@ -126,3 +126,23 @@ async def test_a_file_that_was_compressed_before_anything_of_it_was_read_is_read
     async with following(drain, log, **narrow):
         await trio.sleep(QUIET + SOON)
     assert drain.lines == number_lines(0, 40)
+
+
+@virtual
+async def test_a_file_that_is_compressed_while_it_is_read_is_read_once(log: Path) -> None:
+    drain = Catcher()
+    narrow: dict[str, Any] = {"back_buff": 1, "num_outlets": 1, "batch_size": 1000}
+    append(log, *number_lines(0, 50_000))
+    async with following(drain, log, from_="beginning", **narrow):
+        await drain.until(lambda: len(drain.lines) >= 1000)
+        drain.held = True
+        await trio.sleep(SOON)
+        log.with_name("app.log.1.gz").write_bytes(gzip.compress(log.read_bytes()))
+        log.unlink()
+        await trio.sleep(SOON)
+        drain.held = False
+        drain.change()
+        await drain.until(lambda: len(drain.lines) >= 50_000)
+        append(log, b"later")
+        await trio.sleep(SOON)
+    assert drain.lines == [*number_lines(0, 50_000), b"later"]

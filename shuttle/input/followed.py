@@ -260,7 +260,8 @@ class Followed:
         keys = {file.key for file in (*older, *((live,) if live else ()))}
         place = len(older)
         for number, (file, offset) in enumerate(self._opener.open_rest(newest) or ()):
-            over = number == 0 and not file.read_at(offset, 1)  # it was let go of, and has not grown since
+            # The first holds what was read: the newest file itself, compressed maybe, or what was let go of.
+            over = number == 0 and bool(older or not file.read_at(offset, 1))
             if over or file.key in keys or (live and is_copy(file, live)):
                 file.close()
             else:
