@@ -260,21 +260,23 @@ class Spool(Buffer):
 
     async def _rescue(self) -> None:
         """Go on with what can still be read of a broken backlog."""
-        before = self._ledger.spooled
+        in_memory = 0  # lines
         if not await self._ask(self._backlog.rescue, list(self._held.values())):  # the disk takes nothing either
             self._failing = True
             self._some.set()
             offered = {id_: row for id_, row in self._held.items() if row[0] <= self._offered}
             self._adrift |= offered
+            in_memory = sum(batch.lines for _, batch in self._held.values())
             self._held.clear()
-            before -= sum(batch.lines for _, batch in offered.values())
+            self._left.clear()
         elif (left := list(self._left)) and await self._ask(self._backlog.change, [], left) is Change.DONE:
             for key in left:
                 del self._left[key]
         self._beyond = max(0, self._backlog.batches - len(self._held) - len(self._left))
+        expected = self._ledger.spooled - in_memory  # only now: the outlets have gone on meanwhile
         self._ledger.spooled = self._backlog.lines - sum(self._left.values())
-        if before > self._ledger.spooled:
-            self._lose(before - self._ledger.spooled)
+        if expected > self._ledger.spooled:
+            self._lose(expected - self._ledger.spooled)
 
     async def _ask(self, call: Callable[[*_Arguments], _Answer], *arguments: *_Arguments) -> _Answer:
         """Have the disk's thread do it."""

@@ -12,6 +12,7 @@ from shuttle.batch import Batch
 from shuttle.ledger import Ledger
 from shuttle.spool import WINDOW, Spool
 from tests.helpers.batches import make_batch
+from tests.helpers.limits import files_of_at_most
 from tests.helpers.loops import on_every_loop
 from tests.helpers.sockets import GUARD
 from tests.helpers.virtual import Journal
@@ -239,4 +240,40 @@ async def test_a_file_that_breaks_while_something_is_to_leave_it_costs_nothing_e
         assert bench.lost == 0
         assert bench.ledger.spooled == bench.ledger.held == 3 * LINES
         assert ids(await bench.take(3)) == ids(make(3, 4, 5))
+    assert Bench(tmp_path).backlog.batches == 0
+
+
+@on_every_loop
+async def test_what_is_delivered_while_a_broken_file_is_gone_through_is_not_lost(tmp_path: Path) -> None:
+    async with spooling(tmp_path) as bench:
+        await bench.put(*make(1, 2, 3))
+        path = bench.backlog._database.path
+        bench.backlog._database.disconnect()
+        path.write_bytes(bytes(path.stat().st_size))
+        async with bench.spool._turn, anyio.create_task_group() as tasks:
+            tasks.start_soon(bench.spool._rescue)
+            await anyio.lowlevel.checkpoint()
+            await bench.take(2)
+        assert bench.lost == 0
+        assert bench.ledger.spooled == bench.ledger.held == LINES
+
+
+@on_every_loop
+async def test_a_broken_file_on_a_full_disk_costs_nothing_that_is_in_memory(tmp_path: Path) -> None:
+    """What is recorded and not offered yet is in memory too; what was delivered is not counted again."""
+    async with spooling(tmp_path) as bench:
+        await bench.put(*make(1, 2, 3))
+        await bench.take(1)
+        await bench.spool.record(make(4))
+        bench.ledger.take_in(LINES)
+        path = bench.backlog._database.path
+        bench.backlog._database.disconnect()
+        path.write_bytes(bytes(path.stat().st_size))
+        async with bench.spool._turn:
+            with files_of_at_most(0):
+                await bench.spool._rescue()
+        assert bench.lost == 0
+        assert bench.ledger.spooled == 0
+        await bench.spool.put(make(4)[0])
+        assert ids(await bench.take(3)) == ids(make(2, 3, 4))
     assert Bench(tmp_path).backlog.batches == 0
