@@ -394,7 +394,7 @@ async def test_what_was_taken_of_a_batch_that_is_given_up_at_the_end_is_delivere
     assert str(shuttle.ledger) == "read=5 delivered=3 dropped=0 lost=2 held=0"
 
 
-@pytest.mark.parametrize("program", ["false", "echo no", "echo '{}'"])
+@pytest.mark.parametrize("program", ["false", "echo no", "echo '{}'", "echo []"])
 @on_every_loop
 async def test_a_program_that_gives_no_credentials_is_said_to_and_asked_again(
     program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -421,3 +421,24 @@ async def test_what_may_not_be_created_is_waited_for() -> None:
         await shuttle.write(b"one\n")
     assert shuttle.ledger.delivered == 1
     assert [operation for operation, _ in amazon.calls] == ["PutLogEvents", "CreateLogStream", "PutLogEvents"]
+
+
+@virtual
+async def test_what_is_missing_and_there_at_once_is_not_asked_for_without_a_pause() -> None:
+    answers = {"CreateLogGroup": "ResourceAlreadyExistsException"}
+    amazon = Amazon(lambda operation, _: fail(answers.get(operation, "ResourceNotFoundException")))
+    async with make_shuttle(amazon, LOGS_URL, aws_create=True, max_age=5.0) as shuttle:
+        await shuttle.write(b"one\n")
+        await trio.sleep(20)
+    assert shuttle.ledger.lost == 1
+    assert len(amazon.calls) < 500
+
+
+@virtual
+async def test_a_key_that_no_header_can_hold_is_said_to_be_one() -> None:
+    journal = Journal()
+    url = LOGS_URL.replace(KEY, "caf%C3%A9")
+    async with make_shuttle(Amazon(), url, log=journal, max_attempts=1) as shuttle:
+        await shuttle.write(b"one\n")
+    assert shuttle.ledger.lost == 1
+    assert "no AWS credentials" in str(journal.named("drain.down")[0]["error"])

@@ -7,7 +7,7 @@ from typing import cast
 import httptools
 import httpx
 
-CONTENT_LIMIT = 64 * 1024  # bytes of a body; a longer one is not worth reading for the connection's sake
+CONTENT_LIMIT = 512 * 1024  # bytes of a body; Kinesis tells of 500 records in a sixth of it or more
 HEAD_LIMIT = 64 * 1024  # bytes of status and headers; nginx and Apache send 8 KiB at most
 _FINAL = 200  # statuses below it announce another answer (RFC 9110, 15.2)
 

@@ -105,6 +105,7 @@ class RecordShipment:
         self._probing = False  # the last record, to see whether the rest will do
         self._reason = ""  # of those that were refused
         self._creating: int | None = None  # which of the creations is next
+        self._tried: set[int] = set()  # creations, since the last pause
         self._created = False  # for this batch: what is missing all the same is waited for
         self._goes_on = False
 
@@ -176,7 +177,7 @@ class RecordShipment:
             return Outcome(status=httpx.codes.OK)
         try:
             fates, error = self._service.read(answer, len(self._sent))
-        except (TypeError, ValueError, AttributeError, KeyError):  # it is JSON, and not what was agreed
+        except (TypeError, ValueError, AttributeError, KeyError, OverflowError):  # it is JSON, and not what was agreed
             return Outcome(status=httpx.codes.BAD_GATEWAY, error=_UNREADABLE)
         judged = list(zip(self._sent, fates, strict=True))
         again = [record for record, fate in judged if fate is Fate.AGAIN]
@@ -195,11 +196,13 @@ class RecordShipment:
     def _miss(self, error: str) -> Outcome:
         """Make what is missing, if that is allowed; else wait for whoever does."""
         before = len(self._service.creations) if self._creating is None else self._creating
-        if before > 0 and not self._created and _MISSING in error:
+        if before > 0 and not self._created and before - 1 not in self._tried and _MISSING in error:
             self._creating = before - 1
+            self._tried.add(self._creating)
             self._goes_on = True
             return Outcome(status=httpx.codes.NOT_FOUND, error=error)
         self._creating = None
+        self._tried.clear()
         return Outcome(status=httpx.codes.SERVICE_UNAVAILABLE, error=error, advice=self._service.missing_advice)
 
     def _narrow(self, error: str) -> None:

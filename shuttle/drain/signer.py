@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import anyio
 import anyio.to_thread
 import httpx
 from botocore.auth import SigV4Auth
@@ -11,11 +12,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from shuttle.drain.aws import Destination
 
+_LONGEST = 30.0  # seconds that finding credentials may take
 _ADVICE = "give them in -logs-url, or as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role"
 
 
 # What finding and renewing them may end in, the user's own programs and files included.
-_ERRORS = (BotoCoreError, ClientError, OSError, RuntimeError, ValueError, TypeError, KeyError)
+_ERRORS: tuple[type[Exception], ...] = (BotoCoreError, ClientError, OSError, RuntimeError, ValueError, TypeError)
+_ERRORS += (AttributeError, LookupError)
 
 
 class CredentialsError(httpx.TransportError):
@@ -38,8 +41,16 @@ class Signer:
         """
         request = AWSRequest("POST", str(url), headers=headers, data=body)
         name, region = self._service
-        SigV4Auth(await self._find_credentials(), name, region).add_auth(request)
-        return dict(request.headers.items())
+        try:
+            with anyio.fail_after(_LONGEST):
+                credentials = await self._find_credentials()
+            SigV4Auth(credentials, name, region).add_auth(request)
+            signed = {key: str(value) for key, value in request.headers.items()}
+            if not all(value.isascii() and value.isprintable() for value in signed.values()):
+                raise ValueError("they hold what no header can")
+        except _ERRORS as error:
+            raise CredentialsError(f"no AWS credentials ({error}): {_ADVICE}") from error
+        return signed
 
     def renew(self) -> None:
         """Look for other credentials next time: these have expired."""
@@ -48,19 +59,15 @@ class Signer:
     async def _find_credentials(self) -> ReadOnlyCredentials | Credentials:
         if self._given:
             return self._given
-        try:
-            if self._found is None:  # which may ask the container, or the machine, it runs on
-                self._found = await anyio.to_thread.run_sync(_find, abandon_on_cancel=True)
-            if self._found is None:
-                raise ValueError("none found")
-            if hasattr(self._found, "refresh_needed") and self._found.refresh_needed():
-                frozen: ReadOnlyCredentials = await anyio.to_thread.run_sync(
-                    self._found.get_frozen_credentials, abandon_on_cancel=True
-                )
-                return frozen
+        if self._found is None:  # which may ask the container, or the machine, it runs on
+            self._found = await anyio.to_thread.run_sync(_find, abandon_on_cancel=True)
+        if self._found is None:
+            raise ValueError("none found")
+        frozen: ReadOnlyCredentials
+        if hasattr(self._found, "refresh_needed") and self._found.refresh_needed():
+            frozen = await anyio.to_thread.run_sync(self._found.get_frozen_credentials, abandon_on_cancel=True)
+        else:
             frozen = self._found.get_frozen_credentials()
-        except _ERRORS as error:
-            raise CredentialsError(f"no AWS credentials ({error}): {_ADVICE}") from error
         return frozen
 
 
