@@ -442,3 +442,13 @@ async def test_a_key_that_no_header_can_hold_is_said_to_be_one() -> None:
         await shuttle.write(b"one\n")
     assert shuttle.ledger.lost == 1
     assert "no AWS credentials" in str(journal.named("drain.down")[0]["error"])
+
+
+@virtual
+async def test_a_stream_that_takes_a_part_of_each_request_is_given_time() -> None:
+    amazon = Amazon(lambda operation, call: amazon.take(operation, call, lambda place: place > 0))
+    async with make_shuttle(amazon, batch_size=20) as shuttle:
+        await shuttle.write(make_lines(20))
+    assert shuttle.ledger.delivered == 20
+    assert read_numbers(amazon) == list(range(20))
+    assert trio.current_time() > 10

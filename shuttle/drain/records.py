@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
+import anyio
 import httpx
 
 from shuttle.batch import Batch
@@ -22,6 +23,8 @@ from shuttle.verdict import Outcome, Verdict, judge
 CONTENT_TYPE = "application/x-amz-json-1.1"
 ANSWER_LIMIT = 512 * 1024  # bytes: 500 records of Kinesis with a message of an error each take a third of it
 REPORT = -1  # in the place of a line's index
+PAUSE = 0.05  # seconds after an answer in which some records failed, and twice as many after each that follows,
+LONGEST_PAUSE = 1.0  # up to these: a stream counts what it takes by the second
 HOPELESS = 16  # records refused one by one: if the last of the batch is too, the rest will not do either
 _THROTTLED = {
     *("ProvisionedThroughputExceededException", "ThrottlingException", "Throttling", "LimitExceededException"),
@@ -101,6 +104,7 @@ class RecordShipment:
         self._left = list(records)  # no frame is as large as what a service takes as one record
         self._sent: list[Record] = []
         self._most: int | None = None  # records in a request, after one that was refused as a whole
+        self._partial = 0  # answers in a row in which some records failed
         self._alone = 0  # that were refused alone, in a row
         self._probing = False  # the last record, to see whether the rest will do
         self._reason = ""  # of those that were refused
@@ -121,7 +125,12 @@ class RecordShipment:
         return REPORT not in self._refused and all(record.line != REPORT for record in self._left)
 
     async def make_request(self) -> httpx.Request:
-        """Return the request that puts what comes next, or makes what is missing, signed now."""
+        """Return the request that puts what comes next, or makes what is missing, signed now.
+
+        It takes its time if the service has said that it is given too much.
+        """
+        if self._partial:
+            await anyio.sleep(min(LONGEST_PAUSE, PAUSE * 2 ** (self._partial - 1)))
         if self._creating is not None:
             call = self._service.creations[self._creating]
         else:
@@ -188,6 +197,7 @@ class RecordShipment:
             self._reason = error
         rest = self._left[: -len(judged)] if self._probing else self._left[len(judged) :]
         self._left = again + rest
+        self._partial = self._partial + 1 if again else 0
         self._alone = 0
         self._probing = False
         self._goes_on = True
