@@ -11,14 +11,14 @@ import anyio
 
 from bench.corpus import make_log_text
 from bench.metrics import Summary, summarize
-from shuttle.batch import Batch, Batcher
-from shuttle.buffer import Buffer
 from shuttle.config import Config
+from shuttle.core.batch import Batch, Batcher
+from shuttle.core.frame import Framer, make_stamp
+from shuttle.core.ledger import Owed
+from shuttle.core.lines import LengthSplitter, NewlineSplitter
+from shuttle.delivery.intake import CHUNK
+from shuttle.delivery.memory_queue import Buffer
 from shuttle.drain.logplex import Logplex
-from shuttle.frame import Framer, make_stamp
-from shuttle.intake import CHUNK
-from shuttle.ledger import Owed
-from shuttle.lines import LengthSplitter, NewlineSplitter
 
 LINES = 500  # of a batch
 

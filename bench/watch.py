@@ -1,7 +1,8 @@
 """`python -m bench.watch`: what idle files cost, and how soon a line is seen: by inotify and by polling.
 
-Each way looks at files as a follower does, by one `os.stat` each or by `os.scandir` of their directory. What inotify is
-for is `shuttle.input.watch`, its slow look at everything included. CPU is that of the process and its event loop.
+Each way looks at files as a follower does, by one `os.stat` each or by `os.scandir` of their directory.
+`shuttle.input.files.watcher` is measured whole, its slow look at everything included. CPU is that of the process and of
+its event loop.
 """
 
 import argparse
@@ -16,8 +17,8 @@ from pathlib import Path
 
 import anyio
 
-from shuttle.input.watch import POLL, Watch
-from shuttle.log import SILENT
+from shuttle.input.files.watcher import POLL, Watch
+from shuttle.observe.log import SILENT
 
 FILES = (10, 1000, 5000)
 WRITES = 50

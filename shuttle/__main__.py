@@ -15,7 +15,7 @@ def main() -> int:
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
     gc.disable()  # until the agent runs: what imports make stays, and looking through it takes a tenth of the start
-    from shuttle import cli  # noqa: PLC0415  # its imports take most of the start
+    from shuttle.command import cli  # noqa: PLC0415  # its imports take most of the start
 
     code = cli.main()
     gc.freeze()  # the interpreter looks through all once more as it ends, which takes as long again

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from shuttle.drain.endpoint import Endpoint, parse_endpoint
+from shuttle.command.flags import show
+from shuttle.core.endpoint import Endpoint, parse_endpoint
 from shuttle.errors import ConfigError
-from shuttle.flags import show
 
 KIB = 1024
 MIB = 1024 * KIB

@@ -13,26 +13,26 @@ import anyio
 import anyio.abc
 import httpx
 
-from shuttle.batch import Batch, Batcher
-from shuttle.buffer import Buffer
+from shuttle.assembly import make_drain, open_transport
 from shuttle.clock import Clock, bind_clock
 from shuttle.config import Config
-from shuttle.drain.choice import make_drain, open_transport
-from shuttle.frame import Framer, make_stamp
-from shuttle.gate import Gate
-from shuttle.input import stdin
-from shuttle.intake import Intake
-from shuttle.ledger import Ledger
-from shuttle.lines import LengthSplitter, NewlineSplitter
-from shuttle.log import SILENT, Logger
-from shuttle.notice import Notice
-from shuttle.outlet import Outlet
-from shuttle.stats import Statistics
+from shuttle.core.batch import Batch, Batcher
+from shuttle.core.frame import Framer, make_stamp
+from shuttle.core.ledger import Ledger
+from shuttle.core.lines import LengthSplitter, NewlineSplitter
+from shuttle.delivery.gate import Gate
+from shuttle.delivery.intake import Intake
+from shuttle.delivery.memory_queue import Buffer
+from shuttle.delivery.outlet import Outlet
+from shuttle.input import descriptor as stdin
+from shuttle.observe.log import SILENT, Logger
+from shuttle.observe.statistics import Statistics
+from shuttle.observe.throttle import Notice
 
 if TYPE_CHECKING:
-    from shuttle.input.following import Following
-    from shuttle.keeper import Keeper
-    from shuttle.spool import Spool
+    from shuttle.delivery.journal import Keeper
+    from shuttle.delivery.spool import Spool
+    from shuttle.input.files.file_input import Following
 
 REPORT_TIME = 1.0  # seconds that landing keeps back, at most, for a last report of what was dropped or lost
 
@@ -275,13 +275,13 @@ class Shuttle:
             await self._outlet.report(Batch(self._new_id(), b"", 0, 0, (), self._clock()))
 
     def _open_following(self) -> "Following":
-        from shuttle.input.following import Following  # noqa: PLC0415  # who reads stdin need not wait for SQLite
+        from shuttle.input.files.file_input import Following  # noqa: PLC0415  # who reads stdin need not wait for SQLite
 
         return Following(self._config, log=self._log, clock=self._clock)
 
     def _open_spool(self) -> "Spool":
-        from shuttle.backlog import Backlog  # noqa: PLC0415  # SQLite again
-        from shuttle.spool import Spool  # noqa: PLC0415
+        from shuttle.delivery.spool import Spool  # noqa: PLC0415
+        from shuttle.store.backlog import Backlog  # noqa: PLC0415  # SQLite again
 
         config = self._config
         assert config.spool

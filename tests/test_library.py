@@ -15,7 +15,7 @@ import structlog
 
 import shuttle
 from shuttle import Config, ConfigError, Shuttle
-from shuttle.drain.local import LocalDrain
+from shuttle.local_drain import LocalDrain
 from tests.helpers.sockets import GUARD
 
 BACKENDS = ["asyncio", "trio"]

@@ -8,12 +8,12 @@ from functools import cache, partial
 import httpx
 
 from shuttle import __version__
-from shuttle.attempt import SHOWN
-from shuttle.batch import Batch
 from shuttle.config import Config
-from shuttle.frame import Framer
-from shuttle.ledger import Owed
-from shuttle.verdict import Outcome, Verdict, judge
+from shuttle.core.batch import Batch
+from shuttle.core.frame import Framer
+from shuttle.core.ledger import Owed
+from shuttle.core.outcome import Outcome, Verdict, judge
+from shuttle.drain.http.attempt import SHOWN
 
 CONTENT_TYPE = b"application/logplex-1"  # exactly: a parameter behind it gets 415 from logplex
 _GZIP_WBITS = 31  # zlib: 15 bits of window, and 16 for a gzip header

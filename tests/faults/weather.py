@@ -7,8 +7,8 @@ from http import HTTPStatus
 from random import Random
 from typing import Protocol
 
-from shuttle.drain.local import LocalDrain, Options
 from shuttle.errors import ConfigError
+from shuttle.local_drain import LocalDrain, Options
 from tests.helpers.process import find_closed_port
 
 TIMEOUT = 0.5  # seconds that the agent waits for an answer

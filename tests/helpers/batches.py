@@ -1,6 +1,6 @@
 """Batches that a test can tell apart."""
 
-from shuttle.batch import Batch
+from shuttle.core.batch import Batch
 
 
 def make_batch(number: int, length: int = 100, *, lines: int = 1, born: float = 0.0) -> Batch:

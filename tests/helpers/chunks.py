@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
-from shuttle.lines import Splitter
+from shuttle.core.lines import Splitter
 
 RANDOM_CUTS = 5  # ways to cut each case at random, beside whole and byte by byte
 

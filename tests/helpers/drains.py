@@ -9,7 +9,7 @@ from itertools import chain, repeat
 import httpx
 import trio
 
-from shuttle.backoff import read_retry_after
+from shuttle.core.backoff import read_retry_after
 from tests.helpers.virtual import wall
 
 _FRAME = re.compile(rb"<\d{1,3}>1 \S{32} (\S+) \S+ (\S+) - - ([^\n]*)\n")

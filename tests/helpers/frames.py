@@ -4,8 +4,8 @@ import re
 from typing import Any
 
 from shuttle.config import Config
-from shuttle.frame import Framer
-from shuttle.lines import LengthSplitter, NewlineSplitter, Splitter
+from shuttle.core.frame import Framer
+from shuttle.core.lines import LengthSplitter, NewlineSplitter, Splitter
 
 STAMP = "2023-11-14T22:13:20.000000+00:00"
 HEADER = f"<190>1 {STAMP} shuttle token shuttle - - ".encode()  # at the defaults

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import trio
 
-from shuttle.gate import Gate, Pass
-from shuttle.verdict import Outcome
+from shuttle.core.outcome import Outcome
+from shuttle.delivery.gate import Gate, Pass
 from tests.helpers.virtual import Journal, wall
 
 TAKEN = Outcome(status=204)

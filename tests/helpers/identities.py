@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from shuttle.input.identity import HEAD, TAIL, Identity, Trail
+from shuttle.core.fingerprint import HEAD, TAIL, Identity, Trail
 
 
 def identify(path: Path, offset: int) -> Identity:

@@ -5,10 +5,10 @@ from typing import Any
 
 import httpx
 
-from shuttle.batch import Batch, Batcher
+from shuttle.core.batch import Batch, Batcher
+from shuttle.core.frame import Framer
+from shuttle.core.ledger import Owed, Tally
 from shuttle.drain.logplex import Logplex
-from shuttle.frame import Framer
-from shuttle.ledger import Owed, Tally
 from tests.helpers.frames import STAMP, make_config
 
 ID = "0123456789abcdef" * 2

@@ -10,7 +10,7 @@ import trio
 import trio.testing
 
 from shuttle.config import Config
-from shuttle.log import SILENT, Logger
+from shuttle.observe.log import SILENT, Logger
 from shuttle.shuttle import Shuttle
 
 EPOCH = 1_700_000_000.0  # seconds; the wall clock where the virtual one begins

@@ -10,7 +10,7 @@ from enum import Enum
 from itertools import pairwise
 from pathlib import Path
 
-from shuttle.drain.local.syslog import read_message
+from shuttle.local_drain.syslog import read_message
 
 _LINE = re.compile(rb"([a-z]+) (\d{8}) x*\n")
 _TORN = re.compile(rb"(?:[a-z]+(?: (?:\d{1,8}(?: x*)?)?)?)?\n")  # the beginning of a line

@@ -8,7 +8,7 @@ from collections import Counter
 from contextlib import closing, suppress
 from pathlib import Path
 
-from shuttle.drain.local.syslog import read_message
+from shuttle.local_drain.syslog import read_message
 
 LENGTH = 100  # bytes of a line: where it stands in the stream tells its number
 _LINE = re.compile(rb"(\d{10}) x{88}\n")

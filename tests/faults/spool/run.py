@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from subprocess import DEVNULL
 
-from shuttle.backlog import NAME
+from shuttle.store.backlog import NAME
 from tests.faults.spool.books import LENGTH, Books, is_sound, read_spooled
 from tests.faults.spool.source import Source
 from tests.faults.sums import Sums

@@ -1,0 +1,1 @@
+"""The command log-shuttle: flags, environment, signals, exit code."""

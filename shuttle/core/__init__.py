@@ -1,0 +1,1 @@
+"""The pure core: bytes to lines, frames, batches and counts; it waits for nothing and touches nothing."""

@@ -1,0 +1,179 @@
+"""Batches: lines sent together, with one id; and when one is full or too old."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2s
+from itertools import accumulate
+from typing import NamedTuple
+
+from shuttle.core.frame import Framer, Run, split_body
+
+OVERHEAD = 512  # bytes that a batch takes in memory beside its body
+
+
+class Span(NamedTuple):
+    """A stretch of a file's bytes whose lines are in a batch: where they can be read again."""
+
+    file: int
+    """The number that the checkpoints know the file by."""
+    start: int
+    end: int
+    lines: int
+    stamp: str
+    """When they were read, as frames have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Lines sent together."""
+
+    id: str
+    """32 hex digits: the Frame-Id and the X-Request-Id of every attempt."""
+    body: bytes
+    lines: int
+    """Source lines in it."""
+    frames: int
+    long: tuple[tuple[int, int], ...]
+    """(index of a line, its number of frames) for each line that makes more than one, in order."""
+    born: float
+    """When its first line was read, in seconds of the monotonic clock."""
+    spans: tuple[Span, ...] = ()
+    """Where its lines stand in files; nothing of lines that came another way."""
+    again: bool = False
+    """An earlier process has sent it: a drain that knows its id passes over all that comes with it."""
+
+    @property
+    def size(self) -> int:
+        """The bytes it takes in memory."""
+        return len(self.body) + OVERHEAD
+
+    def halve(self) -> "tuple[Batch, ...]":
+        """Return two batches with its lines in order, or one if it is one line. Their ids follow from its own."""
+        if self.lines == 1:
+            return (replace(self, id=_derive(self.id, 0)),)
+        middle = self.lines // 2
+        frames = middle + sum(count - 1 for index, count in self.long if index < middle)
+        place = sum(map(len, split_body(self.body)[:frames]))
+        first = tuple(entry for entry in self.long if entry[0] < middle)
+        second = tuple((index - middle, count) for index, count in self.long if index >= middle)
+        return (
+            Batch(_derive(self.id, 0), self.body[:place], middle, frames, first, self.born),
+            Batch(_derive(self.id, 1), self.body[place:], self.lines - middle, self.frames - frames, second, self.born),
+        )
+
+
+def _derive(parent: str, part: int) -> str:
+    """Return the id of a half: the same in every retry of the whole, so that a drain can drop what it has."""
+    return blake2s(f"{parent}/{part}".encode("ascii"), digest_size=16).hexdigest()
+
+
+class Place:
+    """How far a file's bytes are in batches."""
+
+    def __init__(self, file: int, offset: int) -> None:
+        self.file = file
+        self.offset = offset
+        self._cuts: list[int] = []
+
+    def cut(self, indexes: Sequence[int]) -> None:
+        """Say which of the lines that are taken next no newline ends: of one too long all pieces but the last."""
+        self._cuts = list(indexes)
+
+    def take(self, lines: Sequence[bytes], stamp: str) -> Span:
+        """Return where `lines`, the next of the file, stand in it."""
+        start = self.offset
+        self.offset += sum(map(len, lines)) + len(lines)
+        if self._cuts:
+            self.offset -= bisect_left(self._cuts, len(lines))
+            self._cuts = [index - len(lines) for index in self._cuts if index >= len(lines)]
+        return Span(self.file, start, self.offset, len(lines), stamp)
+
+
+class Batcher:
+    """Collects lines to batches that are full by count or by bytes, or flushed when their age is up."""
+
+    def __init__(self, framer: Framer, *, size: int, max_bytes: int, wait: float, new_id: Callable[[], str]) -> None:
+        self._framer = framer  # of lines that come with no other
+        self._size = size
+        self._max_bytes = max_bytes
+        self._wait = wait
+        self._new_id = new_id
+        self._empty()
+
+    def _empty(self) -> None:
+        self._runs: list[bytes] = []
+        self._bytes = 0
+        self._frames = 0
+        self._long: list[tuple[int, int]] = []
+        self._spans: list[Span] = []
+        self._born = 0.0
+        self.lines = 0
+        """Lines in the batch that is being filled."""
+
+    @property
+    def due(self) -> float | None:
+        """When the batch that is being filled is to be flushed, on the clock of `add`; None if it is empty."""
+        return self._born + self._wait if self.lines else None
+
+    @property
+    def kept(self) -> int:
+        """Lines from files in the batch that is being filled."""
+        return sum(span.lines for span in self._spans)
+
+    def add(
+        self,
+        lines: Sequence[bytes],
+        *,
+        stamp: str,
+        now: float,
+        framer: Framer | None = None,
+        place: Place | None = None,
+    ) -> list[Batch]:
+        """Take `lines`, read at `stamp`, and return the batches that they fill. `place` says where a file has them."""
+        framer = framer or self._framer
+        full = []
+        start = 0
+        while start < len(lines):
+            end = min(len(lines), start + self._size - self.lines)
+            run = framer.frame(lines[start:end], stamp)
+            if self._bytes + len(run.body) > self._max_bytes:
+                fitting = self._count_fitting(run, end - start)
+                if not fitting:
+                    full.append(self.close())
+                    continue
+                if start + fitting < end:
+                    end = start + fitting
+                    run = framer.frame(lines[start:end], stamp)
+            self._append(run, end - start, now)
+            if place:
+                self._spans.append(place.take(lines[start:end], stamp))
+            start = end
+            if self.lines == self._size or self._bytes >= self._max_bytes:
+                full.append(self.close())
+        return full
+
+    def _count_fitting(self, run: Run, lines: int) -> int:
+        """Return how many of a run's lines still fit the batch; an empty batch takes one, however long it is."""
+        sizes = list(map(len, split_body(run.body)))
+        for index, count in run.long:
+            sizes[index : index + count] = [sum(sizes[index : index + count])]
+        fitting = bisect_right(list(accumulate(sizes)), self._max_bytes - self._bytes)
+        return fitting or (0 if self.lines else min(lines, 1))
+
+    def _append(self, run: Run, lines: int, now: float) -> None:
+        if not self.lines:
+            self._born = now
+        self._long += [(self.lines + index, count) for index, count in run.long]
+        self._runs.append(run.body)
+        self._bytes += len(run.body)
+        self._frames += run.frames
+        self.lines += lines
+
+    def close(self) -> Batch:
+        """Return the batch that is being filled, which holds a line or more, and begin the next."""
+        body = b"".join(self._runs)
+        spans = tuple(self._spans)
+        batch = Batch(self._new_id(), body, self.lines, self._frames, tuple(self._long), self._born, spans)
+        self._empty()
+        return batch

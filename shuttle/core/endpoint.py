@@ -1,0 +1,100 @@
+"""The drain's address: a URL taken apart into what is sent, what authorises and what may be shown."""
+
+import base64
+import re
+from dataclasses import dataclass, field
+from urllib.parse import unquote_to_bytes
+
+import httpx
+
+from shuttle.core.aws_stream import Destination, read_destination, read_host
+from shuttle.errors import ConfigError
+
+SCHEMES = ("http", "https")
+HIGHEST_PORT = 65_535
+_UNSAFE = re.compile(r"[\x00-\x20\x7f]")
+_ACCEPTED = (
+    "must be http://[user:password@]host[:port]/path or https://... (the value is not shown: it may hold a password)"
+)
+
+_HINT = "reserved characters in a password are percent-encoded: / is %2F, @ is %40, # is %23"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Endpoint:
+    """Where and as whom batches are posted.
+
+    Neither `url`, whose path and query hold the token at some providers, nor `authorization` stands in the repr.
+    """
+
+    url: httpx.URL = field(repr=False)
+    """What is requested: without userinfo and fragment, its path never empty."""
+    authorization: str = field(repr=False)
+    """The value of the Authorization header."""
+    shown: str
+    """Scheme, host and port: all of the URL that logs may hold."""
+    aws: Destination | None = None
+    """The stream, of a drain that is one of Amazon's."""
+
+
+def parse_endpoint(url: str, *, bearer_token: str = "", appname: str = "token", aws_endpoint: str = "") -> Endpoint:
+    """Take `url` apart. Bearer wins over userinfo, which wins over Basic `token:<appname>`.
+
+    A stream of Amazon's is reached at `aws_endpoint`, if that is given.
+
+    Raises:
+        ConfigError: The URL cannot be used; the text holds nothing of it but its host.
+    """
+    if not url:
+        raise ConfigError(
+            "no drain: give -logs-url https://token:password@drain.example/logs, or set LOGS_URL in the environment"
+        )
+    if _UNSAFE.search(url):
+        raise ConfigError(f"-logs-url has a space or a control character in it; it {_ACCEPTED}")
+    if re.search(r"%(?![0-9A-Fa-f]{2})", url):
+        raise ConfigError(f"-logs-url has a % that two hex digits do not follow (a % itself is %25); it {_ACCEPTED}")
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError):
+        raise ConfigError(f"-logs-url cannot be parsed ({_HINT}); it {_ACCEPTED}") from None
+    if b"@" in parsed.raw_path or "@" in parsed.fragment:  # else a password's / ? or # would end the host, and show it
+        raise ConfigError(f"-logs-url has a / ? # or @ before an @ ({_HINT}); it {_ACCEPTED}")
+    if parsed.scheme not in SCHEMES:
+        raise ConfigError(f"-logs-url has no http or https scheme; it {_ACCEPTED}")
+    if not parsed.host:
+        raise ConfigError(f"-logs-url names no host; it {_ACCEPTED}")
+    if parsed.port is not None and not 1 <= parsed.port <= HIGHEST_PORT:
+        # The port is not shown either: where the host is forgotten, the password stands in its place.
+        raise ConfigError(f"-logs-url has a port that is not from 1 to {HIGHEST_PORT}; it {_ACCEPTED}")
+    service = read_host(parsed.host)
+    if service:
+        destination = read_destination(parsed, service)
+        clean = _read_aws_endpoint(aws_endpoint) if aws_endpoint else httpx.URL(f"{parsed.scheme}://{parsed.host}/")
+        return Endpoint(url=clean, authorization="", shown=_show(clean), aws=destination)
+    clean = parsed.copy_with(userinfo=b"", fragment=None)
+    return Endpoint(url=clean, authorization=_authorize(parsed.userinfo, bearer_token, appname), shown=_show(clean))
+
+
+def _show(url: httpx.URL) -> str:
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"
+
+
+def _read_aws_endpoint(text: str) -> httpx.URL:
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, UnicodeError):
+        url = httpx.URL()
+    if url.scheme not in SCHEMES or not url.host or url.userinfo or _UNSAFE.search(text):
+        raise ConfigError("-aws-endpoint (not shown): must be http://host[:port] or https://host[:port]")
+    return url.copy_with(path=url.path or "/", query=None, fragment=None)
+
+
+def _authorize(userinfo: bytes, bearer_token: str, appname: str) -> str:
+    if bearer_token:
+        return f"Bearer {bearer_token}"
+    if userinfo:
+        user, _, password = userinfo.partition(b":")
+        credentials = unquote_to_bytes(user) + b":" + unquote_to_bytes(password)
+    else:
+        credentials = f"token:{appname}".encode("ascii")
+    return "Basic " + base64.b64encode(credentials).decode("ascii")

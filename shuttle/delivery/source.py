@@ -1,0 +1,18 @@
+"""A source: where lines come from, how they are split and framed, and where they stand in a file."""
+
+from dataclasses import dataclass
+
+from shuttle.core.batch import Place
+from shuttle.core.frame import Framer
+from shuttle.core.lines import Splitter
+
+
+@dataclass(slots=True)
+class Source:
+    """One stream of bytes."""
+
+    splitter: Splitter
+    framer: Framer | None = None
+    """None: the batcher's own."""
+    place: Place | None = None
+    """None: the bytes cannot be read again."""

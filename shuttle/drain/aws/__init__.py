@@ -1,0 +1,1 @@
+"""Amazon's streams: a batch as records, signed."""

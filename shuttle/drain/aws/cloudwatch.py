@@ -1,0 +1,94 @@
+"""A stream of CloudWatch Logs: PutLogEvents, with each line an event.
+
+Limits (API reference of PutLogEvents): 10,000 events and 1,048,576 bytes a request, 26 more bytes an event counted; in
+the order of their times, which span 24 hours at most. What is older than 14 days, or than the group keeps, or two
+hours ahead, is refused by index. An event may have 256 KiB, many times what a frame has.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import accumulate
+from typing import Any
+
+from shuttle.config import Config
+from shuttle.core.aws_stream import Destination
+from shuttle.core.batch import Batch
+from shuttle.core.frame import Framer
+from shuttle.core.ledger import Owed
+from shuttle.drain.aws.records import ANSWER_LIMIT, Call, Fate, Record, RecordShipment, dump, split_records
+from shuttle.drain.aws.signer import Signer
+
+MOST_EVENTS = 10_000
+MOST_BYTES = 1_048_576
+OVERHEAD = 26  # bytes an event
+LONGEST_SPAN = 24 * 60 * 60 * 1000  # milliseconds
+_OPERATION = "Logs_20140328."
+
+
+class CloudWatch:
+    """A stream that events are put to. A message of raw lines is the line, of framed lines the frame, as in Go."""
+
+    answer_limit = ANSWER_LIMIT
+    missing_advice = "create the group and the stream, mend -logs-url, or give -aws-create"
+
+    def __init__(self, config: Config, framer: Framer, destination: Destination, wall: Callable[[], float]) -> None:
+        self.url = config.endpoint.url
+        self._framer = framer
+        self._names = {"logGroupName": destination.group, "logStreamName": destination.stream}
+        self._signer = Signer(destination)
+        self._wall = wall
+        # The header before the message; only raw lines get one from here, with the MSGID that is configured.
+        header = rb"\d+ <\d+>\d+ (\S+) \S+ \S+ \S+ "
+        raw = re.escape(config.msgid.encode("ascii")) + b" "
+        self._header = re.compile(header + raw if config.input_format == "raw" else rb"\d+ (?=<\d+>\d+ (\S+) )")
+        self.creations: Sequence[Call] = ()
+        if config.aws_create:
+            group = Call(f"{_OPERATION}CreateLogGroup", dump({"logGroupName": destination.group}))
+            self.creations = (group, Call(f"{_OPERATION}CreateLogStream", dump(self._names)))
+
+    def load(self, batch: Batch, owed: Owed, *, stamp: str) -> RecordShipment:
+        """Return what delivers `batch` and tells of what is `owed`."""
+        now = round(self._wall() * 1000)
+        frames = split_records(batch, self._framer, owed, stamp)
+        records = [self._make_record(line, frame, now) for line, frame in frames]
+        records.sort(key=lambda record: record.time)  # stable: lines of one time stay in order
+        return RecordShipment(self, self._signer, records, batch.lines)
+
+    def _make_record(self, line: int, frame: bytes, now: int) -> Record:
+        found = self._header.match(frame)
+        start = found.end() if found else frame.index(b" ") + 1
+        time = _read_time(found[1]) if found else None
+        # An event is UTF-8 and not empty.
+        message = frame[start:].removesuffix(b"\n").decode("utf-8", "replace") or " "
+        content = {"timestamp": now if time is None else time, "message": message}
+        return Record(line, content, len(message.encode()) + OVERHEAD, now if time is None else time)
+
+    def count_fitting(self, records: Sequence[Record]) -> int:
+        """Return how many of the first of `records` one request takes."""
+        latest = records[0].time + LONGEST_SPAN
+        sizes = accumulate(record.size for record in records[:MOST_EVENTS] if record.time < latest)
+        return sum(size <= MOST_BYTES for size in sizes)
+
+    def put(self, records: Sequence[Record]) -> Call:
+        """Return the call that puts `records`. Sequence tokens are a thing of the past."""
+        content = {**self._names, "logEvents": [record.content for record in records]}
+        return Call(f"{_OPERATION}PutLogEvents", dump(content))
+
+    def read(self, answer: dict[str, Any], count: int) -> tuple[list[Fate], str]:
+        """Return what an answer says of the `count` events that were put: those too old or too new are refused."""
+        info = answer.get("rejectedLogEventsInfo") or {}
+        old = max(int(info.get("tooOldLogEventEndIndex") or 0), int(info.get("expiredLogEventEndIndex") or 0))
+        new = info.get("tooNewLogEventStartIndex")
+        start = count if new is None else int(new)
+        fates = [Fate.TAKEN if old <= index < start else Fate.REFUSED for index in range(count)]
+        return fates, "events too old, too new or expired" if Fate.REFUSED in fates else ""
+
+
+def _read_time(stamp: bytes) -> int | None:
+    """Return a frame's time in milliseconds since the epoch; None if it has none that can be read."""
+    try:
+        time = datetime.fromisoformat(stamp.decode("ascii"))
+    except ValueError:
+        return None
+    return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)

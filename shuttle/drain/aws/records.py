@@ -1,0 +1,272 @@
+"""A batch to a service that takes records, many in a request, and says of each whether it has it.
+
+Strategy: what is left to be sent is a list. A request has as much of its beginning as the service takes at once; an
+answer takes out of it what the service has, or will never take, and what failed stays in front, in order. When a
+request is refused as a whole, for one bad record, the next one has half as many, until it is alone and left out.
+"""
+
+import json
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any, NamedTuple, Protocol
+
+import anyio
+import httpx
+
+from shuttle.core.batch import Batch
+from shuttle.core.frame import Framer, split_body
+from shuttle.core.ledger import Owed
+from shuttle.core.outcome import Outcome, Verdict, judge
+from shuttle.drain.aws.signer import Signer
+from shuttle.drain.logplex import user_agent
+
+CONTENT_TYPE = "application/x-amz-json-1.1"
+ANSWER_LIMIT = 512 * 1024  # bytes: 500 records of Kinesis with a message of an error each take a third of it
+REPORT = -1  # in the place of a line's index
+PAUSE = 0.05  # seconds after an answer in which some records failed, and twice as many after each that follows,
+LONGEST_PAUSE = 1.0  # up to these: a stream counts what it takes by the second
+HOPELESS = 16  # records refused one by one: if the last of the batch is too, the rest will not do either
+_THROTTLED = {
+    *("ProvisionedThroughputExceededException", "ThrottlingException", "Throttling", "LimitExceededException"),
+    *("RequestLimitExceeded", "TooManyRequestsException", "KMSThrottlingException", "ServiceUnavailableException"),
+    *("InternalFailure", "InternalFailureException", "OperationAbortedException"),
+    *("KMSDisabledException", "KMSInvalidStateException", "KMSNotFoundException", "KMSOptInRequired"),
+}
+_EXPIRED = {"ExpiredTokenException", "ExpiredToken", "RequestExpired"}
+_DENIED = {
+    *("AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException", "OptInRequired"),
+    *("MissingAuthenticationTokenException", "MissingAuthenticationToken", "IncompleteSignatureException"),
+    *("IncompleteSignature", "InvalidClientTokenId", "KMSAccessDeniedException", "NotAuthorized"),
+}
+_NARROWED = {httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE}
+_MISSING = "ResourceNotFoundException"
+_SIGNATURE = "InvalidSignatureException"
+_DONE = {"ResourceAlreadyExistsException", "DataAlreadyAcceptedException"}
+_UNREADABLE = "an answer that cannot be read"
+_DENIED_ADVICE = "check the credentials, what they may do, and the clock"
+
+
+class Record(NamedTuple):
+    """A frame as a service takes it."""
+
+    line: int
+    """The index of its line in the batch, or REPORT."""
+    content: dict[str, Any]
+    """As it stands in the request's JSON."""
+    size: int
+    """Bytes, as the service counts them."""
+    time: int = 0
+    """Milliseconds since the epoch, where that matters."""
+
+
+class Fate(Enum):
+    """What a service says of a record."""
+
+    TAKEN = "taken"
+    AGAIN = "again"
+    REFUSED = "refused"
+
+
+class Call(NamedTuple):
+    """A request without its signature."""
+
+    target: str
+    """The operation: the value of X-Amz-Target."""
+    body: bytes
+
+
+class Service(Protocol):
+    """How a service takes records."""
+
+    url: httpx.URL
+    missing_advice: str
+    creations: Sequence[Call]
+    """What makes what is missing: the last is tried first, and needs the ones before it. None if it is not allowed."""
+
+    def count_fitting(self, records: Sequence[Record]) -> int:
+        """Return how many of the first of `records` one request takes."""
+
+    def put(self, records: Sequence[Record]) -> Call:
+        """Return the call that puts `records`."""
+
+    def read(self, answer: dict[str, Any], count: int) -> tuple[list[Fate], str]:
+        """Return what a good answer says of the `count` records that were put, and an error if there is one."""
+
+
+class RecordShipment:
+    """What is left to be sent of a batch."""
+
+    def __init__(self, service: Service, signer: Signer, records: Sequence[Record], lines: int) -> None:
+        self._service = service
+        self._signer = signer
+        self._lines = lines
+        self._refused: set[int] = set()
+        self._left = list(records)  # no frame is as large as what a service takes as one record
+        self._sent: list[Record] = []
+        self._most: int | None = None  # records in a request, after one that was refused as a whole
+        self._partial = 0  # answers in a row in which some records failed
+        self._alone = 0  # that were refused alone, in a row
+        self._probing = False  # the last record, to see whether the rest will do
+        self._reason = ""  # of those that were refused
+        self._creating: int | None = None  # which of the creations is next
+        self._tried: set[int] = set()  # creations, since the last pause
+        self._created = False  # for this batch: what is missing all the same is waited for
+        self._goes_on = False
+
+    @property
+    def taken(self) -> int:
+        """Lines all of whose records the service has."""
+        missing = self._refused.union(record.line for record in self._left) - {REPORT}
+        return self._lines - len(missing)
+
+    @property
+    def told(self) -> bool:
+        """Whether the service has every report."""
+        return REPORT not in self._refused and all(record.line != REPORT for record in self._left)
+
+    async def make_request(self) -> httpx.Request:
+        """Return the request that puts what comes next, or makes what is missing, signed now.
+
+        It takes its time if the service has said that it is given too much.
+        """
+        if self._partial:
+            await anyio.sleep(min(LONGEST_PAUSE, PAUSE * 2 ** (self._partial - 1)))
+        if self._creating is not None:
+            call = self._service.creations[self._creating]
+        else:
+            fitting = min(self._service.count_fitting(self._left), self._most or len(self._left))
+            self._sent = self._left[-1:] if self._probing else self._left[:fitting]
+            call = self._service.put(self._sent)
+        url = self._service.url
+        headers = {
+            "Host": url.netloc.decode("ascii"),
+            "User-Agent": user_agent(),
+            "Content-Type": CONTENT_TYPE,
+            "X-Amz-Target": call.target,
+        }
+        signed = await self._signer.sign(url, headers, call.body)
+        signed["Content-Length"] = str(len(call.body))
+        return httpx.Request("POST", url, headers=signed, stream=httpx.ByteStream(call.body))
+
+    def read(self, outcome: Outcome) -> Outcome:
+        """Take what came of the request, and return what it means for the drain as HTTP has it."""
+        self._goes_on = False
+        if outcome.status is None:
+            return outcome
+        answer = _parse(outcome.content)
+        kind = str((answer or {}).get("__type", "")).rpartition("#")[2].partition(":")[0]
+        strange = outcome.status == httpx.codes.BAD_REQUEST and not kind  # broken off, or somebody else's
+        if answer is None or strange or httpx.codes.OK < outcome.status < httpx.codes.MULTIPLE_CHOICES:
+            return Outcome(status=httpx.codes.BAD_GATEWAY, error=_UNREADABLE)
+        message = str(answer.get("message") or answer.get("Message") or outcome.error)
+        error = f"{kind}: {message}" if kind else message
+        if outcome.status == httpx.codes.OK or kind in _DONE:
+            return self._go_on(answer)
+        if kind == _MISSING or (kind in _DENIED and self._creating is not None):
+            return self._miss(error)
+        status, advice = _translate(kind, message, outcome.status)
+        if kind in _EXPIRED:
+            self._signer.renew()
+        elif status in _NARROWED and self._creating is None:
+            self._narrow(error)
+        return Outcome(status=status, error=error, advice=advice, retry_after=outcome.retry_after)
+
+    def judge(self, outcome: Outcome) -> Verdict:
+        """Return what becomes of the batch."""
+        if not self._goes_on:
+            return judge(outcome.status, lines=1)
+        return Verdict.MORE if self._left else Verdict.DELIVERED
+
+    def _go_on(self, answer: dict[str, Any]) -> Outcome:
+        if self._creating is not None:
+            last = len(self._service.creations) - 1
+            self._creating = self._creating + 1 if self._creating < last else None
+            self._created = self._creating is None
+            self._goes_on = True
+            return Outcome(status=httpx.codes.OK)
+        try:
+            fates, error = self._service.read(answer, len(self._sent))
+        except (TypeError, ValueError, AttributeError, KeyError, OverflowError):  # it is JSON, and not what was agreed
+            return Outcome(status=httpx.codes.BAD_GATEWAY, error=_UNREADABLE)
+        judged = list(zip(self._sent, fates, strict=True))
+        again = [record for record, fate in judged if fate is Fate.AGAIN]
+        if again and len(again) == len(judged):
+            return Outcome(status=httpx.codes.TOO_MANY_REQUESTS, error=error)
+        if refused := {record.line for record, fate in judged if fate is Fate.REFUSED}:
+            self._refused |= refused
+            self._reason = error
+        rest = self._left[: -len(judged)] if self._probing else self._left[len(judged) :]
+        self._left = again + rest
+        self._partial = self._partial + 1 if again else 0
+        self._alone = 0
+        self._probing = False
+        self._goes_on = True
+        return Outcome(status=httpx.codes.OK, error=error or self._reason)
+
+    def _miss(self, error: str) -> Outcome:
+        """Make what is missing, if that is allowed; else wait for whoever does."""
+        before = len(self._service.creations) if self._creating is None else self._creating
+        if before > 0 and not self._created and before - 1 not in self._tried and _MISSING in error:
+            self._creating = before - 1
+            self._tried.add(self._creating)
+            self._goes_on = True
+            return Outcome(status=httpx.codes.NOT_FOUND, error=error)
+        self._creating = None
+        self._tried.clear()
+        return Outcome(status=httpx.codes.SERVICE_UNAVAILABLE, error=error, advice=self._service.missing_advice)
+
+    def _narrow(self, error: str) -> None:
+        """Send half as much next, or leave out the record that is refused alone, and all if the last one is too."""
+        self._goes_on = True
+        if len(self._sent) > 1:
+            self._most = (len(self._sent) + 1) // 2
+            return
+        self._alone += 1
+        self._most = None
+        self._reason = error
+        over = len(self._left) if self._probing else 1
+        self._refused |= {record.line for record in self._left[:over]}
+        self._left = self._left[over:]
+        self._probing = self._alone >= HOPELESS
+
+
+def split_records(batch: Batch, framer: Framer, owed: Owed, stamp: str) -> list[tuple[int, bytes]]:
+    """Return each frame, its length prefix included, with the index of its line; reports of what is owed come first."""
+    tallies = (("L12", owed.dropped), ("L13", owed.lost))
+    records = [
+        (REPORT, framer.report(code, tally.count, since=tally.since, stamp=stamp))
+        for code, tally in tallies
+        if tally.count
+    ]
+    counts = dict(batch.long)
+    frames = iter(split_body(batch.body))
+    for line in range(batch.lines):
+        records += [(line, next(frames)) for _ in range(counts.get(line, 1))]
+    return records
+
+
+def dump(content: object) -> bytes:
+    """Return JSON without spaces."""
+    return json.dumps(content, separators=(",", ":")).encode("ascii")
+
+
+def _translate(kind: str, message: str, status: int) -> tuple[int, str]:
+    """Return the status that says what an error of AWS means, and what the user can do about it."""
+    if kind in _THROTTLED:
+        return httpx.codes.TOO_MANY_REQUESTS, ""
+    if kind in _EXPIRED or (kind == _SIGNATURE and ("expired" in message or "not yet current" in message)):
+        return httpx.codes.SERVICE_UNAVAILABLE, _DENIED_ADVICE  # the clock may be put right
+    if kind in _DENIED:
+        return httpx.codes.FORBIDDEN, _DENIED_ADVICE
+    return status, ""
+
+
+def _parse(content: bytes) -> dict[str, Any] | None:
+    """Return the object that an answer holds, which may be empty; None if it is none, or broken off."""
+    if not content:
+        return {}
+    try:
+        answer = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) else None

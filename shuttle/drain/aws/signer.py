@@ -1,0 +1,77 @@
+"""Signs requests to Amazon's services, with AWS's own library for credentials and signatures."""
+
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import httpx
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials, ReadOnlyCredentials
+from botocore.exceptions import BotoCoreError, ClientError
+
+from shuttle.core.aws_stream import Destination
+
+_LONGEST = 30.0  # seconds that finding credentials may take
+_ADVICE = "give them in -logs-url, or as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role"
+
+
+# What finding and renewing them may end in, the user's own programs and files included.
+_ERRORS: tuple[type[Exception], ...] = (BotoCoreError, ClientError, OSError, RuntimeError, ValueError, TypeError)
+_ERRORS += (AttributeError, LookupError)
+
+
+class CredentialsError(httpx.TransportError):
+    """There are no credentials, or they cannot be renewed now."""
+
+
+class Signer:
+    """Signs with the credentials of the URL, else with those that AWS's usual chain finds."""
+
+    def __init__(self, destination: Destination) -> None:
+        self._service = destination.service
+        self._given = Credentials(destination.key, destination.secret) if destination.key else None
+        self._found: Any = None  # Credentials of some kind
+
+    async def sign(self, url: httpx.URL, headers: dict[str, str], body: bytes) -> dict[str, str]:
+        """Return `headers` with those that authorize a POST of `body` to `url` now.
+
+        Raises:
+            CredentialsError: There are none to do it with.
+        """
+        request = AWSRequest("POST", str(url), headers=headers, data=body)
+        name, region = self._service
+        try:
+            with anyio.fail_after(_LONGEST):
+                credentials = await self._find_credentials()
+            SigV4Auth(credentials, name, region).add_auth(request)
+            signed = {key: str(value) for key, value in request.headers.items()}
+            if not all(value.isascii() and value.isprintable() for value in signed.values()):
+                raise ValueError("they hold what no header can")
+        except _ERRORS as error:
+            raise CredentialsError(f"no AWS credentials ({error}): {_ADVICE}") from error
+        return signed
+
+    def renew(self) -> None:
+        """Look for other credentials next time: these have expired."""
+        self._found = None
+
+    async def _find_credentials(self) -> ReadOnlyCredentials | Credentials:
+        if self._given:
+            return self._given
+        if self._found is None:  # which may ask the container, or the machine, it runs on
+            self._found = await anyio.to_thread.run_sync(_find, abandon_on_cancel=True)
+        if self._found is None:
+            raise ValueError("none found")
+        frozen: ReadOnlyCredentials
+        if hasattr(self._found, "refresh_needed") and self._found.refresh_needed():
+            frozen = await anyio.to_thread.run_sync(self._found.get_frozen_credentials, abandon_on_cancel=True)
+        else:
+            frozen = self._found.get_frozen_credentials()
+        return frozen
+
+
+def _find() -> Any:
+    from botocore.session import Session  # noqa: PLC0415  # a thirtieth of a second, for whoever gives none in the URL
+
+    return Session().get_credentials()

@@ -1,0 +1,1 @@
+"""HTTP to a drain: connections, TLS, and one attempt."""

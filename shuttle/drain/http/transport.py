@@ -1,0 +1,127 @@
+"""What carries httpx's requests to the drain: a transport of its own, or httpx's where a proxy is asked for.
+
+Strategy: of what `httpx.AsyncClient.post` costs, httpx's own transport is the most. Requests and answers stay httpx's;
+between them a request is two buffers to asyncio's transport, and an answer comes through a C parser. A connection that
+was used before and closes without an answer is ordinary (logplex closes after 100 requests or 5 s, silently): the
+request is sent at once again on a new one.
+"""
+
+import asyncio
+import socket
+import ssl
+from urllib.request import getproxies, proxy_bypass
+
+import aiohappyeyeballs
+import httpx
+import sniffio
+
+from shuttle.core.endpoint import Endpoint
+from shuttle.drain.http.connection import Connection, UnansweredError
+from shuttle.errors import ConfigError
+
+IDLE_LIMIT = 4.5  # seconds; logplex closes a connection after 5 s without a request
+_EYEBALLS_DELAY = 0.25  # seconds (RFC 8305, section 5)
+_PORTS = {"http": 80, "https": 443}
+
+
+class DirectTransport(httpx.AsyncBaseTransport):
+    """HTTP/1.1 over asyncio, connections reused. `tls` is used for https.
+
+    Time limits are the caller's, by cancellation.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None) -> None:
+        self._tls = tls
+        self._idle: list[tuple[float, Connection]] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send `request`; return when status and headers of its answer are there.
+
+        Raises:
+            httpx.TransportError: No connection, or no answer that can be read.
+        """
+        head, body = _write_head(request), await request.aread()
+        connection = self._take_idle()
+        if connection:
+            try:
+                return await _exchange(connection, head, body)
+            except UnansweredError:
+                pass  # it was closed while it was idle
+        return await _exchange(await self._connect(request.url), head, body)
+
+    async def aclose(self) -> None:
+        """Close every idle connection."""
+        for _, connection in self._idle:
+            connection.abort()
+        self._idle.clear()
+
+    def _take_idle(self) -> Connection | None:
+        """Return the connection that was used last; those that were idle too long are closed."""
+        oldest = asyncio.get_running_loop().time() - IDLE_LIMIT
+        while self._idle:
+            idle_since, connection = self._idle.pop()
+            if idle_since >= oldest and connection.open:
+                return connection
+            connection.abort()
+        return None
+
+    def _release(self, connection: Connection) -> None:
+        self._idle.append((asyncio.get_running_loop().time(), connection))
+
+    async def _connect(self, url: httpx.URL) -> Connection:
+        loop = asyncio.get_running_loop()
+        tls = self._tls if url.scheme == "https" else None
+        try:
+            addresses = await loop.getaddrinfo(url.host, url.port or _PORTS[url.scheme], type=socket.SOCK_STREAM)
+            connected = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=_EYEBALLS_DELAY)
+            _, connection = await loop.create_connection(
+                lambda: Connection(self._release), sock=connected, ssl=tls, server_hostname=url.host if tls else None
+            )
+        except OSError as error:  # TLS errors are OSErrors too
+            raise httpx.ConnectError(str(error)) from error
+        return connection
+
+
+async def _exchange(connection: Connection, head: bytes, body: bytes) -> httpx.Response:
+    answer = connection.send(head, body)
+    try:
+        await answer.begun
+    except BaseException:  # cancelled or failed: what comes later belongs to no request
+        connection.abort()
+        raise
+    if not answer.complete:
+        return httpx.Response(answer.status, headers=answer.headers, stream=answer)
+    connection.finish()
+    return httpx.Response(answer.status, headers=answer.headers, stream=httpx.ByteStream(b"".join(answer.content)))
+
+
+def _write_head(request: httpx.Request) -> bytes:
+    lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
+    lines += [b"%b: %b" % header for header in request.headers.raw]
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def make_transport(endpoint: Endpoint, tls: ssl.SSLContext | None) -> httpx.AsyncBaseTransport:
+    """Return the transport for the drain: httpx's own behind a proxy and on trio, else the direct one.
+
+    Raises:
+        ConfigError: The environment names a proxy that cannot be used.
+    """
+    proxy = _find_proxy(endpoint)
+    if proxy is None and sniffio.current_async_library() == "asyncio":
+        return DirectTransport(tls)
+    limits = httpx.Limits(keepalive_expiry=IDLE_LIMIT)
+    try:
+        return httpx.AsyncHTTPTransport(verify=tls or True, proxy=proxy, limits=limits)
+    except (ValueError, httpx.InvalidURL, ImportError):  # ImportError: a SOCKS proxy needs a package
+        name = f"{endpoint.url.scheme}_proxy or all_proxy"
+        raise ConfigError(f"{name} (not shown) must be http://[user:password@]host:port") from None
+
+
+def _find_proxy(endpoint: Endpoint) -> str | None:
+    """Return the proxy that the environment names: `https_proxy`, `http_proxy` or `all_proxy`, but for `no_proxy`."""
+    proxies = getproxies()
+    proxy = proxies.get(endpoint.url.scheme) or proxies.get("all")
+    if not proxy or proxy_bypass(endpoint.url.netloc.decode("ascii")):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"

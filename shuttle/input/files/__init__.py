@@ -1,0 +1,1 @@
+"""Files that are followed: found, watched, recognised, read in turn."""

@@ -1,0 +1,51 @@
+"""Which paths are to be followed: those that are named, and what matches a pattern but for what rotation made of it."""
+
+import fnmatch
+import glob
+import os
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+from shuttle.input.files.rotation.siblings import is_sibling
+
+
+class Finder:
+    """The paths of some patterns."""
+
+    def __init__(self, patterns: Sequence[str], *, rotated: bool) -> None:
+        self._patterns = [each for each in patterns if glob.has_magic(each) and not os.path.lexists(each)]
+        self._named = [Path(each) for each in patterns if each not in self._patterns]
+        self._rotated = rotated  # rotated files count, as others do
+
+    def find(self, followed: Collection[Path], known: Iterable[Path] = ()) -> list[Path]:
+        """Return the paths that are not `followed` yet. `known` ones count although there may be nothing now.
+
+        A rotated file that matches a pattern, as `app.log.1` does `app.log*`, belongs to the path that it was.
+        """
+        found = {Path(path) for pattern in self._patterns for path in glob.glob(pattern, recursive=True)}  # noqa: PTH207
+        found.update(path for path in known if any(fnmatch.fnmatch(str(path), pattern) for pattern in self._patterns))
+        every = found.union(followed, self._named)
+        new = {path for path in found.difference(followed) if self._rotated or not find_origins(path, every)}
+        return sorted(new.union(self._named).difference(followed))
+
+    def directories(self) -> set[Path]:
+        """Return the directories in which such paths, or directories of theirs, may appear."""
+        found = {path.parent for path in self._named}
+        for pattern in self._patterns:
+            parent = Path(pattern).parent
+            found.update(map(Path, glob.glob(str(parent))))  # noqa: PTH207
+            found.add(next(path for path in (parent, *parent.parents) if not glob.has_magic(str(path))))
+        return found
+
+    def names(self, path: Path) -> bool:
+        """Say whether `path` is named as it is, and does not only match."""
+        return path in self._named
+
+
+def find_origins(path: Path, every: Collection[Path]) -> set[Path]:
+    """Return those of `every` of which rotation may have made `path`: their names are parts of its own."""
+    name = path.name.removesuffix(".gz")
+    ending = Path(name).suffix
+    beginnings = [name[:length] for length in range(1, len(name))] + [name]
+    candidates = {path.with_name(beginning + more) for beginning in beginnings for more in ("", ending)} - {path}
+    return {candidate for candidate in candidates if candidate in every and is_sibling(path, candidate)}

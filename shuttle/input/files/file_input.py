@@ -1,0 +1,84 @@
+"""Files in place of stdin: their checkpoints, what is read of them, and what becomes of it."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from shuttle.clock import Clock
+from shuttle.config import Config
+from shuttle.core.batch import Batch
+from shuttle.delivery.intake import Intake
+from shuttle.input.files.labels import ANY, fill_header
+from shuttle.input.files.recorder import Recorder
+from shuttle.input.files.scheduler import Follower
+from shuttle.observe.log import Logger
+from shuttle.store.checkpoints import Store
+
+if TYPE_CHECKING:
+    from shuttle.input.files.file import File
+
+
+class Following:
+    """The files of a configuration.
+
+    Raises:
+        ConfigError: The directory of the checkpoints cannot be used.
+    """
+
+    def __init__(self, config: Config, *, log: Logger, clock: Clock) -> None:
+        self._config = config
+        self._log = log
+        self._clock = clock
+        self.header = fill_header(config, ANY)
+        """The configuration of frames that are of no file: the reports."""
+        self._files: dict[int, File] = {}
+        self._store = Store(config.state_dir, log)
+        self._store.open()
+        self._follower: Follower | None = None
+        self._recorder = Recorder(self._store, self._files)
+        if config.follow and config.state_dir is None:
+            log.info("state.none", advice="-state-dir keeps how far each file has been delivered for the next start")
+
+    async def follow(self, intake: Intake, miss: Callable[[int], None]) -> None:
+        """Read the files into `intake`; `miss` counts lines that vanished before they were read."""
+        self._follower = Follower(
+            self._config,
+            store=self._store,
+            recorder=self._recorder,
+            files=self._files,
+            intake=intake,
+            miss=miss,
+            log=self._log,
+            clock=self._clock,
+        )
+        await self._follower.run()
+
+    def leave(self) -> bool:
+        """Read nothing more but what nobody can read later; say whether there is any."""
+        return bool(self._follower and self._follower.leave())
+
+    def measure(self) -> tuple[int, int]:
+        """Return the bytes that were read, and those that are there and were not."""
+        return self._follower.measure() if self._follower else (0, 0)
+
+    async def record(self, batches: Sequence[Batch]) -> None:
+        """Record batches that are about to be sent; those of FIFOs cannot be read again."""
+        if self._config.state_dir and (own := [batch for batch in batches if batch.spans]):
+            self._recorder.plan(own)
+
+    def settle(self, batch: Batch) -> None:
+        """Note that every line of `batch` is delivered or accounted lost."""
+        if self._config.state_dir and batch.spans:
+            self._recorder.settle(batch)
+
+    async def run(self) -> None:
+        """Record what is settled, until cancelled."""
+        await self._recorder.run()
+
+    async def release(self) -> None:
+        """Record what is settled, and let go of the checkpoints."""
+        self._recorder.close()
+        self._store.close()
+
+    def count_kept(self, unrecorded: int) -> int:
+        """Return how many lines the next start reads again: those in flight, and those not recorded yet."""
+        return self._recorder.lines + unrecorded if self._config.state_dir else 0

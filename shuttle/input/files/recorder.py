@@ -1,0 +1,109 @@
+"""Records what is planned and settled, so that a restart goes on where this process stops."""
+
+from collections import Counter
+from collections.abc import Mapping, MutableMapping, Sequence
+
+import anyio
+
+from shuttle.core.batch import Batch
+from shuttle.core.fingerprint import Identity
+from shuttle.input.files.file import File
+from shuttle.store.checkpoints import Plan, Store
+
+DELAY = 0.05  # seconds that a settled batch waits for others: a transaction each would cost as much as a request
+
+
+class Recorder:
+    """Writes to the store: plans before their batches are sent, and what is settled soon after."""
+
+    def __init__(self, store: Store, files: MutableMapping[int, File]) -> None:
+        self._store = store
+        self._files = files  # the open ones, by their numbers
+        self.lines = 0
+        """In batches that are in flight, and recorded."""
+        self._settled: list[str] = []
+        self._held: Counter[int] = Counter()  # batches in flight, by the number of each file in them
+        self._planned: dict[int, int] = {}  # the offset up to which each file is in plans
+        self._over: set[int] = set()
+        self._some = anyio.Event()
+        self._closed = False
+
+    def plan(self, batches: Sequence[Batch]) -> None:
+        """Record batches that are about to be sent, and that their files are read up to there."""
+        identities: dict[int, Identity] = {}
+        for batch in batches:
+            for span in batch.spans:
+                self._planned[span.file] = span.end
+                if file := self._files.get(span.file):
+                    identities[span.file] = file.identify(span.end)
+        self.hold(batches)
+        self._record([Plan(batch.id, batch.spans) for batch in batches], identities)
+
+    def hold(self, batches: Sequence[Batch]) -> None:
+        """Know of batches that are in flight and recorded already."""
+        self.lines += sum(span.lines for batch in batches for span in batch.spans)
+        self._held.update(number for batch in batches for number in {span.file for span in batch.spans})
+
+    def settle(self, batch: Batch) -> None:
+        """Note that every line of `batch` is delivered or accounted lost; it is recorded soon."""
+        self._settled.append(batch.id)
+        self.lines -= sum(span.lines for span in batch.spans)
+        self._held.subtract({span.file for span in batch.spans})
+        self._some.set()
+
+    def leave(self, number: int) -> None:
+        """Forget the file as soon as all of it is settled: it was read to its end, and a later one has its path."""
+        self._over.add(number)
+        self._some.set()
+
+    async def run(self) -> None:
+        """Record what is settled, until cancelled."""
+        while True:
+            await self._some.wait()
+            await anyio.sleep(DELAY)
+            self.flush()
+
+    def flush(self) -> None:
+        """Record now what is settled, and forget the files that are over with all their lines."""
+        self._some = anyio.Event()
+        if self._closed:
+            return
+        self._record([], {})
+        for number in sorted(number for number in self._over if self._is_settled(number)):
+            if self._is_needed(number):
+                continue
+            self._over.discard(number)
+            self._planned.pop(number, None)
+            self._files.pop(number, None)
+            self._store.forget(number)
+
+    def close(self) -> None:
+        """Record what is settled, for the last time."""
+        self.flush()
+        self._closed = True
+
+    def _is_needed(self, number: int) -> bool:
+        """Say whether a start has to know of the file that is over, to catch up with what was rotated away.
+
+        Catching up begins at the oldest file of a path that is known, so none is forgotten before those; and of a later
+        one of which nothing was read, nothing can be found by its content: should it be copied and truncated, what
+        says where the copy stands is the file before it.
+        """
+        files = self._store.files()
+        path = next((known.path for known in files if known.number == number), None)
+        others = [known for known in files if known.path == path and known.number != number]
+        later = [known.identity.offset for known in others if known.number > number]
+        return len(later) < len(others) or bool(later and not any(later))
+
+    def _is_settled(self, number: int) -> bool:
+        if self._held[number]:
+            return False
+        file = self._files.get(number)
+        if file is None or file.number != number:  # it has another one by now
+            return True
+        return self._planned.get(number, file.begun) == file.taken
+
+    def _record(self, planned: Sequence[Plan], identities: Mapping[int, Identity]) -> None:
+        settled, self._settled = self._settled, []
+        if planned or settled or identities:
+            self._store.record(planned=planned, settled=settled, identities=identities)

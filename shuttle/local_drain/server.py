@@ -1,0 +1,135 @@
+"""The local drain's HTTP: one thread a connection, one answer a request."""
+
+import socket
+import socketserver
+import ssl
+import struct
+import sys
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Any
+
+from shuttle.local_drain.behaviour import Options
+from shuttle.local_drain.request import BODY_LIMIT, NO_ANSWER, BodyError, RequestError, check_request, read_body
+
+if TYPE_CHECKING:
+    from shuttle.local_drain.receiver import LocalDrain
+
+HOST = "127.0.0.1"
+_NO_LINGER = struct.pack("ii", 1, 0)  # on, for 0 seconds: close() then sends a reset
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """The listening socket of `drain` and its connections; it joins their threads when it is closed.
+
+    Raises:
+        OSError: The port cannot be bound.
+    """
+
+    allow_reuse_address = True
+    request_queue_size = 128  # a benchmark's connections at once, and no SYN is dropped
+
+    def __init__(self, drain: "LocalDrain", context: ssl.SSLContext | None) -> None:
+        super().__init__((HOST, drain.options.port), Handler)
+        self.drain = drain
+        self.connections: set[socket.socket] = set()
+        if context:  # the handshake waits for the first read, in the connection's own thread
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Start the connection's thread."""
+        self.connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close the connection at the end of its thread."""
+        self.connections.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say in one line that a connection was lost; anything else is an error in this program."""
+        error = sys.exception()
+        if isinstance(error, OSError):
+            self.drain.note(f"connection lost: {error}")
+        else:
+            super().handle_error(request, client_address)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """The requests of one connection."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Server
+
+    def do_POST(self) -> None:
+        """Answer a request, or hang up if the options say so."""
+        drain = self.server.drain
+        options = drain.begin()
+        try:
+            body = read_body(self.rfile, self.headers, options.max_body or BODY_LIMIT)
+            drain.stopping.wait(options.delay)
+            frames = self._check(body, options)
+        except RequestError as error:
+            drain.refuse(self.headers, status=error.status, reason=str(error))
+            self.close_connection |= error.status == NO_ANSWER or isinstance(error, BodyError)
+            if error.status != NO_ANSWER:
+                self._answer(error.status, str(error), retry_after=options.retry_after)
+            elif options.reset:
+                self._reset()
+        except OSError as error:
+            drain.refuse(self.headers, status=NO_ANSWER, reason=f"connection lost: {error}")
+            self.close_connection = True
+        else:
+            reason = f"kept waiting {options.delay:g} s, as -delay says" if options.delay else ""
+            self._answer(drain.accept(self.headers, frames, status=HTTPStatus.NO_CONTENT, reason=reason))
+
+    do_GET = do_PUT = do_POST  # noqa: N815 - http.server looks these names up
+
+    def _check(self, body: bytes, options: Options) -> list[bytes]:
+        if options.reset:
+            raise RequestError(NO_ANSWER, "connection reset, as -reset says")
+        if options.close:
+            raise RequestError(NO_ANSWER, "connection closed, as -close says")
+        if options.status:
+            raise RequestError(options.status, "as -status says")
+        if self.command != "POST":
+            raise RequestError(HTTPStatus.METHOD_NOT_ALLOWED, f"log-shuttle sends POST and not {self.command}")
+        return check_request(self.headers, body, authorizations=options.authorizations, max_body=options.max_body)
+
+    def _answer(self, status: int, text: str = "", *, retry_after: int | None = None) -> None:
+        body = f"{text}\n".encode() if status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED) else b""
+        self.send_response(status)
+        if status == HTTPStatus.UNAUTHORIZED:
+            self.send_header("WWW-Authenticate", 'Basic realm="log-shuttle-drain"')
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.send_header("Allow", "POST")
+        if retry_after is not None:
+            self.send_header("Retry-After", str(retry_after))
+        if self.close_connection or self.server.drain.stopping.is_set():
+            self.send_header("Connection", "close")  # which also ends the loop over the requests
+        if body:
+            self.send_header("Content-Type", "text/plain; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if body:
+            self.wfile.write(body)
+
+    def _reset(self) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self.rfile.close()  # or the socket would stay open for its file, and the server end it in order
+        self.connection.close()
+
+    def send_error(self, code: int, *_: Any, **__: Any) -> None:
+        """Answer what is not HTTP in one line; http.server's own quotes the path, which may hold a token."""
+        self.close_connection = True
+        phrase = HTTPStatus(code).phrase
+        self.server.drain.note(f"answered {code}: {phrase}")
+        self._answer(code, phrase)
+
+    def version_string(self) -> str:
+        """Return what the Server header says."""
+        return "log-shuttle-drain"
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing: the drain shows its exchanges."""

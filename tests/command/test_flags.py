@@ -1,0 +1,247 @@
+"""Go's flag grammar: how arguments are taken apart, what each kind accepts, and what an error tells."""
+
+import contextlib
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shuttle.command.flags import Flag, Kind, Value, format_help, parse_flags, parse_value, show
+from shuttle.errors import UsageError
+
+FLAGS = (
+    Flag(name="url", kind="string", secret=True),
+    Flag(name="msgid", kind="string"),
+    Flag(name="file", kind="path"),
+    Flag(name="size", kind="size"),
+    Flag(name="count", kind="int"),
+    Flag(name="wait", kind="duration"),
+    Flag(name="drop", kind="bool"),
+    Flag(name="h", kind="bool", final=True),
+)
+
+
+def parse(kind: Kind, text: str) -> Value:
+    return parse_value(Flag(name="x", kind=kind), text, given_as="-x")
+
+
+@pytest.mark.parametrize(
+    ("argv", "values"),
+    [
+        ([], {}),
+        (["-count", "1"], {"count": 1}),
+        (["--count", "1"], {"count": 1}),
+        (["-count=1"], {"count": 1}),
+        (["--count=1"], {"count": 1}),
+        (["-count", "1", "-count=2"], {"count": 2}),
+        (["-msgid", "- -"], {"msgid": "- -"}),
+        (["-msgid", "-"], {"msgid": "-"}),
+        (["-msgid", "--"], {"msgid": "--"}),
+        (["-msgid", "-drop"], {"msgid": "-drop"}),
+        (["-msgid="], {"msgid": ""}),
+        (["-msgid", ""], {"msgid": ""}),
+        (["-msgid=a=b"], {"msgid": "a=b"}),
+        (["-count", "-1"], {"count": -1}),
+        (["-drop"], {"drop": True}),
+        (["-drop", "-count", "1"], {"drop": True, "count": 1}),
+        (["-drop=false", "--"], {"drop": False}),
+        (["-file", "/a/b"], {"file": Path("/a/b")}),
+        (["-h", "-unknown", "left over"], {"h": True}),
+        (["-h=false", "-drop"], {"h": False, "drop": True}),
+    ],
+)
+def test_arguments_are_read_as_go_reads_them(argv: list[str], values: dict[str, Value]) -> None:
+    assert parse_flags(argv, FLAGS) == values
+
+
+def test_values_come_in_the_order_of_their_last_use() -> None:
+    assert list(parse_flags(["-count", "1", "-drop", "-count", "2"], FLAGS)) == ["drop", "count"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "text"),
+    [
+        (["-cuont", "1"], "unknown flag -cuont: did you mean -count?"),
+        (["-cuont=secret"], "unknown flag -cuont: did you mean -count?"),
+        (["-zzz"], "unknown flag -zzz"),
+        (["---drop"], "unknown flag --drop: did you mean -drop?"),
+        (["-=1"], "unknown flag (not shown: it may hold a password)"),
+        (["-https://u:secret@h"], "unknown flag (not shown: it may hold a password)"),
+        (["-drop", "false"], "unexpected 'false' after -drop: booleans take =: -drop=false"),
+        (["-drop", "secret"], "unexpected argument after -drop: only flags and their values are accepted"),
+        (["-msgid", "ID", "47"], "unexpected argument after -msgid and its value: only flags"),
+        (["-url", "a", "secret"], "unexpected argument after -url and its value: only flags"),
+        (["secret"], "unexpected argument: only flags and their values are accepted"),
+        (["-"], "unexpected argument: only flags"),
+        (["--", "-drop"], "unexpected argument: only flags"),
+        (["--", ""], "unexpected argument: only flags"),
+        (["-count"], "-count has no value: it takes a whole number, such as 500"),
+        (["-url"], "-url has no value: it takes a text"),
+        (["-count", "secret://"], "-count (not shown: it may hold a password): must be a whole number"),
+        (["-count", "a@secret"], "-count (not shown: it may hold a password): must be"),
+        (["-count", "-url=secret"], "-count '-url': must be a whole number"),
+        (["-drop=maybe"], "-drop 'maybe': must be true or false"),
+    ],
+)
+def test_an_error_names_the_flag_and_what_is_accepted_but_no_credential(argv: list[str], text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_flags(argv, FLAGS)
+    assert str(caught.value).startswith(text)
+    assert "secret" not in str(caught.value)
+
+
+def test_the_value_of_a_secret_flag_is_never_shown() -> None:
+    with pytest.raises(UsageError, match=r"^SIZE_VARIABLE \(not shown\): must be a number of bytes"):
+        parse_value(Flag(name="x", kind="size", secret=True), "hunter2", given_as="SIZE_VARIABLE")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *[(word, True) for word in ("1", "t", "T", "true", "TRUE", "True")],
+        *[(word, False) for word in ("0", "f", "F", "false", "FALSE", "False")],
+    ],
+)
+def test_booleans_are_gos(text: str, value: bool) -> None:
+    assert parse("bool", text) is value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0", 0),
+        ("500", 500),
+        ("+5", 5),
+        ("-5", -5),
+        ("1_000", 1000),
+        ("0x10", 16),
+        ("0X_1f", 31),
+        ("-0x10", -16),
+        ("0o17", 15),
+        ("017", 15),
+        ("0_17", 15),
+        ("00", 0),
+        ("0b101", 5),
+        ("0B1_0", 2),
+        ("9223372036854775807", 2**63 - 1),
+        ("-9223372036854775808", -(2**63)),
+    ],
+)
+def test_integers_are_gos_base_0(text: str, value: int) -> None:
+    assert parse("int", text) == value
+    assert parse("size", text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1KiB", 1024), ("64MiB", 64 << 20), ("2GiB", 2 << 30), ("0x10KiB", 16384), ("1_0MiB", 10 << 20), ("0KiB", 0)],
+)
+def test_sizes_take_a_binary_suffix(text: str, value: int) -> None:
+    assert parse("size", text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0.0),
+        ("+0", 0.0),
+        ("0s", 0.0),
+        ("250ms", 0.25),
+        ("1.5s", 1.5),
+        (".5s", 0.5),
+        ("1.s", 1.0),
+        ("1m30s", 90.0),
+        ("1h1m1s1ms1us1ns", 3661.001001001),
+        ("1h", 3600.0),
+        ("300us", 0.0003),
+        ("300µs", 0.0003),
+        ("300μs", 0.0003),
+        ("7ns", 7e-9),
+        ("-1.5h", -5400.0),
+        ("+5s", 5.0),
+        ("5s5s", 10.0),
+        ("2562047h", 9223369200.0),
+    ],
+)
+def test_durations_are_gos(text: str, seconds: float) -> None:
+    assert parse("duration", text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        *[("bool", text) for text in ("", "yes", "tRUE", "2", " 1", "true ")],
+        *[("int", text) for text in ("", "x", "1.5", "1e3", " 1", "1 ", "08", "0x", "0b2", "--1", "+", "1\n")],
+        *[("int", text) for text in ("_1", "1_", "1__0", "0x_", "٣", "9223372036854775808", "9" * 5000, "1KiB")],
+        *[("size", text) for text in ("", "KiB", "1kib", "1KB", "1 KiB", "1.5MiB", "9223372036854775807KiB", "x")],
+        *[("duration", text) for text in ("", "3", ".s", "s", "1", "1.5", "-", "+", "1S", "1d", "1 s", " 1s", "1s ")],
+        *[("duration", text) for text in ("1s1", "1m-30s", "1.5.5s", "1e3s", "nan", "inf", "infs", "00", "٣s", "0.0")],
+        *[("duration", text) for text in ("2562048h", "9" * 400 + "h", "1_000s", "0x1s", "1s\n", "--1s")],
+    ],
+)
+def test_what_a_kind_does_not_accept_is_refused_in_one_line(kind: Kind, text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(kind, text)
+    assert "must be" in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 200
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_every_integer_is_read_in_every_base(number: int) -> None:
+    assert {parse("int", form) for form in (f"{number:_}", f"{number:#x}", f"{number:#o}", f"{number:#b}")} == {number}
+
+
+@given(st.text())
+def test_any_text_is_a_finite_duration_or_refused(text: str) -> None:
+    for candidate in (text, f"{text}s", f"1{text}s"):
+        with contextlib.suppress(UsageError):
+            assert math.isfinite(float(str(parse("duration", candidate))))
+
+
+@given(st.lists(st.text()))
+def test_any_arguments_are_values_or_a_usage_error(argv: list[str]) -> None:
+    with contextlib.suppress(UsageError):
+        assert parse_flags(argv, FLAGS).keys() <= {flag.name for flag in FLAGS}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a b", "'a b'"),
+        ("a\nb", r"'a\nb'"),
+        ("x" * 61, "'" + "x" * 60 + "...'"),
+        ("//u:p@h", "(not shown: it may hold a password)"),
+        ("https://u", "(not shown: it may hold a password)"),
+        ("--token=p", "'--token'"),
+    ],
+)
+def test_a_value_is_shown_on_one_line_unless_it_may_hold_a_credential(text: str, shown: str) -> None:
+    assert show(text) == shown
+
+
+def test_the_keyword_of_a_flag_is_its_name_unless_said() -> None:
+    assert Flag(name="a-b", kind="int").keyword == "a_b"
+    assert Flag(name="a-b", kind="int", field="c").keyword == "c"
+
+
+def test_help_stands_in_a_column_under_its_heading() -> None:
+    groups = {
+        "First": (
+            Flag(name="wait", kind="duration", help="how long", default="1s"),
+            Flag(name="drop", kind="bool", help="word " * 20),
+        ),
+        "Second": (Flag(name="a-very-long-name-it-has", kind="string", help="long", metavar="URL"),),
+    }
+    assert format_help(groups).splitlines() == [
+        "First:",
+        "  -wait DURATION            how long (default 1s)",
+        "  -drop                     word word word word word word word word word word word word word word",
+        "                            word word word word word word",
+        "",
+        "Second:",
+        "  -a-very-long-name-it-has URL",
+        "                            long",
+    ]

@@ -1,0 +1,195 @@
+"""Flags, environment and defaults to a Config: who wins, what is warned about, and what an error names."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shuttle.command.flags import parse_flags
+from shuttle.command.options import FLAGS
+from shuttle.command.settings import build_config, find_warnings
+from shuttle.config import Config
+from shuttle.errors import ConfigError, UsageError
+
+URL = "https://drain.example/logs"
+
+
+def build(argv: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> Config:
+    return build_config(parse_flags(argv, FLAGS), {"LOGS_URL": URL} if environ is None else environ)
+
+
+def warn(argv: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> list[str]:
+    return list(find_warnings(parse_flags(argv, FLAGS), environ or {}))
+
+
+@pytest.mark.parametrize(
+    ("argv", "settings"),
+    [
+        ([], {}),
+        (["-logs-url", "http://h/x"], {"logs_url": "http://h/x"}),
+        (["-input-format", "rfc5424"], {"input_format": "rfc5424"}),
+        (["-batch-size", "0x10", "-batch-bytes", "64KiB", "-wait", "1s"], {"batch_size": 16, "batch_bytes": 65536}),
+        (
+            ["-back-bytes=1MiB", "-back-buff", "50", "-drop=false"],
+            {"back_bytes": 1 << 20, "back_buff": 50, "drop": False},
+        ),
+        (
+            ["-patience", "0", "-num-outlets", "8", "-timeout=1m30s"],
+            {"patience": 0.0, "num_outlets": 8, "timeout": 90.0},
+        ),
+        (["-max-attempts", "3", "-max-age", "1h"], {"max_attempts": 3, "max_age": 3600.0}),
+        (["-land-timeout=5s", "-max-line-length", "1_000"], {"land_timeout": 5.0, "max_line_length": 1000}),
+        (["-prival", "13", "-syslog-version", "2", "-hostname", "h"], {"prival": "13", "syslog_version": "2"}),
+        (["-appname", "web", "-procid", "-", "-msgid", "- -"], {"appname": "web", "procid": "-", "msgid": "- -"}),
+        (["-logplex-token", "t"], {"appname": "t"}),
+        (["-appname", "a", "-logplex-token", "t"], {"appname": "t"}),
+        (["-appname", "a", "-logplex-token", "t", "-appname", "b"], {"appname": "b"}),
+        (["-bearer-token", "b", "-drain-token", "d"], {"bearer_token": "b", "drain_token": "d"}),
+        (["-ca-file", __file__, "-client-cert", __file__], {"ca_file": Path(__file__), "client_cert": Path(__file__)}),
+        (
+            ["-skip-verify", "-gzip", "-verbose=t", "-log-to-syslog"],
+            {"skip_verify": True, "verbose": True, "gzip": True},
+        ),
+        (["-stats-interval", "10s", "-stats-source", "web.1"], {"stats_interval": 10.0, "stats_source": "web.1"}),
+        (["-stats-format", "l2met", "-kinesis-shards", "2"], {"stats_format": "l2met", "kinesis_shards": 2}),
+        (["-skip-headers"], {"input_format": "rfc5424"}),
+        (["-skip-headers=false"], {"input_format": "raw"}),
+        (["-front-buff", "1", "-num-batchers", "2", "-stats-addr", "x"], {}),
+    ],
+)
+def test_flags_set_the_config_and_defaults_are_the_configs(argv: list[str], settings: dict[str, Any]) -> None:
+    config, default = build(argv), Config(logs_url=URL)
+    assert {name: getattr(config, name) for name in settings} == settings
+    if not argv:
+        assert config == default
+
+
+def test_every_setting_of_the_config_has_a_flag_and_every_flag_a_setting_or_a_reason() -> None:
+    settings = {entry.name for entry in fields(Config) if entry.init}
+    assert settings <= {flag.keyword for flag in FLAGS}
+    assert all(flag.keyword in settings or flag.final or flag.deprecated for flag in FLAGS)
+    assert {flag.name for flag in FLAGS if flag.secret} == {"logs-url", "bearer-token", "drain-token", "aws-endpoint"}
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "settings"),
+    [
+        ([], {"LOG_SHUTTLE_BATCH_SIZE": "7"}, {"batch_size": 7}),
+        (["-batch-size", "8"], {"LOG_SHUTTLE_BATCH_SIZE": "7"}, {"batch_size": 8}),
+        ([], {"LOG_SHUTTLE_BATCH_SIZE": ""}, {"batch_size": 500}),
+        ([], {"LOG_SHUTTLE_DROP": "f", "LOG_SHUTTLE_GZIP": "True"}, {"drop": False, "gzip": True}),
+        (["-drop"], {"LOG_SHUTTLE_DROP": "f"}, {"drop": True}),
+        (["-stats-source", ""], {"LOG_SHUTTLE_STATS_SOURCE": "x"}, {"stats_source": ""}),
+        ([], {"LOG_SHUTTLE_LOGPLEX_TOKEN": "t"}, {"appname": "t"}),
+        (["-appname", "a"], {"LOG_SHUTTLE_LOGPLEX_TOKEN": "t"}, {"appname": "a"}),
+        ([], {"LOG_SHUTTLE_BEARER_TOKEN": "b", "LOG_SHUTTLE_WAIT": "1s"}, {"bearer_token": "b", "wait": 1.0}),
+        ([], {"LOG_SHUTTLE_SKIP_HEADERS": "1"}, {"input_format": "rfc5424"}),
+        ([], {"log_shuttle_batch_size": "7"}, {"batch_size": 500}),
+    ],
+)
+def test_a_flag_wins_over_its_variable_which_wins_over_the_default(
+    argv: list[str], environ: dict[str, str], settings: dict[str, Any]
+) -> None:
+    config = build(argv, {"LOGS_URL": URL} | environ)
+    assert {name: getattr(config, name) for name in settings} == settings
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "host", "warnings"),
+    [
+        (["-logs-url", "http://a"], {}, "a", []),
+        ([], {"LOG_SHUTTLE_LOGS_URL": "http://b"}, "b", []),
+        ([], {"LOGS_URL": "http://c"}, "c", []),
+        ([], {"LOGPLEX_URL": "http://d"}, "d", ["LOGPLEX_URL is deprecated: use LOGS_URL"]),
+        ([], {"LOGS_URL": "", "LOGPLEX_URL": "http://d"}, "d", ["LOGPLEX_URL is deprecated: use LOGS_URL"]),
+        (["-logs-url", ""], {"LOGS_URL": "http://c"}, "c", []),
+        (
+            ["-logs-url", "http://a"],
+            {"LOG_SHUTTLE_LOGS_URL": "http://b", "LOGS_URL": "http://c", "LOGPLEX_URL": "http://d"},
+            "a",
+            [
+                "LOG_SHUTTLE_LOGS_URL is not used: -logs-url wins over it",
+                "LOGS_URL is not used: -logs-url wins over it",
+                "LOGPLEX_URL is not used: -logs-url wins over it",
+            ],
+        ),
+        (
+            [],
+            {"LOGS_URL": "http://c", "LOGPLEX_URL": "http://c"},
+            "c",
+            ["LOGPLEX_URL is not used: LOGS_URL wins over it"],
+        ),
+    ],
+)
+def test_the_drains_url_comes_from_the_first_of_four_places_and_overlaps_are_warned_about(
+    argv: list[str], environ: dict[str, str], host: str, warnings: list[str]
+) -> None:
+    assert build(argv, environ).endpoint.url.host == host
+    assert warn(argv, environ) == warnings
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "warnings"),
+    [
+        ([], {}, []),
+        (["-skip-headers"], {}, ["-skip-headers is deprecated: use -input-format rfc5424"]),
+        (["-front-buff", "1"], {}, ["-front-buff has no effect: leave it out"]),
+        (["-num-batchers", "1"], {}, ["-num-batchers has no effect: leave it out"]),
+        (["-stats-addr", "x"], {}, ["-stats-addr has no effect: leave it out"]),
+        ([], {"LOG_SHUTTLE_FRONT_BUFF": "1"}, ["LOG_SHUTTLE_FRONT_BUFF has no effect: leave it out"]),
+        ([], {"LOG_SHUTTLE_FRONT_BUFF": ""}, []),
+        (
+            [],
+            {"LOG_SHUTTLE_LOG_URL": "https://u:secret@h"},
+            ["LOG_SHUTTLE_LOG_URL sets nothing: did you mean LOG_SHUTTLE_LOGS_URL?"],
+        ),
+        ([], {"LOG_SHUTTLE_ZZZ": "secret"}, ["LOG_SHUTTLE_ZZZ sets nothing"]),
+        ([], {"LOG_SHUTTLE_H": "1"}, ["LOG_SHUTTLE_H sets nothing"]),
+        ([], {"LOG_SHUTTLE_VERSION": "1.2.3", "OTHER": "x"}, []),
+        (["-logplex-token", "t"], {}, []),
+    ],
+)
+def test_warnings_name_flags_and_variables_and_no_value(
+    argv: list[str], environ: dict[str, str], warnings: list[str]
+) -> None:
+    assert warn(argv, environ) == warnings
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "text"),
+    [
+        ([], {}, "no drain: give -logs-url"),
+        ([], {"LOGS_URL": URL, "LOG_SHUTTLE_WAIT": "3"}, "LOG_SHUTTLE_WAIT '3': must be a duration"),
+        ([], {"LOGS_URL": URL, "LOG_SHUTTLE_DROP": "no"}, "LOG_SHUTTLE_DROP 'no': must be true or false"),
+        (
+            [],
+            {"LOGS_URL": URL, "LOG_SHUTTLE_WAIT": "https://u:secret@h"},
+            "LOG_SHUTTLE_WAIT (not shown: it may hold a password)",
+        ),
+        ([], {"LOGS_URL": URL, "LOG_SHUTTLE_BATCH_SIZE": "0"}, "LOG_SHUTTLE_BATCH_SIZE 0: must be 1 or more"),
+        (["-batch-size", "-1"], {"LOGS_URL": URL, "LOG_SHUTTLE_BATCH_SIZE": "0"}, "-batch-size -1: must be 1 or more"),
+        (["-logplex-token", "a b"], {"LOGS_URL": URL}, "-logplex-token 'a b': must be 1 to 48"),
+        (
+            [],
+            {"LOGS_URL": URL, "LOG_SHUTTLE_BEARER_TOKEN": "secret\n"},
+            "LOG_SHUTTLE_BEARER_TOKEN (not shown): must be printable",
+        ),
+        ([], {"LOGS_URL": "ftp://u:secret@h"}, "LOGS_URL has no http or https scheme"),
+        ([], {"LOGPLEX_URL": "http://h:0"}, "LOGPLEX_URL has a port"),
+        (["-logs-url", "http://kinesis.a.amazonaws.com"], {}, "-logs-url names no stream of kinesis.a.amazonaws.com"),
+        (["-skip-headers", "-input-format", "lprfc5424"], {}, "-skip-headers: must not be given with -input-format"),
+        (
+            ["-skip-headers"],
+            {"LOGS_URL": URL, "LOG_SHUTTLE_INPUT_FORMAT": "lprfc5424"},
+            "-skip-headers: must not be given with LOG_SHUTTLE_INPUT_FORMAT lprfc5424",
+        ),
+    ],
+)
+def test_a_configuration_error_names_who_gave_the_value(argv: list[str], environ: dict[str, str], text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(argv, environ)
+    assert not isinstance(caught.value, UsageError)
+    assert str(caught.value).startswith(text)
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,132 @@
+"""Amazon's destinations, told by the URL: which service and stream, where, and with whose credentials."""
+
+import importlib.util
+
+import pytest
+
+from shuttle.command.flags import parse_flags
+from shuttle.command.options import FLAGS
+from shuttle.command.settings import build_config
+from shuttle.config import Config
+from shuttle.core.aws_stream import Destination, Service, read_host
+from shuttle.core.endpoint import parse_endpoint
+from shuttle.errors import ConfigError
+
+KINESIS = Service("kinesis", "us-east-1")
+LOGS = Service("logs", "eu-west-1")
+
+
+@pytest.mark.parametrize(
+    ("host", "service"),
+    [
+        ("logs.us-east-1.amazonaws.com", ("logs", "us-east-1")),
+        ("kinesis.us-east-2.amazonaws.com.cn", ("kinesis", "us-east-2")),
+        ("kinesis.eu-west-1.amazonaws.com", ("kinesis", "eu-west-1")),
+        ("Kinesis.US-East-1.AmazonAWS.com", ("kinesis", "us-east-1")),
+    ],
+)
+def test_service_and_region_are_read_from_the_host(host: str, service: tuple[str, str]) -> None:
+    assert read_host(host) == service
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        "drain.example",
+        "amazonaws.com",
+        "s3.us-east-1.amazonaws.com",
+        "kinesis.amazonaws.com",
+        "kinesis..amazonaws.com",
+        "kinesis.us-east-1.amazonaws.com.evil.example",
+        "x.kinesis.us-east-1.amazonaws.com",
+        "kinesis.us-east-1xamazonaws.com",
+        "logs.us-east-1.amazonaws.com\n",
+    ],
+)
+def test_any_other_host_is_no_aws_service(host: str) -> None:
+    assert read_host(host) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "destination"),
+    [
+        ("https://kinesis.us-east-1.amazonaws.com/logs", Destination(KINESIS, "logs")),
+        ("https://K:S@kinesis.us-east-1.amazonaws.com/logs", Destination(KINESIS, "logs", "", "K", "S")),
+        ("https://K:a%2Fb%2Bc@kinesis.us-east-1.amazonaws.com/l", Destination(KINESIS, "l", "", "K", "a/b+c")),
+        ("https://logs.eu-west-1.amazonaws.com/app/web.1", Destination(LOGS, "web.1", "app")),
+        ("https://logs.eu-west-1.amazonaws.com/a/b/c/web.1", Destination(LOGS, "web.1", "a/b/c")),
+        ("https://logs.eu-west-1.amazonaws.com/a%2Fb%2Fc/web.1", Destination(LOGS, "web.1", "a/b/c")),
+        ("https://logs.eu-west-1.amazonaws.com/%2Faws%2Fecs%2Fx/web.1", Destination(LOGS, "web.1", "/aws/ecs/x")),
+        ("https://logs.eu-west-1.amazonaws.com//aws/ecs/x/web.1", Destination(LOGS, "web.1", "/aws/ecs/x")),
+        ("https://logs.eu-west-1.amazonaws.com/app/web%201%2F2?x=1#y", Destination(LOGS, "web 1/2", "app")),
+    ],
+)
+def test_stream_group_and_credentials_are_read_from_the_url(url: str, destination: Destination) -> None:
+    endpoint = parse_endpoint(url)
+    assert endpoint.aws == destination
+    assert str(endpoint.url) == f"https://{destination.service.name}.{destination.service.region}.amazonaws.com/"
+    assert endpoint.authorization == ""
+    assert "S" not in repr(endpoint.aws).replace("Service", "").replace("Destination", "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://zq9key:zq9secret@kinesis.us-east-1.amazonaws.com",
+        "https://zq9key:zq9secret@kinesis.us-east-1.amazonaws.com/",
+        "https://zq9key:zq9secret@kinesis.us-east-1.amazonaws.com/a/b",
+        "https://zq9key:zq9secret@kinesis.us-east-1.amazonaws.com/a%20b",
+        "https://zq9key@kinesis.us-east-1.amazonaws.com/a",
+        "https://:zq9secret@kinesis.us-east-1.amazonaws.com/a",
+        "https://zq9key:zq9secret@logs.us-east-1.amazonaws.com/group",
+        "https://zq9key:zq9secret@logs.us-east-1.amazonaws.com/group/",
+        "https://zq9key:zq9secret@logs.us-east-1.amazonaws.com//stream",
+        "https://zq9key:zq9secret@logs.us-east-1.amazonaws.com/group/a:b",
+    ],
+)
+def test_a_url_that_names_no_stream_is_refused_in_one_line_without_credentials(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"^-logs-url .*; it must be https://\[KEY:SECRET@\]") as caught:
+        parse_endpoint(url)
+    assert "zq9" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_without_the_extra_a_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=r"needs the extra \[aws\]: pip install 'log-shuttle\[aws\]'$"):
+        parse_endpoint("https://kinesis.us-east-1.amazonaws.com/logs")
+
+
+URL = "https://K:S@kinesis.us-east-1.amazonaws.com/logs"
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "url"),
+    [
+        ([], {}, "https://kinesis.us-east-1.amazonaws.com/"),
+        (["-aws-endpoint", "http://127.0.0.1:5000"], {}, "http://127.0.0.1:5000/"),
+        ([], {"AWS_ENDPOINT_URL": "http://h:1"}, "http://h:1/"),
+        ([], {"AWS_ENDPOINT_URL": "http://h:1", "AWS_ENDPOINT_URL_KINESIS": "http://h:2/x"}, "http://h:2/x"),
+        ([], {"AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": "http://h:1"}, "https://kinesis.us-east-1.amazonaws.com/"),
+        (["-aws-endpoint", "http://h:3"], {"AWS_ENDPOINT_URL": "http://h:1"}, "http://h:3/"),
+        ([], {"AWS_ENDPOINT_URL": "http://h:1", "LOG_SHUTTLE_AWS_ENDPOINT": "http://h:4"}, "http://h:4/"),
+    ],
+)
+def test_the_endpoint_is_that_of_the_flag_or_of_aws_s_own_variables(
+    argv: list[str], environ: dict[str, str], url: str
+) -> None:
+    config = build_config(parse_flags(argv, FLAGS), {"LOGS_URL": URL, **environ})
+    assert str(config.endpoint.url) == url
+
+
+@pytest.mark.parametrize("endpoint", ["127.0.0.1:5000", "ftp://h", "http://", "http://u:zq9secret@h", "http://h h"])
+def test_an_endpoint_that_is_none_is_refused_without_showing_it(endpoint: str) -> None:
+    with pytest.raises(ConfigError, match=r"^-aws-endpoint \(not shown\): must be http://") as caught:
+        Config(logs_url=URL, aws_endpoint=endpoint)
+    assert "zq9" not in str(caught.value)
+
+
+def test_gzip_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^-gzip True: must not be given with a stream of AWS"):
+        Config(logs_url=URL, gzip=True)

@@ -1,0 +1,184 @@
+"""Where a batch's lines stand in their files, whatever the chunks, the limits and the sizes: there they are again."""
+
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shuttle.config import MIN_BATCH_BYTES, Config
+from shuttle.core.batch import Batch, Batcher, Place, Span
+from shuttle.core.frame import Framer, make_stamp
+from shuttle.core.lines import NewlineSplitter, Splitter
+from tests.helpers.chunks import cut_at
+
+STAMP = make_stamp(1_700_000_000.0)
+FRAMER = Framer(Config(logs_url="http://drain.example/"))
+DATA = st.lists(
+    st.one_of(st.binary(max_size=8), st.sampled_from([b"\n", b"\n\n", b"word", "ä€𝄞".encode(), b"\n" + b"x" * 40]))
+).map(b"".join)
+PLACES = st.lists(st.integers(0, 300), max_size=20)
+
+
+class Reader:
+    """Reads files in chunks into one batcher, as the agent does, and remembers the lines."""
+
+    def __init__(self, *, size: int, max_bytes: int = MIN_BATCH_BYTES) -> None:
+        numbers = count()
+        self.batcher = Batcher(FRAMER, size=size, max_bytes=max_bytes, wait=1.0, new_id=lambda: f"{next(numbers):032x}")
+        self.batches: list[Batch] = []
+
+    def take(self, lines: list[bytes], splitter: Splitter, place: Place) -> None:
+        if lines:
+            place.cut(splitter.take_cuts())
+            self.batches += self.batcher.add(lines, stamp=STAMP, now=0.0, place=place)
+
+    def finish(self) -> list[Batch]:
+        if self.batcher.lines:
+            self.batches.append(self.batcher.close())
+        return self.batches
+
+
+def read(data: bytes, chunks: list[bytes], *, limit: int, size: int, max_bytes: int) -> tuple[list[bytes], list[Batch]]:
+    """Return the lines of a file, and their batches."""
+    splitter, place, reader = NewlineSplitter(limit), Place(7, 0), Reader(size=size, max_bytes=max_bytes)
+    lines: list[bytes] = []
+    for chunk in chunks:
+        some = splitter.feed(chunk)
+        lines += some
+        reader.take(some, splitter, place)
+        assert len(data) >= place.offset
+    some = splitter.finish()
+    lines += some
+    reader.take(some, splitter, place)
+    assert place.offset == len(data)
+    return lines, reader.finish()
+
+
+def read_again(data: bytes, span: Span, limit: int) -> list[bytes]:
+    splitter = NewlineSplitter(limit)
+    return [*splitter.feed(data[span.start : span.end]), *splitter.finish()]
+
+
+@given(
+    data=DATA,
+    places=PLACES,
+    limit=st.integers(1, 20),
+    size=st.integers(1, 10),
+    max_bytes=st.sampled_from([1, 100, 200, 1000, MIN_BATCH_BYTES]),
+)
+def test_spans_are_contiguous_and_hold_their_lines_again(
+    data: bytes, places: list[int], limit: int, size: int, max_bytes: int
+) -> None:
+    lines, batches = read(data, cut_at(data, places), limit=limit, size=size, max_bytes=max_bytes)
+    spans = [span for batch in batches for span in batch.spans]
+    assert [0, *(span.end for span in spans)] == [*(span.start for span in spans), len(data)]
+    assert all(span.start < span.end for span in spans)
+    assert {(span.file, span.stamp) for span in spans} <= {(7, STAMP)}
+    assert [sum(span.lines for span in batch.spans) for batch in batches] == [batch.lines for batch in batches]
+    again = [read_again(data, span, limit) for span in spans]
+    assert [line for some in again for line in some] == lines
+    assert [len(some) for some in again] == [span.lines for span in spans]
+
+
+@given(data=DATA, places=PLACES, limit=st.integers(1, 20))
+def test_the_end_of_each_span_is_a_place_from_which_reading_goes_on_alike(
+    data: bytes, places: list[int], limit: int
+) -> None:
+    """Also between two pieces of a line that is too long."""
+    lines, batches = read(data, cut_at(data, places), limit=limit, size=1, max_bytes=MIN_BATCH_BYTES)
+    for number, batch in enumerate(batches, 1):
+        (span,) = batch.spans
+        splitter = NewlineSplitter(limit)
+        assert [*splitter.feed(data[span.end :]), *splitter.finish()] == lines[number:]
+
+
+@given(first=DATA, second=DATA, places=PLACES, limit=st.integers(1, 20), size=st.integers(1, 10))
+def test_files_that_are_read_in_turn_do_not_disturb_each_other(
+    first: bytes, second: bytes, places: list[int], limit: int, size: int
+) -> None:
+    files = {1: first, 2: second}
+    reader = Reader(size=size)
+    splitters = {number: NewlineSplitter(limit) for number in files}
+    ways = {number: Place(number, 0) for number in files}
+    chunks = {number: cut_at(data, places) for number, data in files.items()}
+    for pair in zip(chunks[1], chunks[2], strict=False):
+        for number, chunk in enumerate(pair, 1):
+            reader.take(splitters[number].feed(chunk), splitters[number], ways[number])
+    shared = min(len(chunks[1]), len(chunks[2]))
+    for number in files:
+        for chunk in chunks[number][shared:]:
+            reader.take(splitters[number].feed(chunk), splitters[number], ways[number])
+        reader.take(splitters[number].finish(), splitters[number], ways[number])
+    spans = [span for batch in reader.finish() for span in batch.spans]
+    for number, data in files.items():
+        own = [span for span in spans if span.file == number]
+        assert [0, *(span.end for span in own)] == [*(span.start for span in own), len(data)]
+        again = [line for span in own for line in read_again(data, span, limit)]
+        assert again == read_again(data, Span(number, 0, len(data), 0, ""), limit)
+
+
+def test_a_place_begins_where_it_is_told_to() -> None:
+    place = Place(3, 100)
+    assert place.take([b"one", b""], STAMP) == Span(3, 100, 105, 2, STAMP)
+    assert place.take([b"two"], STAMP) == Span(3, 105, 109, 1, STAMP)
+
+
+@pytest.mark.parametrize(
+    ("cuts", "spans"),
+    [
+        ([], [(0, 6), (6, 10)]),
+        ([0], [(0, 5), (5, 9)]),
+        ([1], [(0, 5), (5, 9)]),
+        ([2], [(0, 6), (6, 9)]),
+        ([0, 1, 2], [(0, 4), (4, 7)]),
+    ],
+)
+def test_a_line_that_no_newline_ends_takes_a_byte_less(cuts: list[int], spans: list[tuple[int, int]]) -> None:
+    place = Place(1, 0)
+    place.cut(cuts)
+    first = place.take([b"aa", b"bb"], STAMP)
+    second = place.take([b"ccc"], STAMP)
+    assert [(first.start, first.end), (second.start, second.end)] == spans
+
+
+def test_cuts_of_lines_that_were_taken_do_not_touch_the_next() -> None:
+    place = Place(1, 0)
+    place.cut([0])
+    place.take([b"a"], STAMP)
+    place.take([b"b"], STAMP)
+    assert place.offset == 3
+
+
+@pytest.mark.parametrize(
+    ("chunks", "lines", "cuts"),
+    [
+        ([b"one\ntwo\n"], [b"one", b"two"], []),
+        ([b"abcdefgh\n"], [b"abcd", b"efgh"], [0]),
+        ([b"a\nabcdefghi\nb\n"], [b"a", b"abcd", b"efgh", b"i", b"b"], [1, 2]),
+        ([b"abcdef"], [b"abcd"], [0]),
+        ([b"abcd"], [], []),
+    ],
+)
+def test_the_lines_that_no_newline_ends_are_told_once(chunks: list[bytes], lines: list[bytes], cuts: list[int]) -> None:
+    splitter = NewlineSplitter(4)
+    assert [line for chunk in chunks for line in splitter.feed(chunk)] == lines
+    assert splitter.take_cuts() == cuts
+    assert splitter.take_cuts() == []
+
+
+def test_a_last_line_is_one_that_no_newline_ends() -> None:
+    splitter = NewlineSplitter(100)
+    splitter.feed(b"one\ntwo")
+    assert splitter.finish() == [b"two"]
+    assert splitter.take_cuts() == [0]
+    assert splitter.finish() == []
+    assert splitter.take_cuts() == []
+
+
+def test_a_halved_batch_has_no_spans_of_its_own() -> None:
+    reader, place = Reader(size=4), Place(1, 0)
+    reader.take([b"1", b"2", b"3", b"4"], NewlineSplitter(100), place)
+    (batch,) = reader.finish()
+    assert [half.spans for half in batch.halve()] == [(), ()]
+    assert [span.end - span.start for span in batch.spans] == [8]

@@ -1,0 +1,216 @@
+"""An answer's bytes, however they are cut, and bytes that are no answer. The wire is in memory."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shuttle.drain.http.connection import CONTENT_LIMIT, HEAD_LIMIT, Answer, Connection, UnansweredError
+from tests.helpers.chunks import cut_at
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+ANSWERS = {
+    b"HTTP/1.1 204 No Content\r\nServer: x\r\n\r\n": (204, b""),
+    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello": (200, b"hello"),
+    b"HTTP/1.1 429 Slow down\r\nRetry-After: 7\r\nContent-Length: 3\r\n\r\nno!": (429, b"no!"),
+    b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\nA: b\r\n\r\n": (200, b"hello"),
+    CONTINUE + HINTS + CONTINUE + b"HTTP/1.1 413 Large\r\nContent-Length: 1\r\n\r\n!": (413, b"!"),
+    b"HTTP/1.1 200 OK\r\nUpgrade: h2,h2c\r\nConnection: Upgrade\r\nContent-Length: 2\r\n\r\nok": (
+        200,
+        b"ok",
+    ),  # Apache's
+    b"\r\nHTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n": (500, b""),
+}
+
+
+class Wire(asyncio.Transport):
+    """Keeps what is written, and whether it was closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.unwritten = 0
+        """Bytes that the other end has not taken yet."""
+        self.closed = False
+
+    def write(self, data: Any) -> None:
+        self.written += data
+
+    def get_write_buffer_size(self) -> int:
+        return self.unwritten
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def abort(self) -> None:
+        self.closed = True
+
+
+class Line:
+    """A connection, its wire and the answer to the one request that was sent."""
+
+    def __init__(self) -> None:
+        self.released: list[Connection] = []
+        self.wire = Wire()
+        self.connection = Connection(self.released.append)
+        self.connection.connection_made(self.wire)
+        self.answer: Answer = self.connection.send(b"head", b"body")
+
+    def feed(self, *chunks: bytes) -> None:
+        """Give what a transport would: nothing empty, and nothing once it is closed."""
+        for chunk in filter(None, chunks):
+            if not self.wire.closed:
+                self.connection.data_received(chunk)
+
+    async def read(self) -> bytes:
+        return b"".join([piece async for piece in self.answer])
+
+
+def run(test: Callable[[], Any]) -> None:
+    asyncio.run(test())
+
+
+@given(case=st.sampled_from(list(ANSWERS.items())), data=st.data())
+def test_an_answer_is_the_same_however_its_bytes_are_cut(
+    case: tuple[bytes, tuple[int, bytes]], data: st.DataObject
+) -> None:
+    sent, (status, body) = case
+    places = data.draw(st.lists(st.integers(0, len(sent))))
+
+    async def check() -> None:
+        for chunks in ([sent], [sent[place : place + 1] for place in range(len(sent))], cut_at(sent, places)):
+            line = Line()
+            line.feed(*chunks)
+            await line.answer.begun
+            assert (line.answer.status, await line.read()) == (status, body)
+            assert httpx.Headers(line.answer.headers).get("Retry-After") == ("7" if status == 429 else None)
+            await line.answer.aclose()
+            assert line.released == [line.connection]
+
+    run(check)
+
+
+def test_an_announcement_is_no_answer_and_its_headers_are_not_the_answers() -> None:
+    async def check() -> None:
+        line = Line()
+        line.feed(CONTINUE, HINTS)
+        assert not line.answer.begun.done()
+        line.feed(b"HTTP/1.1 204 No Content\r\nServer: x\r\n\r\n")
+        assert line.answer.begun.done()
+        assert line.answer.headers == [(b"Server", b"x")]
+
+    run(check)
+
+
+@pytest.mark.parametrize(
+    ("garbage", "why"),
+    [
+        (b"SSH-2.0-OpenSSH_9.7\r\n", "not HTTP"),
+        (b"220 mail.example ESMTP\r\n", "not HTTP"),
+        (b"\x15\x03\x03\x00\x02\x02\x46", "not HTTP"),
+        (b"HTTP/1.1 abc\r\n\r\n", "not HTTP"),
+        (b"HTTP/1.1 99999 What\r\n\r\n", "not HTTP"),
+        (b"HTTP/9.9 200 OK\r\n\r\n", "not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nbroken\r\n\r\n", "not HTTP"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", "not HTTP"),
+        (b"POST / HTTP/1.1\r\n\r\n", "not HTTP"),
+        (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * (HEAD_LIMIT // 6), "longer than 65536"),
+        (b"HTTP/1.1 200 OK\r\nA: " + b"b" * HEAD_LIMIT, "longer than 65536"),
+        (b"HTTP/1.1 200 " + b"b" * HEAD_LIMIT, "longer than 65536"),
+        (CONTINUE * (HEAD_LIMIT // len(CONTINUE) + 1), "longer than 65536"),
+    ],
+    ids=lambda value: value[:30] if isinstance(value, bytes) else None,
+)
+@pytest.mark.parametrize("size", [1, 1000, HEAD_LIMIT * 2])
+def test_what_is_no_answer_is_an_error_and_ends_the_connection(garbage: bytes, why: str, size: int) -> None:
+    async def check() -> None:
+        line = Line()
+        line.feed(*(garbage[start : start + size] for start in range(0, len(garbage), size)))
+        with pytest.raises(httpx.RemoteProtocolError, match=why):
+            await asyncio.wait_for(line.answer.begun, 5)
+        assert line.wire.closed
+
+    run(check)
+
+
+@given(st.binary(min_size=1))
+def test_no_bytes_at_all_break_a_connection(data: bytes) -> None:
+    """Either an answer or an error comes of them, if only when the drain hangs up."""
+
+    async def check() -> None:
+        line = Line()
+        line.feed(data)
+        line.connection.connection_lost(None)
+        assert line.answer.begun.done()
+        assert isinstance(line.answer.begun.exception(), httpx.RemoteProtocolError) or line.answer.status >= 200
+
+    run(check)
+
+
+def test_a_connection_that_ends_before_the_first_byte_is_told_from_one_that_ends_later() -> None:
+    async def check() -> None:
+        silent, spoken = Line(), Line()
+        cause = ConnectionResetError()
+        silent.connection.connection_lost(cause)
+        error = silent.answer.begun.exception()
+        assert isinstance(error, UnansweredError)
+        assert error.__cause__ is cause
+        spoken.feed(b"H")
+        spoken.connection.connection_lost(None)
+        assert not isinstance(spoken.answer.begun.exception(), UnansweredError)
+
+    run(check)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_over_the_limit_ends_the_connection_but_not_the_answer(chunked: bool) -> None:
+    async def check() -> None:
+        line = Line()
+        piece = b"." * 1000
+        if chunked:
+            line.feed(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            piece = b"3e8\r\n" + piece + b"\r\n"
+        else:
+            line.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n")
+        fed = 0
+        while not line.wire.closed:
+            line.feed(piece)
+            fed += 1000
+        assert CONTENT_LIMIT < fed <= CONTENT_LIMIT + 1000
+        await line.answer.begun
+        assert line.answer.status == 200
+        assert len(await line.read()) == fed
+        await line.answer.aclose()
+        assert line.released == []
+
+    run(check)
+
+
+def test_an_answer_before_the_request_was_read_ends_the_connection() -> None:
+    async def check() -> None:
+        line = Line()
+        line.wire.unwritten = 1
+        line.feed(b"HTTP/1.1 413 Large\r\nContent-Length: 0\r\n\r\n")
+        await line.answer.begun
+        await line.answer.aclose()
+        assert line.wire.closed
+        assert line.released == []
+
+    run(check)
+
+
+def test_an_answer_that_is_let_go_early_ends_the_connection() -> None:
+    async def check() -> None:
+        line = Line()
+        line.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe")
+        await line.answer.aclose()
+        assert line.wire.closed
+        assert line.released == []
+
+    run(check)

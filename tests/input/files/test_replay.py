@@ -1,0 +1,123 @@
+"""A batch is made again from its plan: the same id, body and lines, or what of it can still be read."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shuttle.config import MIN_BATCH_BYTES, Config
+from shuttle.core.batch import Batch, Batcher, Place, Span
+from shuttle.core.frame import make_stamp
+from shuttle.core.lines import NewlineSplitter
+from shuttle.input.files.file import File, Read, State
+from shuttle.input.files.labels import ANY, Sources
+from shuttle.input.files.replay import make_batch
+from shuttle.store.checkpoints import Plan
+
+CONFIG = Config(logs_url="http://drain.example/", procid="{name}", max_line_length=20)
+SOURCES = Sources(CONFIG)
+FRAMER = SOURCES.find_framer(ANY)
+STAMPS = tuple(make_stamp(1_700_000_000.0 + number) for number in range(3))
+LINES = st.lists(
+    st.one_of(
+        st.binary(max_size=5).map(lambda line: line.replace(b"\n", b"")),
+        st.sampled_from([b"x" * 50, "€".encode() * 30]),
+    ),
+    max_size=30,
+)
+
+
+def make_file(name: str, data: bytes) -> File:
+    return open_as(name, lambda offset, length: data[offset : offset + length])
+
+
+def open_as(name: str, read_at: Read) -> File:
+    """Return a file of which only the content matters."""
+    return File(
+        path=Path(name),
+        key=(1, 1),
+        read_at=read_at,
+        stat=Path(os.devnull).stat,
+        close=lambda: None,
+        state=State.LIVE,
+    )
+
+
+def replay(plan: Plan, files: Mapping[int, File]) -> tuple[Batch | None, int]:
+    return make_batch(plan, files, SOURCES, 5.0)
+
+
+def send(files: Mapping[int, File], contents: Mapping[int, bytes], size: int) -> list[Batch]:
+    """Return the batches of the files, each read in two chunks with its own stamp."""
+    ids = (f"{number:032x}" for number in range(1000))
+    batcher = Batcher(FRAMER, size=size, max_bytes=MIN_BATCH_BYTES, wait=1.0, new_id=lambda: next(ids))
+    batches: list[Batch] = []
+    splitters = {number: NewlineSplitter(1000) for number in files}
+    places = {number: Place(number, 0) for number in files}
+    for part, stamp in enumerate(STAMPS):
+        for number, data in contents.items():
+            middle = len(data) // 2
+            splitter = splitters[number]
+            lines = splitter.finish() if part == 2 else splitter.feed(data[middle:] if part else data[:middle])
+            places[number].cut(splitter.take_cuts())
+            framer = SOURCES.find_framer(files[number].path)
+            batches += batcher.add(lines, stamp=stamp, now=1.0, framer=framer, place=places[number])
+    return batches + ([batcher.close()] if batcher.lines else [])
+
+
+@given(first=LINES, second=LINES, size=st.integers(1, 10))
+def test_a_batch_is_made_again_as_it_was(first: list[bytes], second: list[bytes], size: int) -> None:
+    contents = {1: b"\n".join(first), 2: b"\n".join(second)}
+    files = {number: make_file(f"{number}.log", data) for number, data in contents.items()}
+    for batch in send(files, contents, size):
+        again, missing = replay(Plan(batch.id, batch.spans), files)
+        assert missing == 0
+        assert again
+        assert (again.id, again.body, again.lines, again.frames) == (batch.id, batch.body, batch.lines, batch.frames)
+        assert (again.long, again.spans) == (batch.long, batch.spans)
+        assert [half.id for half in again.halve()] == [half.id for half in batch.halve()]
+
+
+def test_it_is_as_old_as_the_process_that_makes_it() -> None:
+    """The clock of the process that made it first means nothing here, and it is tried as long as any."""
+    batch, _ = replay(Plan("a" * 32, (Span(1, 0, 4, 1, STAMPS[0]),)), {1: make_file("a.log", b"one\n")})
+    assert batch
+    assert batch.born == 5.0
+
+
+def test_a_file_that_is_not_there_any_more_costs_its_own_lines_only() -> None:
+    plan = Plan("a" * 32, (Span(1, 0, 8, 2, STAMPS[0]), Span(2, 0, 4, 1, STAMPS[1])))
+    batch, missing = replay(plan, {2: make_file("b.log", b"two\n")})
+    assert missing == 2
+    assert batch
+    assert (batch.lines, batch.id) == (1, plan.id)
+    assert STAMPS[1].encode() in batch.body
+
+
+def test_a_batch_of_which_nothing_is_left_is_none() -> None:
+    assert replay(Plan("a" * 32, (Span(1, 0, 8, 2, STAMPS[0]),)), {}) == (None, 2)
+
+
+@pytest.mark.parametrize("left", [b"", b"one\nt", b"one\ntwo"])
+def test_a_file_that_has_become_too_short_costs_the_lines_of_the_span(left: bytes) -> None:
+    assert replay(Plan("a" * 32, (Span(1, 0, 8, 2, STAMPS[0]),)), {1: make_file("a.log", left)}) == (None, 2)
+
+
+def test_the_header_is_that_of_the_file() -> None:
+    plan = Plan("a" * 32, (Span(1, 0, 4, 1, STAMPS[0]), Span(2, 0, 4, 1, STAMPS[0])))
+    batch, _ = replay(plan, {1: make_file("a.log", b"one\n"), 2: make_file("b.log", b"two\n")})
+    assert batch
+    assert b" a.log - - one\n" in batch.body
+    assert b" b.log - - two\n" in batch.body
+
+
+def test_a_file_that_cannot_be_read_raises_what_the_system_says() -> None:
+    def fail(_offset: int, _length: int) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    file = open_as("a.log", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        replay(Plan("a" * 32, (Span(1, 0, 4, 1, STAMPS[0]),)), {1: file})

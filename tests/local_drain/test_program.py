@@ -1,0 +1,133 @@
+"""`log-shuttle-drain` as a process: what it prints, when it ends and how."""
+
+import http.client
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from shuttle.local_drain import main
+
+pytestmark = pytest.mark.process
+
+FRAME = b"<190>1 2024-01-02T03:04:05.123456+00:00 shuttle token shuttle - - Hello \x1b[31m\n"
+REPORT = (
+    b"<172>1 2024-01-02T03:04:05.123456+00:00 heroku token log-shuttle - - Error L12: 2 messages dropped since then\n"
+)
+LINES = [
+    r"03:04:05.123 shuttle token[shuttle]: Hello \x1b[31m",
+    "!! 03:04:05.123 heroku token[log-shuttle]: Error L12: 2 messages dropped since then",
+]
+HEADERS = {
+    "Content-Type": "application/logplex-1",
+    "Logplex-Msg-Count": "2",
+    "Logplex-Drop-Count": "2",
+    "Logplex-Frame-Id": "a",
+}
+
+
+@contextmanager
+def start(*flags: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Start the drain and give it with the port that it listens on."""
+    command = [sys.executable, "-m", "shuttle.local_drain", "-port=0", *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr
+            listening = re.fullmatch(
+                r"log-shuttle-drain: listening on https?://127\.0\.0\.1:(\d+)/\n", process.stderr.readline()
+            )
+            assert listening
+            yield process, int(listening[1])
+        finally:
+            process.kill()
+
+
+def post(port: int, times: int = 1) -> list[int]:
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    statuses = []
+    for _ in range(times):
+        connection.request("POST", "/", b"".join(b"%d %b" % (len(frame), frame) for frame in (FRAME, REPORT)), HEADERS)
+        with connection.getresponse() as answer:
+            answer.read()
+            statuses.append(answer.status)
+    connection.close()
+    return statuses
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_messages_go_to_stdout_and_the_rest_to_stderr(ending: signal.Signals) -> None:
+    with start("-status", "503", "-times", "1") as (process, port):
+        assert post(port, times=3) == [503, 204, 204]
+        process.send_signal(ending)
+        stdout, stderr = process.communicate()
+    assert stdout.splitlines() == LINES
+    assert stderr.splitlines() == [
+        "log-shuttle-drain: answered 503: as -status says",
+        "log-shuttle-drain: requests=3 refused=1 messages=2 duplicates=2 dropped=2 lost=0",
+    ]
+    assert process.returncode == 0
+
+
+def test_quiet_counts_and_prints_no_message() -> None:
+    with start("-quiet") as (process, port):
+        post(port)
+        process.terminate()
+        stdout, stderr = process.communicate()
+    assert stdout == ""
+    assert "messages=2 " in stderr
+
+
+def test_open_connection_does_not_hold_the_end_up() -> None:
+    with start() as (process, port), socket.create_connection(("127.0.0.1", port)):
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def test_reader_that_goes_away_ends_it_quietly() -> None:
+    with start() as (process, port):
+        assert process.stdout
+        process.stdout.close()
+        assert post(port) == [204]
+        assert process.wait(30) == 0
+        assert process.stderr
+        assert process.stderr.read() == (
+            "log-shuttle-drain: requests=1 refused=0 messages=2 duplicates=0 dropped=2 lost=0\n"
+        )
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (["-sttaus", "503"], "unknown flag -sttaus: did you mean -status?"),
+        (["-delay", "2"], "-delay '2': must be a duration"),
+        (["-status", "204"], "-status 204: must be from 300 to 599"),
+        (["-auth", "hunter2"], "-auth (not shown): must be user:password"),
+    ],
+)
+def test_wrong_flag_is_one_line_and_2(argv: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(argv) == 2
+    stderr = capsys.readouterr().err
+    assert stderr.startswith(f"log-shuttle-drain: {line}")
+    assert stderr.count("\n") == 1
+
+
+def test_port_in_use_is_one_line_and_1(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["-port", str(port)]) == 1
+    assert capsys.readouterr().err == (
+        f"log-shuttle-drain: -port {port}: cannot listen on 127.0.0.1 (Address already in use); "
+        "must be a free port, or 0 for any\n"
+    )
+
+
+def test_help_names_every_flag_and_exits_with_0(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-h"]) == 0
+    stdout = capsys.readouterr().out
+    flags = "port cert key quiet h auth bearer max-body status retry-after delay close reset times"
+    assert re.findall(r"^  -(\S+)", stdout, re.MULTILINE) == flags.split()

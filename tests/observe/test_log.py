@@ -1,0 +1,200 @@
+import logging
+import os
+import re
+import syslog
+from collections.abc import Callable, Iterator
+
+import pytest
+import structlog
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shuttle.observe.line_writer import Stream
+from shuttle.observe.log import SILENT, VALUE_LIMIT, Logger, escape, make_logger
+
+PAIR = re.compile(r'([^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?: |$)')
+
+Logged = Callable[..., str]
+
+
+def parse(line: str) -> dict[str, str]:
+    """Read a logfmt line strictly: nothing may stand between or behind its pairs."""
+    pairs: dict[str, str] = {}
+    place = 0
+    while place < len(line):
+        match = PAIR.match(line, place)
+        assert match, f"not logfmt from {line[place:]!r}"
+        key, value = match.groups()
+        assert key not in pairs
+        pairs[key] = re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+        place = match.end()
+    return pairs
+
+
+@pytest.fixture
+def logged() -> Iterator[Logged]:
+    """Log one event and return what reached the descriptor."""
+    reader, writer = os.pipe()
+
+    def log(event: str, *, level: str = "info", verbose: bool = False, **data: object) -> str:
+        logger = make_logger(verbose=verbose, to_syslog=False, stream=Stream(writer))
+        getattr(logger, level)(event, **data)
+        os.write(writer, b"\0")  # an end even when nothing was logged
+        return os.read(reader, 1 << 16).decode().removesuffix("\0")
+
+    yield log
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_line_begins_with_time_app_level_and_event_and_its_data_keep_their_order(logged: Logged) -> None:
+    line = logged("post", retry=False, msgcount=500, **{"inbox.length": 3}, error=None, delay=0.5)
+    assert re.fullmatch(
+        r"ts=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z app=log-shuttle level=info at=post "
+        r"retry=false msgcount=500 inbox\.length=3 error= delay=0\.5\n",
+        line,
+    )
+
+
+@pytest.mark.parametrize(
+    ("level", "verbose", "shown"),
+    [
+        ("debug", False, False),
+        ("debug", True, True),
+        ("info", False, True),
+        ("warning", False, True),
+        ("error", False, True),
+        ("error", True, True),
+    ],
+)
+def test_debug_lines_need_verbose(logged: Logged, level: str, *, verbose: bool, shown: bool) -> None:
+    line = logged("x", level=level, verbose=verbose)
+    assert bool(line) == shown
+    assert not shown or parse(line.rstrip("\n"))["level"] == level
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "error="),
+        ("", "error="),
+        (True, "error=true"),
+        (503, "error=503"),
+        (0.123456, "error=0.123"),
+        (2.0, "error=2.0"),
+        ("plain", "error=plain"),
+        ("two words", 'error="two words"'),
+        ('say "no"', r'error="say \"no\""'),
+        ("a=b", 'error="a=b"'),
+        ("Grüße", "error=Grüße"),
+        ("red\x1b[31m", r"error=red\x1b[31m"),
+        ("one\r\ntwo", r"error=one\r\ntwo"),
+        ("a\nforged level=info", r'error="a\\nforged level=info"'),
+        ("nul\0", r"error=nul\x00"),
+        ("next\x85line\u2028", r"error=next\x85line\u2028"),
+        ("right\u202eleft", r"error=right\u202eleft"),
+        ("byte\udcff", r"error=byte\udcff"),
+        (ConnectionError("refused"), "error=refused"),
+        (TimeoutError(), "error=TimeoutError"),
+    ],
+)
+def test_a_value_is_shown_safely_on_one_line(logged: Logged, value: object, text: str) -> None:
+    assert logged("post", error=value).rstrip("\n").split(" at=post ")[1] == text
+
+
+@given(st.text())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the pipe is empty after each example
+def test_any_text_is_read_back_as_its_printable_form(logged: Logged, text: str) -> None:
+    line = logged("post", body=text, status=400)
+    assert line.endswith("\n")
+    assert line[:-1].isprintable()
+    pairs = parse(line[:-1])
+    assert list(pairs) == ["ts", "app", "level", "at", "body", "status"]
+    assert pairs["body"] == escape(text)[:VALUE_LIMIT] + ("..." if len(escape(text)) > VALUE_LIMIT else "")
+
+
+def test_a_long_value_is_cut_and_the_keys_behind_it_are_not(logged: Logged) -> None:
+    pairs = parse(logged("post", body="<p>" * 1_000_000, status=502).rstrip("\n"))
+    assert pairs["body"] == ("<p>" * VALUE_LIMIT)[:VALUE_LIMIT] + "..."
+    assert pairs["status"] == "502"
+
+
+def test_no_traceback_is_printed_even_when_asked_for(logged: Logged) -> None:
+    try:
+        os.close(-1)
+    except OSError as error:
+        line = logged("post", error=error, exc_info=True)
+    assert line.count("\n") == 1
+    assert "Traceback" not in line
+
+
+def test_the_host_s_logging_is_neither_used_nor_changed(logged: Logged) -> None:
+    """The host's processors would raise, and its handlers stay as they were."""
+    handlers = list(logging.getLogger().handlers)
+    assert "at=library" in logged("library")
+    assert not structlog.is_configured()
+    structlog.configure(processors=[], wrapper_class=structlog.stdlib.BoundLogger)
+    try:
+        assert "at=library" in logged("library")
+    finally:
+        structlog.reset_defaults()
+    assert logging.getLogger().handlers == handlers
+
+
+def test_the_silent_logger_takes_every_level() -> None:
+    logger: Logger = SILENT
+    assert [
+        method("x", count=1, event="y") for method in (logger.debug, logger.info, logger.warning, logger.error)
+    ] == [None] * 4
+
+
+class Syslog:
+    """The stdlib's two functions, noting what they are given: a machine may have no syslog to ask."""
+
+    def __init__(self) -> None:
+        self.opened: list[tuple[object, ...]] = []
+        self.lines: list[tuple[int, str]] = []
+
+    def openlog(self, *settings: object) -> None:
+        self.opened.append(settings)
+
+    def syslog(self, priority: int, message: str) -> None:
+        self.lines.append((priority, message))
+
+
+@pytest.fixture
+def local_syslog(monkeypatch: pytest.MonkeyPatch) -> Syslog:
+    fake = Syslog()
+    monkeypatch.setattr(syslog, "openlog", fake.openlog)
+    monkeypatch.setattr(syslog, "syslog", fake.syslog)
+    return fake
+
+
+@pytest.mark.parametrize(
+    ("level", "priority"),
+    [
+        ("debug", syslog.LOG_DEBUG),
+        ("info", syslog.LOG_INFO),
+        ("warning", syslog.LOG_WARNING),
+        ("error", syslog.LOG_ERR),
+    ],
+)
+def test_syslog_gets_the_level_as_its_priority_and_no_time(local_syslog: Syslog, level: str, priority: int) -> None:
+    reader, writer = os.pipe()
+    logger = make_logger(verbose=True, to_syslog=True, stream=Stream(writer))
+    getattr(logger, level)("drain.down", error="a\0b\nc")
+    os.close(writer)
+    assert os.read(reader, 1) == b""
+    os.close(reader)
+    assert local_syslog.opened == [("log-shuttle", syslog.LOG_PID, syslog.LOG_SYSLOG)]
+    assert local_syslog.lines == [(priority, rf"app=log-shuttle level={level} at=drain.down error=a\x00b\nc")]
+
+
+def test_the_real_syslog_takes_any_text_without_an_error() -> None:
+    """Whether a daemon listens or not."""
+    logger = make_logger(verbose=False, to_syslog=True, stream=Stream(-1))
+    try:
+        assert logger.debug("post", error="\0\udcff\n%s") is None
+        assert logger.error("post", error="\0\udcff\n%s") is None
+    finally:
+        syslog.closelog()

@@ -1,0 +1,167 @@
+"""stdin, stdout and stderr that are closed, full, a terminal, a file: each has its answer."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shuttle.local_drain import LocalDrain
+from tests.helpers.process import LONGEST, Ended, clean_environ, make_lines, run, start
+
+pytestmark = pytest.mark.process
+
+LINES = make_lines(1000)
+STATISTICS = ("-stats-interval", "20ms")
+RATES = ("1min", "5min", "15min", "mean")
+TIMERS = ("batch.fill", "outlet.post.success", "outlet.post.failure")
+FIGURES = ("count", "min", "max", "mean", "stddev", "p75", "p95", "p99", *(f"rate.{over}" for over in RATES))
+COUNTS = ("lines.read.count", "lines.batched.count", "lines.dropped.count", "msg.lost.count", "outlet.inbox.length")
+GO_NAMES = {*COUNTS, *(f"{timer}.{figure}" for timer in TIMERS for figure in FIGURES)}
+
+
+@pytest.fixture
+def drain() -> Iterator[LocalDrain]:
+    with LocalDrain() as drain:
+        yield drain
+
+
+def run_in_shell(redirections: str, *flags: str) -> Ended:
+    """Run the command with 1000 lines on stdin, unless `redirections` say otherwise."""
+    script = f'exec "$0" -m shuttle "$@" {redirections}'
+    ended = subprocess.run(
+        ["sh", "-c", script, sys.executable, *flags],
+        input=b"".join(LINES),
+        capture_output=True,
+        env=clean_environ(),
+        timeout=LONGEST,
+        check=False,
+    )
+    return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"no newline at the end", b"one\ntwo", b"\0\xff\n"])
+def test_each_line_of_a_pipe_arrives_and_nothing_else(drain: LocalDrain, data: bytes) -> None:
+    assert run("-logs-url", drain.url, data=data).code == 0
+    assert drain.messages == [line if line.endswith(b"\n") else line + b"\n" for line in data.splitlines(keepends=True)]
+    assert len(drain.requests) == bool(data)
+
+
+def test_dev_null_makes_no_request(drain: LocalDrain) -> None:
+    ended = run("-logs-url", drain.url, stdin=subprocess.DEVNULL)
+    assert (ended.code, ended.out, ended.err, drain.requests) == (0, "", "", [])
+
+
+def test_a_regular_file_is_delivered_whole_however_small_the_buffer(drain: LocalDrain, tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    path.write_bytes(b"".join(make_lines(20_000)))
+    with path.open("rb") as file:
+        ended = run("-logs-url", drain.url, "-back-buff", "1", "-patience", "0", stdin=file)
+    assert ended.code == 0
+    assert len(drain.messages) == 20_000
+
+
+def test_a_terminal_on_stdin_is_refused_in_one_line(drain: LocalDrain) -> None:
+    master, slave = pty.openpty()
+    try:
+        ended = run("-logs-url", drain.url, stdin=slave)
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert ended.code == 1
+    assert ended.err.startswith("log-shuttle: No stdin detected")
+    assert ended.err.count("\n") == 1
+
+
+def test_a_closed_stdin_is_refused_in_one_line(drain: LocalDrain) -> None:
+    ended = run_in_shell("0<&-", "-logs-url", drain.url)
+    assert ended.code == 1
+    assert ended.err.startswith("log-shuttle: stdin is closed")
+    assert ended.err.count("\n") == 1
+    assert drain.requests == []
+
+
+@pytest.mark.parametrize("redirections", ["1>&-", "2>&-", "1>&- 2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>&1"])
+def test_a_closed_or_full_stdout_or_stderr_costs_no_line(drain: LocalDrain, redirections: str) -> None:
+    ended = run_in_shell(redirections, "-logs-url", drain.url, "-verbose", *STATISTICS)
+    assert ended.code == 0
+    assert sorted(drain.messages) == LINES
+    assert drain.counts.duplicates == 0
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_pipe_whose_reader_went_away_costs_no_line(drain: LocalDrain, stream: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ended = run("-logs-url", drain.url, "-verbose", *STATISTICS, data=b"".join(LINES), **{stream: writing})
+    finally:
+        os.close(writing)
+    assert ended.code == 0
+    assert sorted(drain.messages) == LINES
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_full_pipe_that_nobody_reads_holds_nothing_up(drain: LocalDrain, stream: str) -> None:
+    reading, writing = os.pipe()
+    try:
+        os.set_blocking(writing, False)
+        while fill(writing):
+            pass
+        os.set_blocking(writing, True)
+        ended = run("-logs-url", drain.url, "-verbose", *STATISTICS, data=b"".join(LINES), **{stream: writing})
+    finally:
+        os.close(writing)
+        os.close(reading)
+    assert ended.code == 0
+    assert sorted(drain.messages) == LINES
+
+
+def fill(pipe: int) -> bool:
+    """Write what fits, and return whether anything did."""
+    try:
+        return os.write(pipe, b"x" * 4096) > 0
+    except BlockingIOError:
+        return False
+
+
+def test_statistics_come_at_the_interval_and_each_counts_since_the_one_before(drain: LocalDrain) -> None:
+    with start("-logs-url", drain.url, *STATISTICS) as agent:
+        for number in range(1, 4):  # each is with the drain after 250 ms of -wait: many intervals
+            agent.stdin.write(b"line\n")
+            agent.stdin.flush()
+            assert drain.wait_for(messages=number)
+        out = agent.finish().out.splitlines()
+    read = [int(value) for line in out for value in re.findall(r"lines\.read\.count=(\d+) ", line)]
+    assert len(read) == len(out) > 3
+    assert sorted(read, reverse=True)[:4] == [1, 1, 1, 0]
+
+
+def test_statistics_come_a_last_time_at_exit_in_the_names_of_go(drain: LocalDrain) -> None:
+    out = run("-logs-url", drain.url, "-stats-interval", "1h", "-stats-source", "web.1", data=b"".join(LINES)).out
+    assert out.count("\n") == 1
+    values = dict(pair.split("=") for pair in out.split())
+    assert list(values) == sorted(values)
+    assert set(values) >= GO_NAMES
+    assert values["log_shuttle_stats_source"] == "web.1"
+    assert (values["lines.read.count"], values["lines.batched.count"]) == ("1000", "1000")
+    assert (values["lines.dropped.count"], values["msg.lost.count"]) == ("0", "0")
+    assert values["outlet.post.success.count"] == str(len(drain.requests))
+
+
+def test_its_own_log_goes_to_syslog_and_not_to_stderr(drain: LocalDrain) -> None:
+    """Where there is a syslog; where there is none, to nowhere."""
+    ended = run("-logs-url", drain.url, "-log-to-syslog", "-verbose", data=b"".join(LINES))
+    assert (ended.code, ended.err) == (0, "")
+    assert sorted(drain.messages) == LINES
+
+
+@pytest.mark.parametrize("verbose", [True, False])
+def test_without_a_loss_the_ledger_is_told_only_to_who_asks(drain: LocalDrain, verbose: bool) -> None:
+    ended = run("-logs-url", drain.url, f"-verbose={str(verbose).lower()}", data=b"".join(LINES))
+    assert ended.err.count("at=ledger read=1000 delivered=1000 dropped=0 lost=0 held=0\n") == verbose
+    assert bool(ended.err) is verbose

@@ -1,0 +1,105 @@
+"""What surrounds the code says what is true of the code."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shuttle import __version__
+from shuttle.command.options import FLAGS, GROUPS
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+PACKAGE = {path.relative_to(ROOT / "shuttle").as_posix() for path in (ROOT / "shuttle").rglob("*.py")}
+LOCAL_DRAIN = "local_drain/"  # stands in the README's rooms as one
+
+# Somebody's home, or where a tool had its files: it means nothing to whoever reads it elsewhere.
+MACHINE_PATH = re.compile(r"/(?:root|work|Users|home)/\w|/tmp/\w|[A-Z]:\\Users\\")
+
+
+def list_files() -> Iterator[Path]:
+    """Yield every file that belongs to the repository: all but what .gitignore names."""
+    ignored = {line.rstrip("/") for line in (ROOT / ".gitignore").read_text("utf-8").splitlines()} | {".git"}
+    for directory, names, files in os.walk(ROOT):
+        place = Path(directory).relative_to(ROOT)
+        names[:] = [name for name in names if not {name, (place / name).as_posix(), f"*{Path(name).suffix}"} & ignored]
+        yield from (Path(directory) / name for name in files)
+
+
+def read_table(first_cell: str) -> dict[str, str]:
+    """Return first to second cell of each row of the README's table that is headed by `first_cell`."""
+    rows = README.partition(f"| {first_cell} |")[2].partition("\n\n")[0].splitlines()[2:]
+    cells = ([cell.strip() for cell in row.split("|")[1:3]] for row in rows)
+    return {name.strip("`"): value.strip("`") for name, value in cells}
+
+
+def test_readme_has_each_flag_and_its_default() -> None:
+    table = {written.split()[0]: default for written, default in read_table("flag").items()}
+    assert table == {f"-{flag.name}": flag.default for group in GROUPS.values() for flag in group}
+
+
+def test_readme_has_no_flag_that_does_not_exist() -> None:
+    named = set(re.findall(r"`-([a-z][a-z0-9-]+)", README))  # not -x, which stands for any, nor docker's -i
+    assert named <= {flag.name for flag in FLAGS}
+
+
+def test_readme_shows_the_rooms_as_they_are() -> None:
+    rooms = set(re.findall(r"^      ([\w/]+\.py)  ", README, re.MULTILINE))
+    assert f"      {LOCAL_DRAIN}  " in README
+    assert rooms == {name for name in PACKAGE if not name.startswith(LOCAL_DRAIN) and not name.endswith("__init__.py")}
+
+
+def test_readme_names_only_files_that_exist() -> None:
+    links = {link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link}
+    tests = set(re.findall(r"[\w/]*test_\w+\.py", README)) - {"test_x.py"}
+    files = links | {f"tests/{name.removeprefix('tests/')}" for name in tests}
+    assert [name for name in sorted(files) if not (ROOT / name).is_file()] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", ".ci/run"])
+def test_each_make_target_that_is_named_exists(name: str) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named = set(re.findall(r"(?:`|    |exec )make ([a-z]+)", (ROOT / name).read_text("utf-8")))
+    assert named
+    assert named <= targets
+
+
+def test_changelog_begins_with_the_current_version() -> None:
+    assert re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)[0] == __version__
+
+
+def test_procfile_pipes_the_application_into_the_command() -> None:
+    lines = (ROOT / "Procfile").read_text("utf-8").splitlines()
+    commands = dict(line.split(": ", 1) for line in lines if not line.startswith("#"))
+    assert re.search(r"demo/app\.py 2>&1 \| log-shuttle ", commands["web"])
+    assert "demo/drain.py" in commands["drain"]
+
+
+def test_docker_image_runs_the_command_without_a_shell_and_without_rights() -> None:
+    final = (ROOT / "Dockerfile").read_text("utf-8").rpartition("\nFROM ")[2]
+    assert 'ENTRYPOINT ["log-shuttle"]' in final
+    assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", final, re.MULTILINE)
+
+
+def test_docker_context_holds_what_the_image_is_made_of_and_nothing_else() -> None:
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    context = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    assert {line[1:] for line in context if line.startswith("!")} == set(" ".join(copied).split())
+    assert "*" in context
+
+
+def test_license_is_there() -> None:
+    text = (ROOT / "LICENSE").read_text("utf-8")
+    assert text.startswith("MIT License\n")
+    assert "The log-shuttle for Python authors" in text
+
+
+def test_no_file_names_a_path_of_a_machine() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for path in list_files()
+        for match in MACHINE_PATH.finditer(path.read_text("utf-8", "replace"))
+    ]
+    assert found == []

@@ -1,0 +1,65 @@
+"""What both stores are kept in: how it is made on a disk that takes little or nothing."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shuttle.store.sqlite import Database
+from tests.helpers.limits import files_of_at_most
+from tests.helpers.virtual import Journal
+
+TABLE = "CREATE TABLE words (word TEXT)"
+
+
+def make(directory: Path) -> Database:
+    return Database(
+        directory,
+        "some",
+        flag="-dir",
+        event="some",
+        statements=(TABLE,),
+        version=1,
+        pragmas=(),
+        log=Journal(),
+        most_broken=2,
+    )
+
+
+@contextlib.contextmanager
+def claimed(directory: Path) -> Iterator[Database]:
+    database = make(directory)
+    with database.claim():
+        yield database
+    database.release()
+
+
+def write(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.execute("INSERT INTO words VALUES ('a')")
+
+
+@pytest.mark.parametrize("length", [0, 600, 5000])
+def test_one_that_was_made_after_the_disk_was_full_is_examined_while_it_is_full_again(
+    length: int, tmp_path: Path
+) -> None:
+    """It has a write-ahead log: with any other journal, reading it may have to write."""
+    with claimed(tmp_path) as database:
+        with files_of_at_most(length), pytest.raises(sqlite3.Error):
+            write(database)
+        write(database)
+    with files_of_at_most(length), claimed(tmp_path) as database:
+        found = database.examine(thoroughly=True).execute("SELECT word FROM words").fetchall()
+    assert found == [(b"a",)]
+
+
+def test_those_set_aside_are_listed_and_the_last_name_is_given_again(tmp_path: Path) -> None:
+    names = ["some.sqlite.broken-1", "some.sqlite.broken-2"]
+    database = make(tmp_path)
+    for number, expected in enumerate([names[:1], names, names]):
+        database.path.write_bytes(b"%d" % number)
+        database.set_aside(sqlite3.DatabaseError())
+        assert [path.name for path in database.list_broken()] == expected
+    assert [(tmp_path / name).read_bytes() for name in names] == [b"0", b"2"]
