@@ -6,6 +6,8 @@ from shuttle.core.batch import Place
 from shuttle.core.frame import Framer
 from shuttle.core.lines import Splitter
 
+CHUNK = 256 * 1024  # bytes that are split at once: enough to make a batch's costs small, little enough to stay flat
+
 
 @dataclass(slots=True)
 class Source:

@@ -19,7 +19,6 @@ import anyio.to_thread
 from shuttle.core.batch import Batch
 from shuttle.core.ledger import Ledger
 from shuttle.delivery.memory_queue import Buffer
-from shuttle.delivery.turn import Turn
 from shuttle.store.backlog import Backlog, Change
 from shuttle.store.batch_table import Row, measure
 
@@ -38,6 +37,8 @@ class Spool(Buffer):
     with the number of lines that a broken backlog has cost.
     """
 
+    rereads = False
+
     def __init__(
         self,
         backlog: Backlog,
@@ -51,7 +52,7 @@ class Spool(Buffer):
         self._backlog = backlog
         self._ledger = ledger
         self._lose = lose
-        self._turn = Turn()  # of whoever uses the disk
+        self._turn = anyio.Lock(fast_acquire=True)  # of whoever uses the disk
         self._thread = anyio.CapacityLimiter(1)
         self._held: dict[str, Row] = {}  # in memory and on the disk, from being recorded or read until settled, by id
         self._beyond = backlog.batches  # offered, on the disk, and not in memory: newer than those that are

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 import anyio.lowlevel
 
-from shuttle.delivery.intake import CHUNK
+from shuttle.delivery.source import CHUNK
 
 PIPE_ROOM = 1024 * 1024  # bytes; as much as Linux lets anyone ask for: the writer wakes a sixteenth as often
 SIP = (

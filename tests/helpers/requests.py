@@ -9,6 +9,7 @@ from shuttle.core.batch import Batch, Batcher
 from shuttle.core.frame import Framer
 from shuttle.core.ledger import Owed, Tally
 from shuttle.drain.logplex import Logplex
+from tests.helpers.clients import make_idle_client
 from tests.helpers.frames import STAMP, make_config
 
 ID = "0123456789abcdef" * 2
@@ -31,7 +32,7 @@ def make_request(lines: list[bytes] | None = None, owed: Owed = NOTHING, **setti
     config = make_config(**settings)
     framer = Framer(config)
     batch = make_batch([b"Hello World"] if lines is None else lines, framer)
-    return Logplex(config, framer).make_request(batch, owed, stamp=LATER)
+    return Logplex(config, framer, make_idle_client()).make_request(batch, owed, stamp=LATER)
 
 
 def basic(credentials: str) -> str:

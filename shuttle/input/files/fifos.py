@@ -45,7 +45,7 @@ class Streams:
         source = self._sources.make(path)
 
         async def write(chunk: bytes) -> None:
-            await self._intake.write(chunk, source)
+            await self._intake.feed(chunk, source)
 
         async def read(fd: int) -> None:
             try:

@@ -24,6 +24,8 @@ class Following:
         ConfigError: The directory of the checkpoints cannot be used.
     """
 
+    rereads = True
+
     def __init__(self, config: Config, *, log: Logger, clock: Clock) -> None:
         self._config = config
         self._log = log

@@ -22,8 +22,8 @@ from shuttle.clock import Clock
 from shuttle.config import Config
 from shuttle.core.batch import Place
 from shuttle.core.fingerprint import Identity
-from shuttle.delivery.intake import CHUNK, Intake
-from shuttle.delivery.source import Source
+from shuttle.delivery.intake import Intake
+from shuttle.delivery.source import CHUNK, Source
 from shuttle.input.files.discovery import Finder, find_origins
 from shuttle.input.files.fifos import Streams
 from shuttle.input.files.file import File, State
@@ -298,7 +298,7 @@ class Follower:
             self._taken += len(data)
             self._ready[followed] = None
             self._blocked.set()
-            await self._intake.write(data, file.source)
+            await self._intake.feed(data, file.source)
             self._blocked = anyio.Event()
             file.take_in()
             return
