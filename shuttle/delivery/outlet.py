@@ -9,8 +9,8 @@ is loaded into a shipment, which makes attempts until an outcome says what becom
 - HALVE: two halves take the part's place.
 
 In the last round of a landing every batch gets one more attempt. A delivery that fails then is put aside, so that the
-batches behind it get theirs; when the queue is empty the ones put aside are tried on. Batches in a journal are not put
-aside: the next process delivers them.
+batches behind it get theirs; when the queue is empty the ones put aside are tried on, in turn. Batches in a journal are
+not put aside: the next process delivers them.
 """
 
 from collections import deque
@@ -207,8 +207,9 @@ class Outlet:
         return too_old or delivery.failures == self._limits.max_attempts
 
     def _is_to_wait(self, delivery: Delivery) -> bool:
-        """Say whether batches that were not tried in the last round come before this one, which was."""
-        return delivery.tried_last and not self._limits.journaled and len(self._queue) > 0
+        """Say whether a delivery that failed in the last round lets others come first."""
+        others = len(self._queue) > 0 or bool(self._aside)
+        return delivery.tried_last and others and not self._limits.journaled
 
 
 class Outlets:
