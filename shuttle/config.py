@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from shuttle.command.flags import show
 from shuttle.core.endpoint import Endpoint, parse_endpoint
-from shuttle.errors import ConfigError
+from shuttle.errors import ConfigError, quote
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -116,15 +115,15 @@ class Config:
             value = getattr(self, name)
             if not test(value):
                 secret = any(entry.name == name and not entry.repr for entry in fields(self))
-                shown = "(not shown)" if secret else show(str(value)) if isinstance(value, str | Path) else repr(value)
+                shown = "(not shown)" if secret else quote(str(value)) if isinstance(value, str | Path) else repr(value)
                 raise ConfigError(f"{flag(name)} {shown}: {accepts}")
         if self.client_key and not self.client_cert:
-            raise ConfigError(f"-client-key {show(str(self.client_key))}: needs -client-cert with its certificate")
+            raise ConfigError(f"-client-key {quote(str(self.client_key))}: needs -client-cert with its certificate")
         if self.file and self.input_format == "lprfc5424":
             raise ConfigError("-input-format lprfc5424: must be raw or rfc5424 for files")
         if self.file and self.spool:
             raise ConfigError(
-                f"-spool {show(str(self.spool))}: must not be given with -file; files hold their lines themselves, "
+                f"-spool {quote(str(self.spool))}: must not be given with -file; files hold their lines themselves, "
                 "and -state-dir keeps how far they were delivered"
             )
         if "" in self.file:

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from shuttle.errors import UsageError
+from shuttle.errors import UsageError, quote
 
 Kind = Literal["string", "path", "int", "size", "duration", "bool"]
 Value = str | Path | int | float | bool | tuple[str, ...]
 
 _INT_LIMIT = 2**63  # Go's int, and its durations in nanoseconds
-_LONGEST_SHOWN = 60  # characters of a value in an error: enough to recognise it, and the line stays a line
 _WIDTH = 100  # columns of the usage
 _INDENT = 28  # columns of the usage before a flag's explanation
 
@@ -64,15 +63,6 @@ class Flag:
         return self.field or self.name.replace("-", "_")
 
 
-def show(text: str) -> str:
-    """Return `text` as an error may quote it: on one line, not too long, and not at all if it may hold a credential."""
-    if ":/" in text or "@" in text:  # a URL made a path has one slash
-        return "(not shown: it may hold a password)"
-    if text.startswith("-") and "=" in text:  # another flag, taken for a value
-        return show(text.partition("=")[0])
-    return repr(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "...")
-
-
 def parse_value(flag: Flag, text: str, *, given_as: str) -> Value:
     """Return the value that `text` is for `flag`: durations in seconds, sizes in bytes.
 
@@ -83,7 +73,7 @@ def parse_value(flag: Flag, text: str, *, given_as: str) -> Value:
     try:
         return word.read(text)
     except ValueError:
-        shown = "(not shown)" if flag.secret else show(text)
+        shown = "(not shown)" if flag.secret else quote(text)
         raise UsageError(f"{given_as} {shown}: must be {word.accepts}") from None
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shuttle.command.flags import Flag, Kind, Value, format_help, parse_flags, parse_value, show
+from shuttle.command.flags import Flag, Kind, Value, format_help, parse_flags, parse_value
 from shuttle.errors import UsageError
 
 FLAGS = (
@@ -205,21 +205,6 @@ def test_any_text_is_a_finite_duration_or_refused(text: str) -> None:
 def test_any_arguments_are_values_or_a_usage_error(argv: list[str]) -> None:
     with contextlib.suppress(UsageError):
         assert parse_flags(argv, FLAGS).keys() <= {flag.name for flag in FLAGS}
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("a b", "'a b'"),
-        ("a\nb", r"'a\nb'"),
-        ("x" * 61, "'" + "x" * 60 + "...'"),
-        ("//u:p@h", "(not shown: it may hold a password)"),
-        ("https://u", "(not shown: it may hold a password)"),
-        ("--token=p", "'--token'"),
-    ],
-)
-def test_a_value_is_shown_on_one_line_unless_it_may_hold_a_credential(text: str, shown: str) -> None:
-    assert show(text) == shown
 
 
 def test_the_keyword_of_a_flag_is_its_name_unless_said() -> None:
