@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from shuttle.core.endpoint import Endpoint, parse_endpoint
+from shuttle.core.frame import Framing, InputFormat
 from shuttle.errors import ConfigError, quote
 
 KIB = 1024
@@ -32,9 +33,7 @@ LAND_TIMEOUT = 25.0  # seconds; a dyno is killed 30 s after its SIGTERM
 MIN_BATCH_BYTES = 16 * KIB  # room for one frame of 10,240 bytes and two reports
 MIN_BACK_BYTES = 64 * KIB
 MIN_SPOOL_BYTES = MIB
-FRAME_LIMIT = 10_240  # bytes, header included: a longer frame is malformed to logplex
 
-InputFormat = Literal["raw", "rfc5424", "lprfc5424"]
 Place = Literal["", "beginning", "end"]
 StatsFormat = Literal["go", "l2met"]
 STATS_FORMATS: tuple[StatsFormat, ...] = ("go", "l2met")
@@ -134,6 +133,11 @@ class Config:
         if endpoint.aws and self.gzip:
             raise ConfigError("-gzip True: must not be given with a stream of AWS, which takes no compressed requests")
         object.__setattr__(self, "endpoint", endpoint)
+
+    @property
+    def framing(self) -> Framing:
+        """What the frames are made by."""
+        return Framing(**{entry.name: getattr(self, entry.name) for entry in fields(Framing)})
 
     @property
     def age_limit(self) -> float:

@@ -82,7 +82,7 @@ class Shuttle:
         self._keeper: Keeper | None = self._following or self._spool
         self._new_id = _number_ids()
         transport = self._transport or open_transport(config)
-        framer = Framer(self._following.header if self._following else config)
+        framer = Framer(self._following.header if self._following else config.framing)
         splitter = {"lprfc5424": LengthSplitter}.get(config.input_format, NewlineSplitter)(framer.line_limit)
         self._buffer: Buffer
         if self._spool is None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shuttle.config import FRAME_LIMIT, LONGEST_MSGID, MAX_LINE_LENGTH, MIN_BATCH_BYTES
-from shuttle.core.frame import Framer, split_body
+from shuttle.config import LONGEST_MSGID, MAX_LINE_LENGTH, MIN_BATCH_BYTES
+from shuttle.core.frame import FRAME_LIMIT, Framer, split_body
 from tests.helpers.frames import HEADER, STAMP, frame_input, make_framer, make_splitter, read_messages, walk
 
 EURO = "€".encode()  # three bytes

@@ -19,9 +19,6 @@ ALLOWED = {
     *("bisect", "collections.abc", "dataclasses", "datetime", "email.utils", "enum", "hashlib", "http", "itertools"),
     *("re", "typing"),
 }
-# The one value type that the core shares with the rest. Its module checks a configuration, and for that looks at files
-# and parses a URL with httpx.URL; the core takes from it what is listed here and calls none of that.
-VALUES = {"shuttle.config": {"Config", "FRAME_LIMIT"}}
 CLOCKS = {"now", "utcnow", "today", "localtime", "time", "time_ns", "monotonic", "perf_counter", "formatdate"}
 WORLD = {"random", "secrets", "logging", "structlog", "socket", "ssl", "asyncio", "anyio", "trio", "httpx"}
 
@@ -48,19 +45,12 @@ def find_taken(tree: ast.AST) -> set[str]:
 
 
 @pytest.mark.parametrize("module", PURE)
-def test_the_core_imports_itself_the_configuration_and_what_has_no_effects(module: str) -> None:
-    for source, name in find_imports(parse(module)):
-        if source in VALUES:
-            assert name in VALUES[source]
-        elif source.startswith("shuttle"):
+def test_the_core_imports_itself_and_what_has_no_effects(module: str) -> None:
+    for source, _ in find_imports(parse(module)):
+        if source.startswith("shuttle"):
             assert source.removeprefix("shuttle.core.") in PURE
         else:
             assert source in ALLOWED
-
-
-def test_only_the_framer_needs_the_configuration() -> None:
-    users = {module for module in PURE for source, _ in find_imports(parse(module)) if source in VALUES}
-    assert users == {"frame"}
 
 
 @pytest.mark.parametrize("module", PURE)
@@ -80,10 +70,10 @@ def test_it_opens_prints_and_imports_nothing_behind_the_back(module: str) -> Non
     assert names & {"open", "print", "input", "exec", "eval", "__import__", "import_module", "globals"} == set()
 
 
-@pytest.mark.parametrize("module", [module for module in PURE if module not in {"frame", "batch"}])
+@pytest.mark.parametrize("module", PURE)
 @pytest.mark.process
-def test_without_the_configuration_the_core_loads_none_of_the_world(module: str) -> None:
-    """Through no other module either. What loads the configuration, loads httpx and what that loads."""
+def test_the_core_loads_none_of_the_world(module: str) -> None:
+    """Through no other module either."""
     code = f"import sys; before = set(sys.modules); import shuttle.core.{module}; print(*set(sys.modules) - before)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     loaded = set(shown.stdout.split())

@@ -4,9 +4,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from shuttle.config import Config
 from shuttle.core.batch import Place
-from shuttle.core.frame import Framer
+from shuttle.core.frame import Framer, Framing
 from shuttle.core.lines import NewlineSplitter
 from shuttle.delivery.source import Source
 
@@ -19,8 +18,8 @@ ANY = Path("*")
 class Sources:
     """Makes the sources of files, each with the header that says which file it is."""
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    def __init__(self, framing: Framing) -> None:
+        self._framing = framing
         self._framers: dict[tuple[str, str], Framer] = {}
 
     def make(self, path: Path, place: Place | None = None) -> Source:
@@ -30,18 +29,19 @@ class Sources:
 
     def find_framer(self, path: Path) -> Framer:
         """Return what frames the lines of the file at `path`; files with the same header share one."""
-        config = fill_header(self._config, path)
-        key = (config.appname, config.procid)
+        framing = fill_header(self._framing, path)
+        key = (framing.appname, framing.procid)
         if key not in self._framers:
-            self._framers[key] = Framer(config)
+            self._framers[key] = Framer(framing)
         return self._framers[key]
 
 
-def fill_header(config: Config, path: Path) -> Config:
-    """Return `config` with `{path}`, `{name}` and `{stem}` of `-appname` and `-procid` filled in."""
-    if not _PLACE.search(config.appname + config.procid):
-        return config
-    return replace(config, appname=_fill(config.appname, path, _APPNAME), procid=_fill(config.procid, path, _PROCID))
+def fill_header(framing: Framing, path: Path) -> Framing:
+    """Return `framing` with `{path}`, `{name}` and `{stem}` of appname and procid filled in."""
+    if not _PLACE.search(framing.appname + framing.procid):
+        return framing
+    appname, procid = _fill(framing.appname, path, _APPNAME), _fill(framing.procid, path, _PROCID)
+    return replace(framing, appname=appname, procid=procid)
 
 
 def _fill(text: str, path: Path, limit: int) -> str:

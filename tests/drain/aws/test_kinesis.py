@@ -14,7 +14,7 @@ from tests.helpers.amazon import KINESIS_URL
 def make_kinesis(shards: int = 1) -> Kinesis:
     config = Config(logs_url=KINESIS_URL, kinesis_shards=shards)
     assert config.endpoint.aws
-    return Kinesis(config, Framer(config), config.endpoint.aws)
+    return Kinesis(config, Framer(config.framing), config.endpoint.aws)
 
 
 def make_records(count: int, size: int) -> list[Record]:
