@@ -34,7 +34,7 @@ MIN_BATCH_BYTES = 16 * KIB  # room for one frame of 10,240 bytes and two reports
 MIN_BACK_BYTES = 64 * KIB
 MIN_SPOOL_BYTES = MIB
 
-Place = Literal["", "beginning", "end"]
+Start = Literal["", "beginning", "end"]
 StatsFormat = Literal["go", "l2met"]
 STATS_FORMATS: tuple[StatsFormat, ...] = ("go", "l2met")
 INPUT_FORMATS: tuple[InputFormat, ...] = ("raw", "rfc5424", "lprfc5424")
@@ -60,7 +60,7 @@ class Config:
     file: tuple[str, ...] = ()
     """Paths, or patterns of them, of files to follow in place of stdin."""
     follow: bool = True
-    from_: Place = ""
+    from_: Start = ""
     state_dir: Path | None = None
     partial_timeout: float = PARTIAL_TIMEOUT
 

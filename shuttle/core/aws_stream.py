@@ -26,7 +26,7 @@ _FORMS = {
 }
 
 
-class Service(NamedTuple):
+class AwsService(NamedTuple):
     """An AWS service in its region."""
 
     name: str
@@ -37,7 +37,7 @@ class Service(NamedTuple):
 class Destination:
     """A stream, and who writes to it."""
 
-    service: Service
+    service: AwsService
     stream: str
     group: str = ""
     """Of a stream of CloudWatch Logs."""
@@ -46,13 +46,13 @@ class Destination:
     secret: str = field(default="", repr=False)
 
 
-def read_host(host: str) -> Service | None:
+def read_host(host: str) -> AwsService | None:
     """Return the service and region that `host` names, the China hosts included; None for any other host."""
     match = _HOST.fullmatch(host.lower())
-    return Service(*match.groups()) if match else None
+    return AwsService(*match.groups()) if match else None
 
 
-def read_destination(url: httpx.URL, service: Service) -> Destination:
+def read_destination(url: httpx.URL, service: AwsService) -> Destination:
     """Return what `url`, whose host is that of `service`, says of stream and credentials.
 
     Raises:

@@ -8,12 +8,12 @@ from shuttle.command.flags import parse_flags
 from shuttle.command.options import FLAGS
 from shuttle.command.settings import build_config
 from shuttle.config import Config
-from shuttle.core.aws_stream import Destination, Service, read_host
+from shuttle.core.aws_stream import AwsService, Destination, read_host
 from shuttle.core.endpoint import parse_endpoint
 from shuttle.errors import ConfigError
 
-KINESIS = Service("kinesis", "us-east-1")
-LOGS = Service("logs", "eu-west-1")
+KINESIS = AwsService("kinesis", "us-east-1")
+LOGS = AwsService("logs", "eu-west-1")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_stream_group_and_credentials_are_read_from_the_url(url: str, destinatio
     assert endpoint.aws == destination
     assert str(endpoint.url) == f"https://{destination.service.name}.{destination.service.region}.amazonaws.com/"
     assert endpoint.authorization == ""
-    assert "S" not in repr(endpoint.aws).replace("Service", "").replace("Destination", "")
+    assert "S" not in repr(endpoint.aws).replace("AwsService", "").replace("Destination", "")
 
 
 @pytest.mark.parametrize(
