@@ -1,7 +1,6 @@
 """One frozen Config: every setting, its default with its reason, checked once when it is made."""
 
 import math
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -165,16 +164,8 @@ def _header_value(value: str) -> bool:
     return value == "" or (value.isascii() and value.isprintable() and value == value.strip())
 
 
-def _readable(value: Path | None) -> bool:
-    try:
-        return value is None or (value.is_file() and os.access(value, os.R_OK))
-    except OSError:  # its directory is closed to us, or its name too long
-        return False
-
-
 _AT_LEAST_ONE = "must be 1 or more"
 _NOT_NEGATIVE = "must be 0 or more"
-_FILE = "must be a file that can be read"
 
 _RULES: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     ("input_format", "must be one of raw, rfc5424, lprfc5424", INPUT_FORMATS.__contains__),
@@ -209,9 +200,6 @@ _RULES: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     ),
     ("bearer_token", "must be printable ASCII", _header_value),
     ("drain_token", "must be printable ASCII", _header_value),
-    ("ca_file", _FILE, _readable),
-    ("client_cert", _FILE, _readable),
-    ("client_key", _FILE, _readable),
     ("kinesis_shards", _AT_LEAST_ONE, _at_least(1)),
     ("stats_format", "must be go or l2met", STATS_FORMATS.__contains__),
     ("stats_interval", _NOT_NEGATIVE, _at_least(0)),

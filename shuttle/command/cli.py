@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from shuttle import __version__
 from shuttle.command.flags import Value, parse_flags
 from shuttle.command.options import FLAGS, format_usage
-from shuttle.command.settings import build_config, find_warnings
+from shuttle.command.settings import find_given, find_warnings, make_config, name_giver
+from shuttle.config import Config
 from shuttle.errors import ConfigError, UsageError
 
 EXIT_CONFIG = 1
@@ -50,7 +51,14 @@ def fill_closed_descriptors() -> bool:
 def _run(flags: Mapping[str, Value], *, stdin_closed: bool) -> int:
     for warning in find_warnings(flags, os.environ):
         _say(f"warning: {warning}")
-    config = build_config(flags, os.environ)
+    given = find_given(flags, os.environ)
+    try:
+        return _forward(make_config(given), stdin_closed=stdin_closed)
+    except ConfigError as error:
+        raise ConfigError(name_giver(str(error), given)) from None
+
+
+def _forward(config: Config, *, stdin_closed: bool) -> int:
     if stdin_closed and not config.file:
         raise ConfigError("stdin is closed: must be a pipe or a file, as in app | log-shuttle -logs-url URL")
     from shuttle.command.agent import run  # noqa: PLC0415  # -h and errors need not wait for it

@@ -1,6 +1,5 @@
 """Amazon's services, told by the host of the drain's URL: which, where, and with whose credentials."""
 
-import importlib.util
 import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -56,11 +55,9 @@ def read_destination(url: httpx.URL, service: AwsService) -> Destination:
     """Return what `url`, whose host is that of `service`, says of stream and credentials.
 
     Raises:
-        ConfigError: It names no stream that there can be, or half of the credentials, or the package is missing that
-            requests are signed by; the text holds nothing of the credentials.
+        ConfigError: It names no stream that there can be, or half of the credentials; the text holds nothing of the
+            credentials.
     """
-    if importlib.util.find_spec("botocore") is None:
-        raise ConfigError(f"-logs-url: {url.host} needs the extra [aws]: pip install 'log-shuttle[aws]'")
     path = url.raw_path.partition(b"?")[0].decode("ascii").removeprefix("/")
     group, _, stream = path.rpartition("/")
     group, stream = unquote(group), unquote(stream)

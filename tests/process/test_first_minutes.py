@@ -1,5 +1,6 @@
 """A user's first five minutes: what goes wrong is told in one line that says what to do, and shows no credential."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import trustme
 
 from shuttle import __version__
 from shuttle.local_drain import LocalDrain, Options
-from tests.helpers.process import LONGEST, Ended, clean_environ, find_closed_port, run
+from tests.helpers.process import LONGEST, Ended, clean_environ, find_closed_port, run, start
 
 pytestmark = pytest.mark.process
 
@@ -55,7 +56,7 @@ def read_advice(ended: Ended) -> str:
         (("-logs-url", f"https://bob:{PASSWORD}@drain.example:99999/"), 1, "-logs-url has a port"),
         (("-logs-url", "http://h/", "-batch-size", "0"), 1, "-batch-size 0: must be 1 or more"),
         (("-logs-url", "http://h/", "-num-outlets", "0"), 1, "-num-outlets 0: must be 1 or more"),
-        (("-logs-url", "http://h/", "-ca-file", "missing.pem"), 1, "-ca-file 'missing.pem': must be a file"),
+        (("-logs-url", "https://h/", "-ca-file", "missing.pem"), 1, "-ca-file 'missing.pem': must be a file"),
         (("-logs-url", "http://h/", "-hostname", "a b"), 1, "-hostname 'a b': must be 1 to 255"),
         (("-wait", "250"), 2, "-wait '250': must be a duration with its unit, such as 250ms"),
         (("-batch-size", "many"), 2, "-batch-size 'many': must be"),
@@ -78,6 +79,17 @@ def test_a_wrong_variable_is_named() -> None:
     ended = run(data=b"hi\n", environ={"LOGS_URL": "http://h/", "LOG_SHUTTLE_BATCH_SIZE": "-1"})
     assert (ended.code, ended.err.count("\n")) == (1, 1)
     assert "LOG_SHUTTLE_BATCH_SIZE -1: must be 1 or more" in ended.err
+
+
+def test_an_unreadable_file_ends_the_start_before_stdin_is_read(tmp_path: Path) -> None:
+    lines = tmp_path / "lines"
+    lines.write_bytes(b"hi\n")
+    environ = {"LOGS_URL": "https://h/", "LOG_SHUTTLE_CLIENT_CERT": "missing.pem"}
+    with lines.open("rb") as source, start(stdin=source, environ=environ) as agent:
+        ended = agent.finish()
+        assert os.lseek(source.fileno(), 0, os.SEEK_CUR) == 0
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == "log-shuttle: LOG_SHUTTLE_CLIENT_CERT 'missing.pem': must be a file that can be read\n"
 
 
 def test_wrong_port() -> None:

@@ -169,6 +169,27 @@ async def test_a_connection_is_used_again_over_tls_too(pki: Pki) -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"ca_file": "/no/such"}, "-ca-file '/no/such'"),
+        ({"ca_file": "/"}, "-ca-file '/'"),
+        ({"client_cert": "x" * 5000}, f"-client-cert '{'x' * 60}...'"),
+        ({"client_cert": __file__, "client_key": "/no/such"}, "-client-key '/no/such'"),
+        ({"ca_file": "https://drain.example/zq9secret"}, "-ca-file (not shown: it may hold a password)"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_an_error(settings: dict[str, str], text: str) -> None:
+    files: dict[str, Any] = {name: Path(path) for name, path in settings.items()}
+    with pytest.raises(ConfigError) as caught:
+        load_tls(Config(logs_url="https://drain.example/", **files))
+    assert str(caught.value) == f"{text}: must be a file that can be read"
+
+
+def test_over_http_no_file_is_needed() -> None:
+    assert load_tls(Config(logs_url="http://drain.example/", ca_file=Path("/no/such"))) is None
+
+
+@pytest.mark.parametrize(
     "content", ["", "no certificate\n", "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"]
 )
 @pytest.mark.parametrize("flag", ["-ca-file", "-client-cert"])
