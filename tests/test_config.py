@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from shuttle.config import LONGEST_MSGID, MAX_AGE, MIN_BACK_BYTES, MIN_BATCH_BYTES, MIN_SPOOL_BYTES, Config, flag
+from shuttle.config import MAX_AGE, MIN_BACK_BYTES, MIN_BATCH_BYTES, MIN_SPOOL_BYTES, SETTINGS, Config
+from shuttle.core.rule import LONGEST_MSGID
+from shuttle.core.setting import name_flag
 from shuttle.errors import ConfigError
 
 URL = "https://token:zq9secret@drain.example/zq9secret"
@@ -84,7 +86,7 @@ def test_a_header_field_holds_printable_ascii_up_to_the_rfcs_limit(name: str, lo
         make(**{name: printable[start : start + longest]})
     make(**{name: "x" * longest})
     for value in ("", "x" * (longest + 1), "a b c", "a\x7f", "a\x00", "é", "a\n", " a", "a\udc80"):
-        with pytest.raises(ConfigError, match=flag(name)):
+        with pytest.raises(ConfigError, match=name_flag(name)):
             make(**{name: value})
 
 
@@ -174,9 +176,15 @@ def test_the_defaults_are_accepted_and_gos_where_go_has_them() -> None:
 
 
 def test_the_repr_holds_no_credential() -> None:
-    config = make(bearer_token="zq9bearer", drain_token="zq9drain")
+    config = make(bearer_token="zq9bearer", drain_token="zq9drain", aws_endpoint="http://zq9")
     assert "zq9" not in repr(config)
+    assert repr(config).startswith("Config(ca_file=None, ")
     assert "https://drain.example" in repr(config)
+
+
+def test_the_repr_holds_every_setting_that_is_no_credential() -> None:
+    shown = {name for name in SETTINGS if f" {name}=" in repr(make()).replace("(", "( ")}
+    assert set(SETTINGS) - shown == {"logs_url", "bearer_token", "drain_token", "aws_endpoint"}
 
 
 def test_the_endpoint_is_made_of_the_url_the_bearer_token_and_the_appname() -> None:
@@ -190,9 +198,14 @@ def test_a_config_never_changes() -> None:
         make().batch_size = 1  # type: ignore[misc]
 
 
-def test_a_field_and_its_flag_have_the_same_name() -> None:
-    assert flag("batch_size") == "-batch-size"
-    assert "endpoint" not in {entry.name for entry in fields(Config) if entry.init}
+def test_each_field_that_can_be_given_declares_a_setting() -> None:
+    assert list(SETTINGS) == [entry.name for entry in fields(Config) if entry.init]
+    assert all(setting.help for setting in SETTINGS.values())
+
+
+def test_each_repeated_value_is_checked() -> None:
+    with pytest.raises(ConfigError, match="-file '': must be a path or a pattern of paths"):
+        make(file=("x", ""))
 
 
 @pytest.mark.parametrize(

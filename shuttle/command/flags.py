@@ -11,11 +11,10 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from shuttle.core.setting import Kind
 from shuttle.errors import UsageError, quote
 
-Kind = Literal["string", "path", "int", "size", "duration", "bool"]
 Value = str | Path | int | float | bool | tuple[str, ...]
 
 _INT_LIMIT = 2**63  # Go's int, and its durations in nanoseconds

@@ -4,21 +4,19 @@ import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from typing import Any, NamedTuple
 
-from shuttle import config
 from shuttle.command.flags import Value, parse_value
 from shuttle.command.options import FLAGS
-from shuttle.config import Config
+from shuttle.config import SETTINGS, Config
 from shuttle.core import aws_stream as aws
+from shuttle.core.setting import name_flag
 from shuttle.errors import ConfigError, UsageError
 
 PREFIX = "LOG_SHUTTLE_"
 _URL_VARIABLES = (f"{PREFIX}LOGS_URL", "LOGS_URL", "LOGPLEX_URL")  # the first that is set wins
 _FLAGS = {flag.name: flag for flag in FLAGS}
 _VARIABLES = {PREFIX + flag.name.upper().replace("-", "_"): flag for flag in FLAGS if not flag.final}
-_KEYWORDS = frozenset(entry.name for entry in fields(Config) if entry.init)
 
 
 class Given(NamedTuple):
@@ -48,12 +46,12 @@ def make_config(given: Mapping[str, Given]) -> Config:
     Raises:
         ConfigError: A setting is out of its range.
     """
-    return Config(**{keyword: one.value for keyword, one in given.items() if keyword in _KEYWORDS})
+    return Config(**{keyword: one.value for keyword, one in given.items() if keyword in SETTINGS})
 
 
 def name_giver(text: str, given: Mapping[str, Given]) -> str:
     """Put the variable, or the alias, that gave a setting in the place of the flag that begins an error's `text`."""
-    called = {config.flag(keyword): one.called for keyword, one in given.items()}
+    called = {name_flag(keyword): one.called for keyword, one in given.items()}
     return re.sub(r"^-[a-z-]+", lambda match: called.get(match[0], match[0]), text)
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shuttle.command.flags import Flag, Kind, Value, format_help, parse_flags, parse_value
+from shuttle.command.flags import Flag, Value, format_help, parse_flags, parse_value
+from shuttle.core.setting import Kind
 from shuttle.errors import UsageError
 
 FLAGS = (

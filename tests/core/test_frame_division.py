@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shuttle.config import LONGEST_MSGID, MAX_LINE_LENGTH, MIN_BATCH_BYTES
+from shuttle.config import MAX_LINE_LENGTH, MIN_BATCH_BYTES
 from shuttle.core.frame import FRAME_LIMIT, Framer, split_body
+from shuttle.core.rule import LONGEST_MSGID
 from tests.helpers.frames import HEADER, STAMP, frame_input, make_framer, make_splitter, read_messages, walk
 
 EURO = "€".encode()  # three bytes

@@ -1,0 +1,43 @@
+"""One declaration for each setting: how it is written, what it accepts, and what a person is told of it.
+
+A Setting stands in the annotation of the field that it declares, beside the field's type and default:
+
+    batch_size: Annotated[int, Setting("int", "most lines in a batch", rule=at_least(1))] = 500
+
+The flag, its variable, the checks, the usage text and the documents' table are all made of that.
+"""
+
+from typing import Literal, NamedTuple
+
+from shuttle.core.rule import Rule
+
+Kind = Literal["string", "path", "int", "size", "duration", "bool"]
+"""How a value is written on the command line."""
+
+
+class Setting(NamedTuple):
+    """What is declared of one setting."""
+
+    kind: Kind
+    help: str
+    metavar: str = ""
+    """What the usage calls the value; by default the word of its kind."""
+    heading: str = ""
+    """The heading of the usage that begins with this setting."""
+    rule: Rule | None = None
+    """What a value must be, None excepted; of a repeatable setting each of its values."""
+    secret: bool = False
+    """Whether the value may hold a credential, so that no error and no repr shows it."""
+    repeatable: bool = False
+    """Whether it has several values, one for each use of its flag."""
+
+
+def find_settings(owner: type) -> dict[str, Setting]:
+    """Return the settings that the fields of `owner` declare, by the fields' names."""
+    annotations = owner.__annotations__.items()
+    return {name: hint.__metadata__[0] for name, hint in annotations if hasattr(hint, "__metadata__")}
+
+
+def name_flag(name: str) -> str:
+    """Return the flag that sets the field `name`: `batch_size` is set by `-batch-size`, and `from_` by `-from`."""
+    return "-" + name.rstrip("_").replace("_", "-")
