@@ -135,8 +135,13 @@ def format_help(groups: Mapping[str, Sequence[Flag]]) -> str:
     return "\n\n".join("\n".join([heading + ":", *map(_format_flag, flags)]) for heading, flags in groups.items())
 
 
+def format_use(flag: Flag) -> str:
+    """Return how `flag` is written: `-wait DURATION`."""
+    return f"-{flag.name} {flag.metavar or _WORDS[flag.kind].metavar}".rstrip()
+
+
 def _format_flag(flag: Flag) -> str:
-    written = f"  -{flag.name} {flag.metavar or _WORDS[flag.kind].metavar}".rstrip()
+    written = f"  {format_use(flag)}"
     text = flag.help + (f" (default {flag.default})" if flag.default else "")
     indent = " " * _INDENT
     lines = textwrap.wrap(

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from shuttle import __version__
-from shuttle.command.options import FLAGS, GROUPS
+from shuttle.command.options import FLAGS
+from shuttle.command.reference import insert_reference
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -28,16 +29,8 @@ def list_files() -> Iterator[Path]:
         yield from (Path(directory) / name for name in files)
 
 
-def read_table(first_cell: str) -> dict[str, str]:
-    """Return first to second cell of each row of the README's table that is headed by `first_cell`."""
-    rows = README.partition(f"| {first_cell} |")[2].partition("\n\n")[0].splitlines()[2:]
-    cells = ([cell.strip() for cell in row.split("|")[1:3]] for row in rows)
-    return {name.strip("`"): value.strip("`") for name, value in cells}
-
-
-def test_readme_has_each_flag_and_its_default() -> None:
-    table = {written.split()[0]: default for written, default in read_table("flag").items()}
-    assert table == {f"-{flag.name}": flag.default for group in GROUPS.values() for flag in group}
+def test_readme_has_the_flags_as_they_are_declared() -> None:
+    assert insert_reference(README) == README, "make reference writes them"
 
 
 def test_readme_has_no_flag_that_does_not_exist() -> None:
