@@ -5,18 +5,36 @@ import socketserver
 import ssl
 import struct
 import sys
+import threading
+from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from shuttle.local_drain.behaviour import Options
 from shuttle.local_drain.request import BODY_LIMIT, NO_ANSWER, BodyError, RequestError, check_request, read_body
 
-if TYPE_CHECKING:
-    from shuttle.local_drain.receiver import LocalDrain
-
 HOST = "127.0.0.1"
 _NO_LINGER = struct.pack("ii", 1, 0)  # on, for 0 seconds: close() then sends a reset
+
+
+class Receiver(Protocol):
+    """What becomes of the requests. Its methods are called in the threads of the connections."""
+
+    options: Options
+    stopping: threading.Event
+
+    def begin(self) -> Options:
+        """Count a request and return how to behave in it."""
+
+    def accept(self, headers: Message, frames: list[bytes], *, status: int, reason: str) -> int:
+        """Take the frames of a request and return the status to answer."""
+
+    def refuse(self, headers: Message, *, status: int, reason: str) -> None:
+        """Count and show a request that is not accepted."""
+
+    def note(self, reason: str) -> None:
+        """Show what became of a connection outside of a request."""
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -29,7 +47,7 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 128  # a benchmark's connections at once, and no SYN is dropped
 
-    def __init__(self, drain: "LocalDrain", context: ssl.SSLContext | None) -> None:
+    def __init__(self, drain: Receiver, context: ssl.SSLContext | None) -> None:
         super().__init__((HOST, drain.options.port), Handler)
         self.drain = drain
         self.connections: set[socket.socket] = set()
