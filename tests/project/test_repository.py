@@ -26,7 +26,7 @@ def list_files() -> Iterator[Path]:
     for directory, names, files in os.walk(ROOT):
         place = Path(directory).relative_to(ROOT)
         names[:] = [name for name in names if not {name, (place / name).as_posix(), f"*{Path(name).suffix}"} & ignored]
-        yield from (Path(directory) / name for name in files)
+        yield from (Path(directory) / name for name in files if name not in ignored)  # .git may be a file
 
 
 def test_readme_has_the_flags_as_they_are_declared() -> None:
