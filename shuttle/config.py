@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
+from shuttle.core import need
 from shuttle.core.endpoint import Endpoint, parse_endpoint
 from shuttle.core.frame import Framing, InputFormat
 from shuttle.core.rule import MSGID, PRIVAL, SYSLOG_VERSION, TOKEN, Rule, at_least, one_of, printable
@@ -57,22 +58,42 @@ class Config:
     ]
     bearer_token: Annotated[
         str,
-        Setting("string", "authorize as Bearer; wins over the URL's user:password", "TOKEN", rule=TOKEN, secret=True),
+        Setting(
+            "string",
+            "authorize as Bearer; wins over the URL's user:password",
+            "TOKEN",
+            rule=TOKEN,
+            secret=True,
+            needs=(need.NO_AWS,),
+        ),
     ] = ""
     drain_token: Annotated[
-        str, Setting("string", "send it as Logplex-Drain-Token", "TOKEN", rule=TOKEN, secret=True)
+        str, Setting("string", "send it as Logplex-Drain-Token", "TOKEN", rule=TOKEN, secret=True, needs=(need.NO_AWS,))
     ] = ""
-    ca_file: Annotated[Path | None, Setting("path", "PEM certificates to trust instead of the system's")] = None
-    client_cert: Annotated[Path | None, Setting("path", "PEM certificate to show the drain")] = None
-    client_key: Annotated[Path | None, Setting("path", "its private key, if it stands in a file of its own")] = None
-    skip_verify: Annotated[bool, Setting("bool", "trust any certificate")] = False
+    ca_file: Annotated[
+        Path | None,
+        Setting("path", "PEM certificates to trust instead of the system's", needs=(need.HTTPS, need.VERIFICATION)),
+    ] = None
+    client_cert: Annotated[Path | None, Setting("path", "PEM certificate to show the drain", needs=(need.HTTPS,))] = (
+        None
+    )
+    client_key: Annotated[
+        Path | None, Setting("path", "its private key, if it stands in a file of its own", needs=(need.HTTPS,))
+    ] = None
+    skip_verify: Annotated[bool, Setting("bool", "trust any certificate", needs=(need.HTTPS,))] = False
     gzip: Annotated[bool, Setting("bool", "compress the requests")] = False
     kinesis_shards: Annotated[
-        int, Setting("int", "spread the records of a Kinesis stream over so many partition keys", rule=at_least(1))
+        int,
+        Setting(
+            "int",
+            "spread the records of a Kinesis stream over so many partition keys",
+            rule=at_least(1),
+            needs=(need.KINESIS_STREAM,),
+        ),
     ] = 1
-    aws_create: Annotated[bool, Setting("bool", "create a group and stream of CloudWatch Logs that are missing")] = (
-        False
-    )
+    aws_create: Annotated[
+        bool, Setting("bool", "create a group and stream of CloudWatch Logs that are missing", needs=(need.LOG_STREAM,))
+    ] = False
     aws_endpoint: Annotated[
         str,
         Setting(
@@ -80,6 +101,7 @@ class Config:
             "where AWS's services are reached; else $AWS_ENDPOINT_URL_KINESIS, _CLOUDWATCH_LOGS or $AWS_ENDPOINT_URL",
             "URL",
             secret=True,
+            needs=(need.AWS,),
         ),
     ] = ""
 
@@ -93,9 +115,9 @@ class Config:
             heading="Input",
         ),
     ] = "raw"
-    max_line_length: Annotated[int, Setting("size", "raw lines longer than this are split", rule=at_least(1))] = (
-        MAX_LINE_LENGTH
-    )
+    max_line_length: Annotated[
+        int, Setting("size", "raw lines longer than this are split", rule=at_least(1), needs=(need.RAW_LINES,))
+    ] = MAX_LINE_LENGTH
     file: Annotated[
         tuple[str, ...],
         Setting(
@@ -106,9 +128,10 @@ class Config:
             repeatable=True,
         ),
     ] = ()
-    follow: Annotated[bool, Setting("bool", "go on at the end of the files; -follow=false delivers them and exits")] = (
-        True
-    )
+    follow: Annotated[
+        bool,
+        Setting("bool", "go on at the end of the files; -follow=false delivers them and exits", needs=(need.FILE,)),
+    ] = True
     from_: Annotated[
         Start,
         Setting(
@@ -117,13 +140,18 @@ class Config:
             "(end, or with -follow=false the beginning)",
             "PLACE",
             rule=one_of(*get_args(Start)),
+            needs=(need.FILE,),
         ),
     ] = ""
     state_dir: Annotated[
-        Path | None, Setting("path", "keep checkpoints there: how far each file has been delivered", "DIR")
+        Path | None,
+        Setting("path", "keep checkpoints there: how far each file has been delivered", "DIR", needs=(need.FILE,)),
     ] = None
     partial_timeout: Annotated[
-        float, Setting("duration", "send a last line without its newline after this long", rule=at_least(0))
+        float,
+        Setting(
+            "duration", "send a last line without its newline after this long", rule=at_least(0), needs=(need.FILE,)
+        ),
     ] = PARTIAL_TIMEOUT
 
     batch_size: Annotated[
@@ -144,10 +172,21 @@ class Config:
         int | None, Setting("int", "most batches held (Go: 50; here only -back-bytes unless given)", rule=at_least(1))
     ] = None
     drop: Annotated[
-        bool, Setting("bool", "drop when the buffer is full; -drop=false blocks the application instead")
+        bool,
+        Setting(
+            "bool",
+            "drop when the buffer is full; -drop=false blocks the application instead",
+            needs=(need.PIPE_TO_DROP_FROM,),
+        ),
     ] = True
     patience: Annotated[
-        float, Setting("duration", "hold the input this long, once a stall, before dropping", rule=at_least(0))
+        float,
+        Setting(
+            "duration",
+            "hold the input this long, once a stall, before dropping",
+            rule=at_least(0),
+            needs=(need.PIPE, need.DROP),
+        ),
     ] = PATIENCE
     spool: Annotated[
         Path | None,
@@ -159,6 +198,7 @@ class Config:
             "size",
             "most bytes of it; beyond them lines are dropped, or wait with -drop=false",
             rule=at_least(MIN_SPOOL_BYTES),
+            needs=(need.SPOOL,),
         ),
     ] = SPOOL_BYTES
 
@@ -190,16 +230,34 @@ class Config:
     prival: Annotated[
         str,
         Setting(
-            "string", "priority, 8 * facility + severity", "0..191", rule=PRIVAL, heading="Header fields (of raw lines)"
+            "string",
+            "priority, 8 * facility + severity",
+            "0..191",
+            rule=PRIVAL,
+            heading="Header fields (of raw lines)",
+            needs=(need.RAW_LINES, need.HEADERS),
         ),
     ] = "190"  # local7.info
-    syslog_version: Annotated[str, Setting("string", "version", "N", rule=SYSLOG_VERSION)] = "1"
-    hostname: Annotated[str, Setting("string", "host name", rule=printable(255, "6.2.4"))] = "shuttle"
-    appname: Annotated[str, Setting("string", "application", rule=printable(48, "6.2.5"))] = "token"
-    procid: Annotated[str, Setting("string", "process", rule=printable(128, "6.2.6"))] = "shuttle"
-    msgid: Annotated[str, Setting("string", "message id, and structured data behind a space", rule=MSGID)] = (
-        "- -"  # a nil MSGID and a nil STRUCTURED-DATA
-    )
+    syslog_version: Annotated[str, Setting("string", "version", "N", rule=SYSLOG_VERSION, needs=(need.HEADERS,))] = "1"
+    hostname: Annotated[
+        str, Setting("string", "host name", rule=printable(255, "6.2.4"), needs=(need.HOST, need.HEADERS))
+    ] = "shuttle"
+    appname: Annotated[
+        str,
+        Setting("string", "application", rule=printable(48, "6.2.5"), needs=(need.HEADERS, need.filled_in("appname"))),
+    ] = "token"
+    procid: Annotated[
+        str,
+        Setting(
+            "string",
+            "process",
+            rule=printable(128, "6.2.6"),
+            needs=(need.RAW_LINES, need.HEADERS, need.filled_in("procid")),
+        ),
+    ] = "shuttle"
+    msgid: Annotated[
+        str, Setting("string", "message id, and structured data behind a space", rule=MSGID, needs=(need.HEADERS,))
+    ] = "- -"  # a nil MSGID and a nil STRUCTURED-DATA
 
     stats_interval: Annotated[
         float,
@@ -210,9 +268,12 @@ class Config:
             heading="Statistics and logs",
         ),
     ] = 0.0
-    stats_source: Annotated[str, Setting("string", "name of the source in the statistics", "NAME")] = ""
+    stats_source: Annotated[
+        str, Setting("string", "name of the source in the statistics", "NAME", needs=(need.INTERVAL,))
+    ] = ""
     stats_format: Annotated[
-        StatsFormat, Setting("string", "go or l2met", "FORMAT", rule=one_of(*get_args(StatsFormat)))
+        StatsFormat,
+        Setting("string", "go or l2met", "FORMAT", rule=one_of(*get_args(StatsFormat)), needs=(need.INTERVAL,)),
     ] = "go"
     verbose: Annotated[bool, Setting("bool", "log each attempt, and the ledger at exit")] = False
     log_to_syslog: Annotated[bool, Setting("bool", "log to syslog, not to stderr")] = False

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from shuttle import __version__
 from shuttle.command.flags import Value, parse_flags
 from shuttle.command.options import FLAGS, format_usage
-from shuttle.command.settings import find_given, find_warnings, make_config, name_giver
+from shuttle.command.settings import find_given, find_ineffective, find_warnings, make_config, name_giver
 from shuttle.config import Config
 from shuttle.errors import ConfigError, UsageError
 
@@ -53,7 +53,10 @@ def _run(flags: Mapping[str, Value], *, stdin_closed: bool) -> int:
         _say(f"warning: {warning}")
     given = find_given(flags, os.environ)
     try:
-        return _forward(make_config(given), stdin_closed=stdin_closed)
+        config = make_config(given)
+        for warning in find_ineffective(given, config):
+            _say(f"warning: {warning}")
+        return _forward(config, stdin_closed=stdin_closed)
     except ConfigError as error:
         raise ConfigError(name_giver(str(error), given)) from None
 

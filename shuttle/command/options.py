@@ -7,7 +7,7 @@ from shuttle.command.flags import Flag, format_help
 from shuttle.config import SETTINGS, Config
 from shuttle.core.setting import Kind, Setting, name_flag
 
-_DEFAULTS = {entry.name: entry.default for entry in fields(Config) if entry.default is not MISSING}
+DEFAULTS = {entry.name: entry.default for entry in fields(Config) if entry.default is not MISSING}
 _DURATIONS = (("h", 3600), ("m", 60), ("s", 1), ("ms", 0.001))
 _SIZES = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10), ("", 1))
 _NO_EFFECT = ("accepted, without effect", "has no effect: leave it out")  # what Go's log-shuttle has and this one not
@@ -51,7 +51,7 @@ def _make_flag(name: str, setting: Setting) -> Flag:
         kind=setting.kind,
         metavar=setting.metavar,
         help=setting.help,
-        default=_format_default(setting.kind, _DEFAULTS.get(name)),
+        default=_format_default(setting.kind, DEFAULTS.get(name)),
         field=name,
         secret=setting.secret,
         repeatable=setting.repeatable,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from shuttle.command.flags import Value, parse_value
-from shuttle.command.options import FLAGS
+from shuttle.command.options import DEFAULTS, FLAGS
 from shuttle.config import SETTINGS, Config
 from shuttle.core import aws_stream as aws
 from shuttle.core.setting import name_flag
@@ -47,6 +47,20 @@ def make_config(given: Mapping[str, Given]) -> Config:
         ConfigError: A setting is out of its range.
     """
     return Config(**{keyword: one.value for keyword, one in given.items() if keyword in SETTINGS})
+
+
+def find_ineffective(given: Mapping[str, Given], config: Config) -> Iterator[str]:
+    """Yield what the user should know of settings that were given and have no effect in `config`.
+
+    One that is switched off, as it is by default, was meant to have none.
+    """
+    for keyword, one in given.items():
+        setting = SETTINGS.get(keyword)
+        if setting is None or not (one.value or DEFAULTS.get(keyword)):
+            continue
+        missing = [need.text for need in setting.needs if not need.is_met(config)]
+        if missing:
+            yield f"{one.called} {missing[0]}"
 
 
 def name_giver(text: str, given: Mapping[str, Given]) -> str:

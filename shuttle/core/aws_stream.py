@@ -31,6 +31,16 @@ class AwsService(NamedTuple):
     name: str
     region: str
 
+    @property
+    def is_kinesis(self) -> bool:
+        """Whether it is Kinesis."""
+        return self.name == KINESIS
+
+    @property
+    def is_cloudwatch(self) -> bool:
+        """Whether it is CloudWatch Logs."""
+        return self.name == LOGS
+
 
 @dataclass(frozen=True, slots=True)
 class Destination:
@@ -61,7 +71,7 @@ def read_destination(url: httpx.URL, service: AwsService) -> Destination:
     path = url.raw_path.partition(b"?")[0].decode("ascii").removeprefix("/")
     group, _, stream = path.rpartition("/")
     group, stream = unquote(group), unquote(stream)
-    if service.name == KINESIS:
+    if service.is_kinesis:
         named = not group and bool(_KINESIS_STREAM.fullmatch(stream))
     else:
         named = bool(_GROUP.fullmatch(group) and _LOG_STREAM.fullmatch(stream))

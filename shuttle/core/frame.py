@@ -17,6 +17,7 @@ from shuttle.core.utf8 import LONGEST, divide
 
 FRAME_LIMIT = 10_240  # bytes, header included: a longer frame is malformed to logplex
 
+PLACEHOLDER = re.compile(r"\{(?:path|name|stem)\}")  # in appname and procid: the file that a line came from
 InputFormat = Literal["raw", "rfc5424", "lprfc5424"]
 
 _HIGHEST_COUNT = 10**15  # lines; a century of 300,000 a second

@@ -7,12 +7,22 @@ A Setting stands in the annotation of the field that it declares, beside the fie
 The flag, its variable, the checks, the usage text and the documents' table are all made of that.
 """
 
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 from shuttle.core.rule import Rule
 
 Kind = Literal["string", "path", "int", "size", "duration", "bool"]
 """How a value is written on the command line."""
+
+
+class Need(NamedTuple):
+    """What must be so for a setting to have an effect."""
+
+    text: str
+    """What a warning says of the setting where it is not: `has no effect without -file`."""
+    is_met: Callable[[Any], object]
+    """Whether it is so in a Config: what it returns is true or false."""
 
 
 class Setting(NamedTuple):
@@ -30,6 +40,8 @@ class Setting(NamedTuple):
     """Whether the value may hold a credential, so that no error and no repr shows it."""
     repeatable: bool = False
     """Whether it has several values, one for each use of its flag."""
+    needs: tuple[Need, ...] = ()
+    """Without one of these it has no effect."""
 
 
 def find_settings(owner: type) -> dict[str, Setting]:

@@ -92,6 +92,14 @@ def test_an_unreadable_file_ends_the_start_before_stdin_is_read(tmp_path: Path) 
     assert ended.err == "log-shuttle: LOG_SHUTTLE_CLIENT_CERT 'missing.pem': must be a file that can be read\n"
 
 
+def test_a_setting_without_effect_is_told_of_before_the_start() -> None:
+    ended = run("-logs-url", "https://h/", "-state-dir", "d", "-ca-file", "missing.pem", data=b"hi\n")
+    assert ended.err.splitlines() == [
+        "log-shuttle: warning: -state-dir has no effect without -file",
+        "log-shuttle: -ca-file 'missing.pem': must be a file that can be read",
+    ]
+
+
 def test_wrong_port() -> None:
     advice = read_advice(run_with_url(f"http://127.0.0.1:{find_closed_port()}/", *SOON))
     assert 'error="connection refused" advice="check host and port of -logs-url' in advice

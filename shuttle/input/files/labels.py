@@ -1,16 +1,14 @@
 """Which file a line came from, said in its frame's header."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
 from shuttle.core.batch import Place
-from shuttle.core.frame import Framer, Framing
+from shuttle.core.frame import PLACEHOLDER, Framer, Framing
 from shuttle.core.lines import NewlineSplitter
 from shuttle.delivery.source import Source
 
 _APPNAME, _PROCID = 48, 128  # bytes (RFC 5424, 6.2.5 and 6.2.6)
-_PLACE = re.compile(r"\{(?:path|name|stem)\}")
 ANY = Path("*")
 """Stands for all files, in the reports of loss."""
 
@@ -38,7 +36,7 @@ class Sources:
 
 def fill_header(framing: Framing, path: Path) -> Framing:
     """Return `framing` with `{path}`, `{name}` and `{stem}` of appname and procid filled in."""
-    if not _PLACE.search(framing.appname + framing.procid):
+    if not PLACEHOLDER.search(framing.appname + framing.procid):
         return framing
     appname, procid = _fill(framing.appname, path, _APPNAME), _fill(framing.procid, path, _PROCID)
     return replace(framing, appname=appname, procid=procid)
@@ -47,10 +45,14 @@ def fill_header(framing: Framing, path: Path) -> Framing:
 def _fill(text: str, path: Path, limit: int) -> str:
     """Return what a header may have: printable ASCII, and not too long. Of the longest value the end says more."""
     values = {"{path}": str(path), "{name}": path.name, "{stem}": path.stem}
-    shown = ["".join(char if "!" <= char <= "~" else "_" for char in values[each]) for each in _PLACE.findall(text)]
-    room = limit - len(_PLACE.sub("", text))
+    shown = [
+        "".join(char if "!" <= char <= "~" else "_" for char in values[each]) for each in PLACEHOLDER.findall(text)
+    ]
+    room = limit - len(PLACEHOLDER.sub("", text))
     lengths = list(map(len, shown))
     while lengths and sum(lengths) > max(0, room):
         lengths[lengths.index(max(lengths))] -= 1
     parts = iter(value[len(value) - length :] for value, length in zip(shown, lengths, strict=True))
-    return _PLACE.sub(lambda _: next(parts), text)[:limit] or "-"  # `/` has no name; RFC 5424's nil value stands for it
+    return (
+        PLACEHOLDER.sub(lambda _: next(parts), text)[:limit] or "-"
+    )  # `/` has no name; RFC 5424's nil value stands for it
