@@ -31,6 +31,7 @@ _INT = re.compile(
 )
 _QUANTITY = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
 _DURATION = re.compile(rf"(?P<sign>[+-]?)(?:0|(?P<quantities>(?:{_QUANTITY.pattern})+))")
+_URL = "URL"  # what a flag that takes one calls its value
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 
 
@@ -90,11 +91,11 @@ def parse_flags(argv: Sequence[str], flags: Sequence[Flag]) -> dict[str, Value]:
         if argument == "--":
             break
         if argument == "-" or not argument.startswith("-"):
-            raise UsageError(_describe_leftover(argument, before))
+            raise UsageError(_describe_leftover(argument, before, flags))
         name, equals, text = argument.removeprefix("-").removeprefix("-").partition("=")
         before = known.get(name)
         if before is None:
-            raise UsageError(_describe_unknown(name, list(known)))
+            raise UsageError(_describe_unknown(name, known))
         earlier = values.pop(name, ())  # so that of two flags that set one keyword the later one comes later
         value = _take_value(before, text if equals else None, arguments)
         values[name] = (*earlier, str(value)) if before.repeatable and isinstance(earlier, tuple) else value
@@ -102,7 +103,7 @@ def parse_flags(argv: Sequence[str], flags: Sequence[Flag]) -> dict[str, Value]:
             return values
     leftover = next(arguments, None)  # behind a "--"
     if leftover is not None:
-        raise UsageError(_describe_leftover(leftover, before))
+        raise UsageError(_describe_leftover(leftover, before, flags))
     return values
 
 
@@ -115,16 +116,24 @@ def _take_value(flag: Flag, text: str | None, arguments: Iterator[str]) -> Value
     return parse_value(flag, text, given_as=f"-{flag.name}")
 
 
-def _describe_leftover(argument: str, before: Flag | None) -> str:
+def _describe_leftover(argument: str, before: Flag | None, flags: Sequence[Flag]) -> str:
     """Describe an argument that is no flag's value without quoting it: it may be the rest of a credential."""
     if before and before.kind == "bool" and argument in _BOOLS:
         return f"unexpected {argument!r} after -{before.name}: booleans take =: -{before.name}={argument}"
     place = "" if not before else f" after -{before.name}" + ("" if before.kind == "bool" else " and its value")
-    return f"unexpected argument{place}: only flags and their values are accepted (a value with spaces needs quotes)"
+    hint = "only flags and their values are accepted (a value with spaces needs quotes)"
+    takes_url = next((flag for flag in flags if flag.metavar == _URL), None)
+    if takes_url and takes_url is not before and argument.lower().startswith(("http://", "https://")):
+        hint = f"a URL is given as {format_use(takes_url)}"
+    return f"unexpected argument{place}: {hint}"
 
 
-def _describe_unknown(name: str, known: list[str]) -> str:
-    nearest = difflib.get_close_matches(name, known, n=1)
+def _describe_unknown(name: str, known: Mapping[str, Flag]) -> str:
+    negated = known.get(name.removeprefix("no-"))
+    if negated and negated.kind == "bool" and not negated.final:
+        nearest = [f"{negated.name}=false"]
+    else:
+        nearest = difflib.get_close_matches(name, known, n=1)
     hint = f": did you mean -{nearest[0]}?" if nearest else ""
     shown = f"-{name}" if _NAME.fullmatch(name) else "(not shown: it may hold a password)"
     return f"unknown flag {shown}{hint}"

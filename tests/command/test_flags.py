@@ -13,7 +13,7 @@ from shuttle.core.setting import Kind
 from shuttle.errors import UsageError
 
 FLAGS = (
-    Flag(name="url", kind="string", secret=True),
+    Flag(name="url", kind="string", metavar="URL", secret=True),
     Flag(name="msgid", kind="string"),
     Flag(name="file", kind="path"),
     Flag(name="size", kind="size"),
@@ -68,6 +68,10 @@ def test_values_come_in_the_order_of_their_last_use() -> None:
         (["-cuont=secret"], "unknown flag -cuont: did you mean -count?"),
         (["-zzz"], "unknown flag -zzz"),
         (["---drop"], "unknown flag --drop: did you mean -drop?"),
+        (["--no-drop"], "unknown flag -no-drop: did you mean -drop=false?"),
+        (["-no-drop=secret"], "unknown flag -no-drop: did you mean -drop=false?"),
+        (["--no-count"], "unknown flag -no-count: did you mean -count?"),  # it takes a value
+        (["--no-h"], "unknown flag -no-h"),  # it is off anyway
         (["-=1"], "unknown flag (not shown: it may hold a password)"),
         (["-https://u:secret@h"], "unknown flag (not shown: it may hold a password)"),
         (["-drop", "false"], "unexpected 'false' after -drop: booleans take =: -drop=false"),
@@ -75,6 +79,12 @@ def test_values_come_in_the_order_of_their_last_use() -> None:
         (["-msgid", "ID", "47"], "unexpected argument after -msgid and its value: only flags"),
         (["-url", "a", "secret"], "unexpected argument after -url and its value: only flags"),
         (["secret"], "unexpected argument: only flags and their values are accepted"),
+        (["https://u:secret@h"], "unexpected argument: a URL is given as -url URL"),
+        (["HTTP://secret"], "unexpected argument: a URL is given as -url URL"),
+        (["-drop", "http://u:secret@h"], "unexpected argument after -drop: a URL is given as -url URL"),
+        (["--", "http://secret"], "unexpected argument: a URL is given as -url URL"),
+        (["-url", "a", "http://secret"], "unexpected argument after -url and its value: only flags"),
+        (["ftp://secret"], "unexpected argument: only flags and their values are accepted"),
         (["-"], "unexpected argument: only flags"),
         (["--", "-drop"], "unexpected argument: only flags"),
         (["--", ""], "unexpected argument: only flags"),

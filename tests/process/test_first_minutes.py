@@ -63,7 +63,8 @@ def read_advice(ended: Ended) -> str:
         (("-drop", "false"), 2, "-drop=false"),
         (("-drop=maybe",), 2, "-drop 'maybe': must be true or false"),
         (("-logs-ulr", f"https://bob:{PASSWORD}@h/"), 2, "unknown flag -logs-ulr: did you mean -logs-url?"),
-        ((f"https://bob:{PASSWORD}@h/",), 2, "unexpected argument: only flags"),
+        ((f"https://bob:{PASSWORD}@h/",), 2, "unexpected argument: a URL is given as -logs-url URL"),
+        (("-logs-url", "http://h/", "--no-drop"), 2, "unknown flag -no-drop: did you mean -drop=false?"),
         (("-batch-size",), 2, "-batch-size"),
     ],
 )
