@@ -25,10 +25,11 @@ _BOOLS = dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True) | dict.fro
     ("0", "f", "F", "false", "FALSE", "False"), False
 )
 _UNITS = {"ns": 1, "us": 1e3, "µs": 1e3, "μs": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9}  # nanoseconds
-_SUFFIXES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_BINARY = {"K": 2**10, "M": 2**20, "G": 2**30}  # whether "iB", "B" or nothing stands behind it
 _INT = re.compile(
     r"[+-]?(?:(?P<octal>0(?:_?[0-7])*)|0[xX](?:_?[0-9a-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+|[1-9](?:_?[0-9])*)"
 )
+_SIZE = re.compile(r"(.*)([KMG])(?:i?B)?")
 _QUANTITY = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
 _DURATION = re.compile(rf"(?P<sign>[+-]?)(?:0|(?P<quantities>(?:{_QUANTITY.pattern})+))")
 _URL = "URL"  # what a flag that takes one calls its value
@@ -180,10 +181,10 @@ def _read_int(text: str) -> int:
 
 
 def _read_size(text: str) -> int:
-    unit = _SUFFIXES.get(text[-3:])
-    if unit is None:
+    match = _SIZE.fullmatch(text)
+    if not match:
         return _read_int(text)
-    size = _read_int(text[:-3]) * unit
+    size = _read_int(match[1]) * _BINARY[match[2]]
     if not -_INT_LIMIT <= size < _INT_LIMIT:
         raise ValueError(text)
     return size
@@ -210,7 +211,7 @@ _WORDS: dict[Kind, _Word] = {
     "string": _Word("TEXT", "a text", str),
     "path": _Word("FILE", "the path of a file", Path),
     "int": _Word("N", "a whole number, such as 500, 1_000 or 0x10", _read_int),
-    "size": _Word("SIZE", "a number of bytes, such as 65536, 512KiB, 64MiB or 1GiB", _read_size),
+    "size": _Word("SIZE", "a number of bytes, such as 65536, 64KiB, 64KB or 64K, which are all the same, or 1G", _read_size),
     "duration": _Word("DURATION", "a duration with its unit, such as 250ms, 1.5s, 1m30s or 0", _read_duration),
     "bool": _Word("", "true or false (or 1, t, T, TRUE, True, 0, f, F, FALSE, False)", _read_bool),
 }

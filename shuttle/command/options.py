@@ -88,7 +88,8 @@ every line.
   log-shuttle -file '/var/log/app/*.log' -state-dir /var/lib/log-shuttle -logs-url URL
 
 -x v, -x=v and --x v are alike; a boolean takes its value by = alone (-drop=false); the last of several
-wins. A size is a number of bytes or has a suffix (512KiB, 64MiB), a duration has its unit (250ms, 1m30s).
+wins. A duration has its unit (250ms, 1m30s). A size is a number of bytes or has a binary suffix:
+64KiB, 64KB and 64K are 65536, and M and G go on from there.
 
 {flags}
 

@@ -38,6 +38,7 @@ def test_the_usage_goes_to_stdout_and_names_every_flag_and_exit_code(
         "(default 64MiB)",
         "until it is this old (5m; no limit for files and with",
         '(default "- -")',
+        "64KiB, 64KB and 64K",
         "Exit codes",
     ):
         assert fact in out

@@ -147,7 +147,18 @@ def test_integers_are_gos_base_0(text: str, value: int) -> None:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("1KiB", 1024), ("64MiB", 64 << 20), ("2GiB", 2 << 30), ("0x10KiB", 16384), ("1_0MiB", 10 << 20), ("0KiB", 0)],
+    [
+        *[
+            ("1KiB", 1024),
+            ("64MiB", 64 << 20),
+            ("2GiB", 2 << 30),
+            ("0x10KiB", 16384),
+            ("1_0MiB", 10 << 20),
+            ("0KiB", 0),
+        ],
+        *[("64K", 65536), ("64KB", 65536), ("64M", 64 << 20), ("64MB", 64 << 20), ("1G", 1 << 30), ("1GB", 1 << 30)],
+        *[("0x10K", 16384), ("0xBK", 11 << 10), ("0xB", 11), ("-1K", -1024), ("1_0M", 10 << 20)],
+    ],
 )
 def test_sizes_take_a_binary_suffix(text: str, value: int) -> None:
     assert parse("size", text) == value
@@ -186,7 +197,24 @@ def test_durations_are_gos(text: str, seconds: float) -> None:
         *[("bool", text) for text in ("", "yes", "tRUE", "2", " 1", "true ")],
         *[("int", text) for text in ("", "x", "1.5", "1e3", " 1", "1 ", "08", "0x", "0b2", "--1", "+", "1\n")],
         *[("int", text) for text in ("_1", "1_", "1__0", "0x_", "٣", "9223372036854775808", "9" * 5000, "1KiB")],
-        *[("size", text) for text in ("", "KiB", "1kib", "1KB", "1 KiB", "1.5MiB", "9223372036854775807KiB", "x")],
+        *[
+            ("size", text)
+            for text in (
+                "",
+                "KiB",
+                "K",
+                "1kib",
+                "1k",
+                "1mb",
+                "1B",
+                "1T",
+                "1 KiB",
+                "1.5M",
+                "9223372036854775807K",
+                "x",
+                "1KK",
+            )
+        ],
         *[("duration", text) for text in ("", "3", ".s", "s", "1", "1.5", "-", "+", "1S", "1d", "1 s", " 1s", "1s ")],
         *[("duration", text) for text in ("1s1", "1m-30s", "1.5.5s", "1e3s", "nan", "inf", "infs", "00", "٣s", "0.0")],
         *[("duration", text) for text in ("2562048h", "9" * 400 + "h", "1_000s", "0x1s", "1s\n", "--1s")],
