@@ -71,7 +71,7 @@ def _forward(config: Config, *, stdin_closed: bool) -> int:
 
 def _answer(flags: Mapping[str, Value]) -> str:
     """Return what a question such as `-h` asks for; nothing if there is none."""
-    if flags.get("h") or flags.get("help"):
+    if flags.get("h"):
         return format_usage()
     return f"log-shuttle {__version__}\n" if flags.get("version") else ""
 

@@ -49,6 +49,8 @@ class Flag:
     """The default as the usage shows it."""
     field: str = ""
     """The keyword it sets; by default the name with `_` for `-`."""
+    aliases: tuple[str, ...] = ()
+    """Other names of it."""
     secret: bool = False
     """Whether the value is a credential, which no error shows."""
     deprecated: str = ""
@@ -84,7 +86,7 @@ def parse_flags(argv: Sequence[str], flags: Sequence[Flag]) -> dict[str, Value]:
     Raises:
         UsageError: A flag is unknown, a value is missing or not accepted, or an argument belongs to no flag.
     """
-    known = {flag.name: flag for flag in flags}
+    known = {name: flag for flag in flags for name in (flag.name, *flag.aliases)}
     values: dict[str, Value] = {}
     arguments = iter(argv)
     before: Flag | None = None
@@ -97,10 +99,10 @@ def parse_flags(argv: Sequence[str], flags: Sequence[Flag]) -> dict[str, Value]:
         before = known.get(name)
         if before is None:
             raise UsageError(_describe_unknown(name, known))
-        earlier = values.pop(name, ())  # so that of two flags that set one keyword the later one comes later
+        earlier = values.pop(before.name, ())  # so that of two flags that set one keyword the later one comes later
         value = _take_value(before, text if equals else None, arguments)
-        values[name] = (*earlier, str(value)) if before.repeatable and isinstance(earlier, tuple) else value
-        if before.final and values[name]:
+        values[before.name] = (*earlier, str(value)) if before.repeatable and isinstance(earlier, tuple) else value
+        if before.final and values[before.name]:
             return values
     leftover = next(arguments, None)  # behind a "--"
     if leftover is not None:
@@ -146,8 +148,9 @@ def format_help(groups: Mapping[str, Sequence[Flag]]) -> str:
 
 
 def format_use(flag: Flag) -> str:
-    """Return how `flag` is written: `-wait DURATION`."""
-    return f"-{flag.name} {flag.metavar or _WORDS[flag.kind].metavar}".rstrip()
+    """Return how `flag` is written: `-wait DURATION`, or `-h, -help`."""
+    names = ", ".join(f"-{name}" for name in (flag.name, *flag.aliases))
+    return f"{names} {flag.metavar or _WORDS[flag.kind].metavar}".rstrip()
 
 
 def _format_flag(flag: Flag) -> str:
@@ -211,7 +214,9 @@ _WORDS: dict[Kind, _Word] = {
     "string": _Word("TEXT", "a text", str),
     "path": _Word("FILE", "the path of a file", Path),
     "int": _Word("N", "a whole number, such as 500, 1_000 or 0x10", _read_int),
-    "size": _Word("SIZE", "a number of bytes, such as 65536, 64KiB, 64KB or 64K, which are all the same, or 1G", _read_size),
+    "size": _Word(
+        "SIZE", "a number of bytes, such as 65536, 64KiB, 64KB or 64K, which are all the same, or 1G", _read_size
+    ),
     "duration": _Word("DURATION", "a duration with its unit, such as 250ms, 1.5s, 1m30s or 0", _read_duration),
     "bool": _Word("", "true or false (or 1, t, T, TRUE, True, 0, f, F, FALSE, False)", _read_bool),
 }

@@ -23,13 +23,12 @@ _BEHIND = {
     "appname": Flag(name="logplex-token", kind="string", help="the same as -appname", field="appname"),
 }
 _OTHERS = (
-    Flag(name="h", kind="bool", help="print this and exit", final=True),
-    Flag(name="version", kind="bool", help="print the version and exit", final=True),
+    Flag(name="h", kind="bool", help="print this and exit", aliases=("help",), final=True),
+    Flag(name="version", kind="bool", help="print the version and exit", aliases=("V",), final=True),
     Flag(name="front-buff", kind="int", help=_NO_EFFECT[0], deprecated=_NO_EFFECT[1]),
     Flag(name="num-batchers", kind="int", help=_NO_EFFECT[0], deprecated=_NO_EFFECT[1]),
     Flag(name="stats-addr", kind="string", help=_NO_EFFECT[0], deprecated=_NO_EFFECT[1]),
 )
-_UNLISTED = (Flag(name="help", kind="bool", final=True),)
 
 
 def _format_default(kind: Kind, value: object) -> str:
@@ -72,9 +71,9 @@ def _group_flags() -> Iterator[tuple[str, list[Flag]]]:
 
 
 GROUPS = dict(_group_flags())
-"""Every flag that the usage lists, under its heading."""
+"""The flags by their heading in the usage."""
 
-FLAGS = (*(flag for flags in GROUPS.values() for flag in flags), *_UNLISTED)
+FLAGS = tuple(flag for flags in GROUPS.values() for flag in flags)
 
 _USAGE = """\
 log-shuttle reads log lines on stdin or from files, posts them to an HTTP drain in batches, and accounts for

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shuttle.command.flags import Flag, format_use
-from shuttle.command.options import GROUPS
+from shuttle.command.options import FLAGS
 
 BEGIN = "<!-- The flags: made by `make reference`, not by hand. -->\n"
 END = "<!-- The end of the flags. -->\n"
 
 
 def format_reference() -> str:
-    """Return the table: a row for each flag that the usage lists."""
-    rows = [_format_row(flag) for flags in GROUPS.values() for flag in flags]
+    """Return the table: a row for each flag."""
+    rows = [_format_row(flag) for flag in FLAGS]
     return "\n".join(["| flag | default | |", "|---|---|---|", *rows, ""])
 
 

@@ -20,7 +20,7 @@ FLAGS = (
     Flag(name="count", kind="int"),
     Flag(name="wait", kind="duration"),
     Flag(name="drop", kind="bool"),
-    Flag(name="h", kind="bool", final=True),
+    Flag(name="h", kind="bool", aliases=("help", "H"), final=True),
 )
 
 
@@ -51,6 +51,8 @@ def parse(kind: Kind, text: str) -> Value:
         (["-file", "/a/b"], {"file": Path("/a/b")}),
         (["-h", "-unknown", "left over"], {"h": True}),
         (["-h=false", "-drop"], {"h": False, "drop": True}),
+        (["--help", "-unknown"], {"h": True}),
+        (["-h=false", "-H"], {"h": True}),
     ],
 )
 def test_arguments_are_read_as_go_reads_them(argv: list[str], values: dict[str, Value]) -> None:
@@ -256,6 +258,7 @@ def test_help_stands_in_a_column_under_its_heading() -> None:
         "First": (
             Flag(name="wait", kind="duration", help="how long", default="1s"),
             Flag(name="drop", kind="bool", help="word " * 20),
+            Flag(name="h", kind="bool", help="help", aliases=("help", "H")),
         ),
         "Second": (Flag(name="a-very-long-name-it-has", kind="string", help="long", metavar="URL"),),
     }
@@ -264,6 +267,7 @@ def test_help_stands_in_a_column_under_its_heading() -> None:
         "  -wait DURATION            how long (default 1s)",
         "  -drop                     word word word word word word word word word word word word word word",
         "                            word word word word word word",
+        "  -h, -help, -H             help",
         "",
         "Second:",
         "  -a-very-long-name-it-has URL",
