@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from shuttle import __version__
 from shuttle.command.flags import Flag, format_help, parse_flags
 from shuttle.errors import ConfigError, UsageError
-from shuttle.local_drain.behaviour import Options
+from shuttle.local_drain.behaviour import Behaviour
 from shuttle.local_drain.receiver import Exchange, LocalDrain
 from shuttle.local_drain.syslog import escape, format_frame
 
@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         quiet = values.pop("quiet", False)
         settings = {flag.keyword: values[flag.name] for flag in flags if flag.name in values}
-        _serve(Options(**{"port": DEFAULT_PORT} | settings), None if quiet else sys.stdout)
+        _serve(Behaviour(**{"port": DEFAULT_PORT} | settings), None if quiet else sys.stdout)
     except ConfigError as error:
         _write(sys.stderr, f"{NAME}: {error}\n")
         return 2 if isinstance(error, UsageError) else 1
@@ -94,7 +94,7 @@ def _answer(values: dict[str, Any]) -> str:
     return f"{NAME} {__version__}\n" if values.pop("version", False) else ""
 
 
-def _serve(options: Options, stdout: TextIO | None) -> None:
+def _serve(behaviour: Behaviour, stdout: TextIO | None) -> None:
     """Run a drain until a signal. They are blocked and waited for, so that none comes at a wrong moment."""
 
     def show(exchange: Exchange) -> None:
@@ -106,7 +106,7 @@ def _serve(options: Options, stdout: TextIO | None) -> None:
 
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
     try:
-        with LocalDrain(options, show) as drain:
+        with LocalDrain(behaviour, show) as drain:
             _write(sys.stderr, f"{NAME}: listening on {drain.url}\n")
             signal.sigwait(_STOPPING)
         _write(sys.stderr, f"{NAME}: {drain.counts}\n")

@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from shuttle import __version__
-from shuttle.local_drain import LocalDrain, Options
+from shuttle.local_drain import Behaviour, LocalDrain
 from tests.helpers.process import LONGEST, Ended, clean_environ, find_closed_port, run, start
 
 pytestmark = pytest.mark.process
@@ -111,21 +111,21 @@ def test_unknown_host() -> None:
 
 
 def test_wrong_password() -> None:
-    with LocalDrain(Options(auth="bob:another")) as drain:
+    with LocalDrain(Behaviour(auth="bob:another")) as drain:
         advice = read_advice(run_with_url(drain.url))
     assert "status=401" in advice
     assert "check the user and password in -logs-url, or -bearer-token" in advice
 
 
 def test_wrong_token() -> None:
-    with LocalDrain(Options(bearer="another")) as drain:
+    with LocalDrain(Behaviour(bearer="another")) as drain:
         ended = run("-logs-url", drain.url, "-bearer-token", PASSWORD, "-verbose", data=b"hi\n")
     assert_no_secret_in(ended)
     assert any("status=401" in line and "-bearer-token" in line for line in ended.named("lines.lost"))
 
 
 def test_wrong_path() -> None:
-    with LocalDrain(Options(status=404)) as drain:
+    with LocalDrain(Behaviour(status=404)) as drain:
         assert "check the path of -logs-url" in read_advice(run_with_url(drain.url))
 
 
@@ -139,7 +139,7 @@ def certificate(tmp_path: Path) -> Certificate:
 
 
 def test_certificate_that_nobody_knows(certificate: Certificate) -> None:
-    with LocalDrain(Options(cert=certificate.own)) as drain:
+    with LocalDrain(Behaviour(cert=certificate.own)) as drain:
         advice = read_advice(run_with_url(drain.url, *SOON))
         assert "the drain's certificate is not trusted" in advice
         assert "-ca-file names the authority to trust; -skip-verify trusts anyone" in advice
@@ -150,14 +150,14 @@ def test_certificate_that_nobody_knows(certificate: Certificate) -> None:
 
 
 def test_certificate_of_another_host(certificate: Certificate) -> None:
-    with LocalDrain(Options(cert=certificate.own)) as drain:
+    with LocalDrain(Behaviour(cert=certificate.own)) as drain:
         url = drain.url.replace("127.0.0.1", "localhost")
         advice = read_advice(run_with_url(url, *SOON, "-ca-file", str(certificate.authority)))
         assert "the drain's certificate is not trusted: Hostname mismatch" in advice
 
 
 def test_http_to_a_port_that_speaks_https(certificate: Certificate) -> None:
-    with LocalDrain(Options(cert=certificate.own)) as drain:
+    with LocalDrain(Behaviour(cert=certificate.own)) as drain:
         advice = read_advice(run_with_url(drain.url.replace("https:", "http:"), *SOON))
     assert "check whether -logs-url is http: or https:" in advice
 
@@ -169,7 +169,7 @@ def test_https_to_a_port_that_speaks_http() -> None:
 
 
 def test_verbose_shows_no_credentials() -> None:
-    with LocalDrain(Options(auth=f"bob:{PASSWORD}")) as drain:
+    with LocalDrain(Behaviour(auth=f"bob:{PASSWORD}")) as drain:
         ended = run_with_url(drain.url, "-verbose", "-drain-token", "d.secret")
     assert ended.code == 0
     assert "status=204" in ended.err
