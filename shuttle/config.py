@@ -9,7 +9,7 @@ from shuttle.core import need
 from shuttle.core.endpoint import Endpoint, parse_endpoint
 from shuttle.core.frame import Framing, InputFormat
 from shuttle.core.rule import MSGID, PRIVAL, SYSLOG_VERSION, TOKEN, Rule, at_least, one_of, printable
-from shuttle.core.setting import Setting, find_settings, name_flag
+from shuttle.core.setting import Setting, check_setting, find_settings
 from shuttle.errors import ConfigError, quote
 
 KIB = 1024
@@ -43,7 +43,8 @@ class Config:
     """Every setting of a shuttle. Times are in seconds, sizes in bytes.
 
     Raises:
-        ConfigError: A setting is out of its range; the text names the flag, the value and what is accepted.
+        ConfigError: A setting is of another type or out of its range; the text names the flag, the value and what is
+            accepted.
     """
 
     logs_url: Annotated[
@@ -281,8 +282,11 @@ class Config:
     endpoint: Endpoint = field(init=False)
 
     def __post_init__(self) -> None:
+        defaults = {entry.name: entry.default for entry in fields(self)}
         for name, setting in SETTINGS.items():
-            _check(name, setting, getattr(self, name))
+            value = getattr(self, name)
+            if value is not None or defaults[name] is not None:
+                check_setting(name, setting, value)
         self._check_combinations()
         endpoint = parse_endpoint(
             self.logs_url, bearer_token=self.bearer_token, appname=self.appname, aws_endpoint=self.aws_endpoint
@@ -322,12 +326,3 @@ class Config:
 
 SETTINGS = find_settings(Config)
 """What is declared of each setting, by its field's name, in the order of the usage."""
-
-
-def _check(name: str, setting: Setting, given: object) -> None:
-    """Raise the ConfigError of a value that breaks its rule. None, for what is not given, breaks none."""
-    for value in given if setting.repeatable and isinstance(given, tuple) else (given,):
-        if setting.rule is None or value is None or setting.rule.accepts(value):
-            continue
-        shown = "(not shown)" if setting.secret else quote(str(value)) if isinstance(value, str | Path) else repr(value)
-        raise ConfigError(f"{name_flag(name)} {shown}: {setting.rule.text}")

@@ -203,6 +203,43 @@ def test_each_field_that_can_be_given_declares_a_setting() -> None:
     assert all(setting.help for setting in SETTINGS.values())
 
 
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"wait": "1s"}, "-wait '1s': must be a number of seconds, not str"),
+        ({"wait": None}, "-wait None: must be a number of seconds, not NoneType"),
+        ({"max_age": "5m"}, "-max-age '5m': must be a number of seconds, not str"),
+        ({"timeout": True}, "-timeout True: must be a number of seconds, not bool"),
+        ({"batch_size": 1.5}, "-batch-size 1.5: must be an int, not float"),
+        ({"batch_size": True}, "-batch-size True: must be an int, not bool"),
+        ({"back_bytes": "64MiB"}, "-back-bytes '64MiB': must be a number of bytes, an int, not str"),
+        ({"drop": "false"}, "-drop 'false': must be True or False, not str"),
+        ({"gzip": 1}, "-gzip 1: must be True or False, not int"),
+        ({"appname": b"web"}, "-appname (not shown): must be a str, not bytes"),
+        ({"prival": 190}, "-prival 190: must be a str, not int"),
+        ({"state_dir": "/var/lib/x"}, "-state-dir '/var/lib/x': must be a pathlib.Path, not str"),
+        (
+            {"ca_file": "https://u:zq9@h"},
+            "-ca-file (not shown: it may hold a password): must be a pathlib.Path, not str",
+        ),
+        ({"file": "/var/log/x"}, "-file '/var/log/x': must be a tuple, not str"),
+        ({"file": ["x"]}, "-file (not shown): must be a tuple, not list"),
+        ({"file": (Path("x"),)}, "-file 'x': must be a str, not PosixPath"),
+        ({"logs_url": None}, "-logs-url (not shown): must be a str, not NoneType"),
+        ({"logs_url": b"https://zq9"}, "-logs-url (not shown): must be a str, not bytes"),
+        ({"bearer_token": b"zq9"}, "-bearer-token (not shown): must be a str, not bytes"),
+    ],
+)
+def test_a_value_of_another_type_is_an_error(settings: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make(**settings)
+    assert str(caught.value) == text
+
+
+def test_whole_numbers_are_durations_too() -> None:
+    assert make(wait=1, timeout=0, max_age=None).wait == 1
+
+
 def test_each_repeated_value_is_checked() -> None:
     with pytest.raises(ConfigError, match="-file '': must be a path or a pattern of paths"):
         make(file=("x", ""))
