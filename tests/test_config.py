@@ -187,7 +187,7 @@ def test_the_repr_holds_every_setting_that_is_no_credential() -> None:
     assert set(SETTINGS) - shown == {"logs_url", "bearer_token", "drain_token", "aws_endpoint"}
 
 
-def test_the_endpoint_is_made_of_the_url_the_bearer_token_and_the_appname() -> None:
+def test_the_endpoint_has_url_bearer_token_and_appname() -> None:
     assert make(bearer_token="abc").endpoint.authorization == "Bearer abc"
     assert make(logs_url="http://h", appname="a").endpoint != make(logs_url="http://h", appname="b").endpoint
     assert make().endpoint.shown == "https://drain.example"

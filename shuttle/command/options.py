@@ -10,9 +10,12 @@ from shuttle.core.setting import Kind, Setting, name_flag
 DEFAULTS = {entry.name: entry.default for entry in fields(Config) if entry.default is not MISSING}
 _DURATIONS = (("h", 3600), ("m", 60), ("s", 1), ("ms", 0.001))
 _SIZES = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10), ("", 1))
-_NO_EFFECT = ("accepted, without effect", "has no effect: leave it out")  # what Go's log-shuttle has and this one not
+_NO_EFFECT = (
+    "accepted, without effect",
+    "has no effect: leave it out",
+)  # flags that Go's log-shuttle has, and this one need not
 
-# Flags that set no field of their own. In the usage these two stand behind the setting that is named.
+# Flags that set no field of their own. The usage has these two behind the settings that are named.
 _BEHIND = {
     "partial_timeout": Flag(
         name="skip-headers",

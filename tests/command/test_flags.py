@@ -98,7 +98,7 @@ def test_values_come_in_the_order_of_their_last_use() -> None:
         (["-drop=maybe"], "-drop 'maybe': must be true or false"),
     ],
 )
-def test_an_error_names_the_flag_and_what_is_accepted_but_no_credential(argv: list[str], text: str) -> None:
+def test_an_error_names_the_flag_and_no_credential(argv: list[str], text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_flags(argv, FLAGS)
     assert str(caught.value).startswith(text)

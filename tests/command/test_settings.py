@@ -66,7 +66,7 @@ def test_flags_set_the_config_and_defaults_are_the_configs(argv: list[str], sett
         assert config == default
 
 
-def test_every_setting_of_the_config_has_a_flag_and_every_flag_a_setting_or_a_reason() -> None:
+def test_every_setting_has_a_flag_and_the_reverse() -> None:
     settings = {entry.name for entry in fields(Config) if entry.init}
     assert settings <= {flag.keyword for flag in FLAGS}
     assert all(flag.keyword in settings or flag.final or flag.deprecated for flag in FLAGS)
@@ -123,7 +123,7 @@ def test_a_flag_wins_over_its_variable_which_wins_over_the_default(
         ),
     ],
 )
-def test_the_drains_url_comes_from_the_first_of_four_places_and_overlaps_are_warned_about(
+def test_the_first_of_four_places_gives_the_url(
     argv: list[str], environ: dict[str, str], host: str, warnings: list[str]
 ) -> None:
     assert build(argv, environ).endpoint.url.host == host

@@ -157,9 +157,7 @@ def test_no_frame_is_longer_than_a_receiver_takes(changed: dict[str, Any], sign:
 
 @pytest.mark.parametrize("changed", SOME_SETTINGS)
 @pytest.mark.parametrize("input_format", FORMATS)
-def test_a_line_as_long_as_the_limit_that_the_framer_says_makes_one_frame(
-    changed: dict[str, Any], input_format: str
-) -> None:
+def test_a_line_of_the_framers_limit_makes_one_frame(changed: dict[str, Any], input_format: str) -> None:
     framer = make_framer(input_format=input_format, **changed)
     (frame,) = frames_of(framer, b"x" * framer.piece_limit)
     assert len(frame) <= framer.piece_limit + framer.overhead
@@ -170,7 +168,7 @@ def test_a_line_as_long_as_the_limit_that_the_framer_says_makes_one_frame(
 @pytest.mark.parametrize("batch_bytes", [MIN_BATCH_BYTES, 20_000, 10**6])
 @pytest.mark.parametrize("changed", SOME_SETTINGS[:-1])
 @pytest.mark.parametrize("input_format", FORMATS)
-def test_the_longest_line_that_comes_from_the_input_fits_a_batch_with_both_its_reports(
+def test_the_longest_line_fits_a_batch_with_both_reports(
     changed: dict[str, Any], batch_bytes: int, input_format: str
 ) -> None:
     framer = make_framer(input_format=input_format, batch_bytes=batch_bytes, **changed)

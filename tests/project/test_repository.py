@@ -70,13 +70,13 @@ def test_procfile_pipes_the_application_into_the_command() -> None:
     assert "demo/drain.py" in commands["drain"]
 
 
-def test_docker_image_runs_the_command_without_a_shell_and_without_rights() -> None:
+def test_docker_image_needs_no_shell_and_no_rights() -> None:
     final = (ROOT / "Dockerfile").read_text("utf-8").rpartition("\nFROM ")[2]
     assert 'ENTRYPOINT ["log-shuttle"]' in final
     assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", final, re.MULTILINE)
 
 
-def test_docker_context_holds_what_the_image_is_made_of_and_nothing_else() -> None:
+def test_docker_context_holds_what_the_image_needs_alone() -> None:
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
     context = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     assert {line[1:] for line in context if line.startswith("!")} == set(" ".join(copied).split())
