@@ -44,7 +44,7 @@ def make_lines(length: int, lines: int) -> list[bytes]:
 def list_cases() -> Iterable[Case]:
     stamp = make_stamp(time.time())
     config = Config(logs_url="http://token:x@127.0.0.1:1/")
-    framer = Framer(config)
+    framer = Framer(config.framing)
     for length in (20, 178, 5000):
         count = CHUNK // (length + 1)
         lines = make_lines(length, min(count, 2000)) * (count // min(count, 2000))

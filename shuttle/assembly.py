@@ -3,6 +3,7 @@
 What is opened here is closed again if a later part cannot be made: a start that fails leaves nothing behind.
 """
 
+import importlib.util
 import secrets
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -30,6 +31,7 @@ from shuttle.delivery.source import Source
 from shuttle.drain.http.client import Client
 from shuttle.drain.http.transport import make_transport
 from shuttle.drain.logplex import Logplex
+from shuttle.errors import ConfigError
 from shuttle.landing import Crew, Landing
 from shuttle.observe.log import Logger
 from shuttle.observe.statistics import Statistics
@@ -81,7 +83,7 @@ async def assemble(
         gate = Gate(log=log, random=random, clocks=clocks)
         landing = Landing(gate, timeout=config.land_timeout, clocks=clocks)
         new_id = _number_ids()
-        framer = Framer(following.header if following else config)
+        framer = Framer(following.header if following else config.framing)
         drain = _make_drain(config, framer, _make_client(config, transport, clocks, opened), clocks)
         losses = Losses(ledger, log, clocks)
         spool = (
@@ -175,6 +177,9 @@ def _make_drain(config: Config, framer: Framer, client: Client, clocks: Clocks) 
     destination = config.endpoint.aws
     if destination is None:
         return Logplex(config, framer, client)
+    if importlib.util.find_spec("botocore") is None:
+        host = httpx.URL(config.logs_url).host
+        raise ConfigError(f"-logs-url: {host} needs the extra [aws]: pip install 'log-shuttle[aws]'")
     if destination.service.name == KINESIS:
         from shuttle.drain.aws.kinesis import Kinesis  # noqa: PLC0415  # with botocore, which is an extra
 

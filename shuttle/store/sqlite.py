@@ -11,8 +11,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from shuttle.command.flags import show
-from shuttle.errors import ConfigError
+from shuttle.errors import ConfigError, quote
 from shuttle.observe.log import Logger
 
 MOST_BROKEN = 10  # databases set aside; a disk that breaks each one must not be filled with them as well
@@ -53,7 +52,7 @@ class Database:
         self.path = directory / f"{name}.sqlite"
         self._directory = directory
         self._claim = directory / f"{name}.lock"
-        self._flag = f"{flag} {show(str(directory))}"
+        self._flag = f"{flag} {quote(str(directory))}"
         self._event = event
         self._statements = statements
         self._version = version

@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shuttle.config import MIN_BATCH_BYTES, Config
+from shuttle.config import MIN_BATCH_BYTES
 from shuttle.core.batch import Batch, Batcher, Place, Span
-from shuttle.core.frame import Framer, make_stamp
+from shuttle.core.frame import make_stamp
 from shuttle.core.lines import NewlineSplitter, Splitter
 from tests.helpers.chunks import cut_at
+from tests.helpers.frames import make_framer
 
 STAMP = make_stamp(1_700_000_000.0)
-FRAMER = Framer(Config(logs_url="http://drain.example/"))
+FRAMER = make_framer()
 DATA = st.lists(
     st.one_of(st.binary(max_size=8), st.sampled_from([b"\n", b"\n\n", b"word", "ä€𝄞".encode(), b"\n" + b"x" * 40]))
 ).map(b"".join)

@@ -30,7 +30,7 @@ def make_batch(lines: list[bytes], framer: Framer) -> Batch:
 def make_request(lines: list[bytes] | None = None, owed: Owed = NOTHING, **settings: Any) -> httpx.Request:
     """Return the request that carries `lines`, else `Hello World`."""
     config = make_config(**settings)
-    framer = Framer(config)
+    framer = Framer(config.framing)
     batch = make_batch([b"Hello World"] if lines is None else lines, framer)
     return Logplex(config, framer, make_idle_client()).make_request(batch, owed, stamp=LATER)
 

@@ -30,8 +30,8 @@ class Following:
         self._config = config
         self._log = log
         self._clock = clock
-        self.header = fill_header(config, ANY)
-        """The configuration of frames that are of no file: the reports."""
+        self.header = fill_header(config.framing, ANY)
+        """What makes the frames that are of no file: the reports."""
         self._files: dict[int, File] = {}
         self._store = Store(config.state_dir, log)
         self._store.open()

@@ -82,7 +82,7 @@ class Follower:
         self._blocked = anyio.Event()  # the reader waits for the drain
         self._taken = 0  # bytes
         self._leaving = False
-        self._sources = Sources(config)
+        self._sources = Sources(config.framing)
         self._streams = Streams(self._sources, intake, follow=config.follow, ended=self._wake_reader)
 
     async def run(self) -> None:

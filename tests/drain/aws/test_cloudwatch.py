@@ -20,7 +20,7 @@ MOMENT = 1_704_067_200_250  # the same in milliseconds
 
 def make_cloudwatch(**options: Any) -> tuple[CloudWatch, Framer]:
     config = Config(logs_url=LOGS_URL, **options)
-    framer = Framer(config)
+    framer = Framer(config.framing)
     assert config.endpoint.aws
     return CloudWatch(config, framer, make_idle_client(), config.endpoint.aws, lambda: NOW), framer
 

@@ -15,7 +15,7 @@ from tests.helpers.clients import make_idle_client
 def make_kinesis(shards: int = 1) -> Kinesis:
     config = Config(logs_url=KINESIS_URL, kinesis_shards=shards)
     assert config.endpoint.aws
-    return Kinesis(config, Framer(config), make_idle_client(), config.endpoint.aws)
+    return Kinesis(config, Framer(config.framing), make_idle_client(), config.endpoint.aws)
 
 
 def make_records(count: int, size: int) -> list[Record]:

@@ -61,7 +61,7 @@ async def try_once(url: str, **settings: Any) -> Reply:
 
 
 @on_every_loop
-async def test_a_certificate_of_an_unknown_authority_is_refused_and_the_user_told_what_to_do(pki: Pki) -> None:
+async def test_an_unknown_authority_is_refused_with_advice(pki: Pki) -> None:
     with Server(always(NO_CONTENT), tls=pki.serve()) as server:
         outcome = await try_once(server.url)
     assert outcome.status is None
@@ -169,12 +169,31 @@ async def test_a_connection_is_used_again_over_tls_too(pki: Pki) -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"ca_file": "/no/such"}, "-ca-file '/no/such'"),
+        ({"ca_file": "/"}, "-ca-file '/'"),
+        ({"client_cert": "x" * 5000}, f"-client-cert '{'x' * 60}...'"),
+        ({"client_cert": __file__, "client_key": "/no/such"}, "-client-key '/no/such'"),
+        ({"ca_file": "https://drain.example/zq9secret"}, "-ca-file (not shown: it may hold a password)"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_an_error(settings: dict[str, str], text: str) -> None:
+    files: dict[str, Any] = {name: Path(path) for name, path in settings.items()}
+    with pytest.raises(ConfigError) as caught:
+        load_tls(Config(logs_url="https://drain.example/", **files))
+    assert str(caught.value) == f"{text}: must be a file that can be read"
+
+
+def test_over_http_no_file_is_needed() -> None:
+    assert load_tls(Config(logs_url="http://drain.example/", ca_file=Path("/no/such"))) is None
+
+
+@pytest.mark.parametrize(
     "content", ["", "no certificate\n", "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"]
 )
 @pytest.mark.parametrize("flag", ["-ca-file", "-client-cert"])
-def test_a_file_that_holds_no_certificate_is_an_error_that_names_its_flag(
-    flag: str, content: str, tmp_path: Path
-) -> None:
+def test_a_file_without_a_certificate_is_an_error(flag: str, content: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.pem"
     path.write_text(content)
     settings: dict[str, Any] = {flag[1:].replace("-", "_"): path}
@@ -184,7 +203,7 @@ def test_a_file_that_holds_no_certificate_is_an_error_that_names_its_flag(
     assert "\n" not in str(caught.value)
 
 
-def test_a_key_that_is_not_the_certificates_is_an_error_that_names_both_flags(pki: Pki, tmp_path: Path) -> None:
+def test_a_key_of_another_certificate_is_an_error(pki: Pki, tmp_path: Path) -> None:
     key = tmp_path / "other.key"
     trustme.CA().private_key_pem.write_to_path(key)
     with pytest.raises(ConfigError, match=r"^-client-cert '.*' -client-key '.*other.key': must hold "):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shuttle.config import MIN_BATCH_BYTES, Config
+from shuttle.config import MIN_BATCH_BYTES
 from shuttle.core.batch import Batch, Batcher, Place, Span
 from shuttle.core.frame import make_stamp
 from shuttle.core.lines import NewlineSplitter
@@ -16,9 +16,9 @@ from shuttle.input.files.file import File, Read, State
 from shuttle.input.files.labels import ANY, Sources
 from shuttle.input.files.replay import make_batch
 from shuttle.store.checkpoints import Plan
+from tests.helpers.frames import make_config
 
-CONFIG = Config(logs_url="http://drain.example/", procid="{name}", max_line_length=20)
-SOURCES = Sources(CONFIG)
+SOURCES = Sources(make_config(procid="{name}", max_line_length=20).framing)
 FRAMER = SOURCES.find_framer(ANY)
 STAMPS = tuple(make_stamp(1_700_000_000.0 + number) for number in range(3))
 LINES = st.lists(
