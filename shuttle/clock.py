@@ -24,6 +24,7 @@ Wall = Callable[[], float]
 """Gives the seconds since the epoch."""
 
 LATE = 1.0  # seconds that a timer is late when the process was stopped; a busy machine is seldom as late
+SETTLE = 0.01  # seconds for reading what has arrived: an event loop may run what is due before it looks for more
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ def bind_clocks(wall: Wall) -> Clocks:
 class Limit:
     """Cancels its block at `deadline`, which may move.
 
-    If the limit fires more than LATE seconds after the deadline, the process did not live through them. The block then
-    has `grace` seconds more. (On trio a limit is a plain deadline.)
+    What has arrived by the deadline is read first. If the limit fires more than LATE seconds after the deadline, the
+    process did not live through them, and the block has `grace` seconds more. (On trio a limit is a plain deadline.)
     """
 
     def __init__(self, clocks: Clocks, deadline: float, *, grace: float) -> None:
@@ -58,6 +59,7 @@ class Limit:
         self._scope = anyio.CancelScope()
         self._timer: asyncio.TimerHandle | None = None
         self._entered = False
+        self._extended = False  # the deadline is over, and what has arrived is being read
 
     def __enter__(self) -> Self:
         self._scope.__enter__()
@@ -94,6 +96,7 @@ class Limit:
         self._scope.cancel()
 
     def _arm(self) -> None:
+        self._extended = False
         loop = self._clocks.loop
         if loop is None:
             self._scope.deadline = self._deadline
@@ -103,11 +106,13 @@ class Limit:
             self._timer = loop.call_at(self._deadline, self._check) if self._deadline < math.inf else None
 
     def _check(self) -> None:
-        self._timer = None
+        assert self._clocks.loop
         now = self._clocks.monotonic()
-        if now - self._deadline > LATE:
-            self._deadline = now + self._grace
-        if now >= self._deadline:
+        if self._extended:
             self._scope.cancel()
+        elif now < self._deadline:
+            self._timer = self._clocks.loop.call_at(self._deadline, self._check)
         else:
-            self._arm()
+            self._extended = True
+            more = self._grace if now - self._deadline > LATE else SETTLE
+            self._timer = self._clocks.loop.call_at(now + more, self._check)
