@@ -175,9 +175,9 @@ class Intake:
                 self._log.warning("input.malformed", advice=advice)
         if lines:
             self._ledger.take_in(len(lines))
-            if source.place:
-                source.place.cut(source.splitter.take_cuts())
-            for batch in self._batcher.add(lines, stamp=stamp, now=now, framer=source.framer, place=source.place):
+            if source.position:
+                source.position.cut(source.splitter.take_cuts())
+            for batch in self._batcher.add(lines, stamp=stamp, now=now, framer=source.framer, position=source.position):
                 self._close(batch, now)
             if self._batcher.lines:
                 self._opened.set()

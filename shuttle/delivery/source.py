@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from shuttle.core.batch import Place
 from shuttle.core.frame import Framer
 from shuttle.core.lines import Splitter
+from shuttle.core.position import Position
 
 
 @dataclass(slots=True)
@@ -14,5 +14,5 @@ class Source:
     splitter: Splitter
     framer: Framer | None = None
     """None: the batcher's own."""
-    place: Place | None = None
+    position: Position | None = None
     """None: the bytes cannot be read again."""

@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from shuttle.core.batch import Span
 from shuttle.core.fingerprint import Identity
+from shuttle.core.position import Span
 from shuttle.observe.log import Logger
 from shuttle.store.sqlite import ERRORS, BrokenError, Database, is_broken
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shuttle.core.batch import Place
 from shuttle.core.fingerprint import HEAD, TAIL, Identity, Trail, is_same_content, read_at
 from shuttle.core.lines import NewlineSplitter
+from shuttle.core.position import Position
 from shuttle.delivery.source import Source
 from shuttle.input.files.file import File, State, read_descriptor
 from tests.helpers.chunks import cut_at
@@ -130,14 +130,14 @@ def test_a_file_system_that_gives_less_than_there_is_is_asked_again(monkeypatch:
 # --- while a file is read ---
 
 
-def begin_to_read(fd: int, offset: int) -> tuple[File, Place]:
+def begin_to_read(fd: int, offset: int) -> tuple[File, Position]:
     """Return the open file `fd`, which is read from `offset` on, and how far it is in lines."""
     file = File(Path("app.log"), (1, 2), read_descriptor(fd), partial(os.fstat, fd), lambda: None, State.LIVE)
-    place = Place(1, offset)
-    file.source = Source(NewlineSplitter(HEAD), place=place)
+    position = Position(1, offset)
+    file.source = Source(NewlineSplitter(HEAD), position=position)
     file.offset = offset
     file.resume()
-    return file, place
+    return file, position
 
 
 @given(st.integers(0, len(CONTENT)), st.sampled_from(EDGES), st.lists(st.integers(0, len(CONTENT)), max_size=12))
@@ -147,24 +147,24 @@ def test_in_whatever_pieces_a_file_is_read_its_identity_is_known_wherever_a_batc
     """Between the last line that is in a batch and what was read last, and as if the reading had never begun anew."""
     content = CONTENT[: max(start, end)]
     with file_of(content) as fd:
-        file, place = begin_to_read(fd, start)
+        file, position = begin_to_read(fd, start)
         for piece in cut_at(content[start:], places):
             assert file.read(len(piece)) == piece
-            for offset in (place.offset, (place.offset + file.offset) // 2, file.offset):
+            for offset in (position.offset, (position.offset + file.offset) // 2, file.offset):
                 assert file.identify(offset) == identify_content(content, offset)
-            place.offset = max(place.offset, content.rfind(b"\n", 0, file.offset) + 1)
+            position.offset = max(position.offset, content.rfind(b"\n", 0, file.offset) + 1)
             file.take_in()
-            for offset in (place.offset, file.offset):
+            for offset in (position.offset, file.offset):
                 assert file.identify(offset) == identify_content(content, offset)
         assert file.offset == len(content)
 
 
 def test_a_head_and_a_tail_are_kept_of_a_file_and_no_piece() -> None:
     with file_of(CONTENT) as fd:
-        file, place = begin_to_read(fd, 0)
+        file, position = begin_to_read(fd, 0)
         for length in (OFFSET, 1, len(CONTENT)):
             file.read(length)
-            place.offset = file.offset
+            position.offset = file.offset
             file.take_in()
             assert [len(kept) for kept in (file.head, file.recent, file.chunk)] == [HEAD, TAIL, 0]
 

@@ -16,8 +16,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from shuttle.core.batch import Span
 from shuttle.core.fingerprint import Identity
+from shuttle.core.position import Span
 from shuttle.errors import ConfigError
 from shuttle.store.checkpoints import FILE, Known, Plan, Store
 from tests.helpers.process import LONGEST

@@ -176,19 +176,19 @@ class File:
     @property
     def number(self) -> int:
         """What the checkpoints call it."""
-        assert self.source.place
-        return self.source.place.file
+        assert self.source.position
+        return self.source.position.file
 
     @property
     def taken(self) -> int:
         """Bytes of it that are in lines."""
-        assert self.source.place
-        return self.source.place.offset
+        assert self.source.position
+        return self.source.position.offset
 
     @property
     def partial(self) -> int:
         """Bytes of a last line that no newline has ended yet."""
-        return self.offset - self.source.place.offset if self.source.place else 0
+        return self.offset - self.source.position.offset if self.source.position else 0
 
 
 def open_file(path: Path) -> tuple[int, os.stat_result]:

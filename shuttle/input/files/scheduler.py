@@ -20,8 +20,8 @@ import anyio.lowlevel
 
 from shuttle.clock import Clock
 from shuttle.config import Config
-from shuttle.core.batch import Place
 from shuttle.core.fingerprint import Identity
+from shuttle.core.position import Position
 from shuttle.delivery.intake import CHUNK, Intake
 from shuttle.delivery.source import Source
 from shuttle.input.files.discovery import Finder, find_origins
@@ -134,7 +134,7 @@ class Follower:
 
     def make_source(self, path: Path, number: int, offset: int) -> Source:
         """Return the source of a file's lines from `offset` on, its header filled in."""
-        return self._sources.make(path, Place(number, offset))
+        return self._sources.make(path, Position(number, offset))
 
     def enroll(self, path: Path, identity: Identity) -> int:
         """Return the number of a new file."""

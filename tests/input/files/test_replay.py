@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shuttle.config import MIN_BATCH_BYTES, Config
-from shuttle.core.batch import Batch, Batcher, Place, Span
+from shuttle.core.batch import Batch, Batcher
 from shuttle.core.frame import make_stamp
 from shuttle.core.lines import NewlineSplitter
+from shuttle.core.position import Position, Span
 from shuttle.input.files.file import File, Read, State
 from shuttle.input.files.labels import ANY, Sources
 from shuttle.input.files.replay import make_batch
@@ -56,15 +57,15 @@ def send(files: Mapping[int, File], contents: Mapping[int, bytes], size: int) ->
     batcher = Batcher(FRAMER, size=size, max_bytes=MIN_BATCH_BYTES, wait=1.0, new_id=lambda: next(ids))
     batches: list[Batch] = []
     splitters = {number: NewlineSplitter(1000) for number in files}
-    places = {number: Place(number, 0) for number in files}
+    positions = {number: Position(number, 0) for number in files}
     for part, stamp in enumerate(STAMPS):
         for number, data in contents.items():
             middle = len(data) // 2
             splitter = splitters[number]
             lines = splitter.finish() if part == 2 else splitter.feed(data[middle:] if part else data[:middle])
-            places[number].cut(splitter.take_cuts())
+            positions[number].cut(splitter.take_cuts())
             framer = SOURCES.find_framer(files[number].path)
-            batches += batcher.add(lines, stamp=stamp, now=1.0, framer=framer, place=places[number])
+            batches += batcher.add(lines, stamp=stamp, now=1.0, framer=framer, position=positions[number])
     return batches + ([batcher.close()] if batcher.lines else [])
 
 
