@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from shuttle.core.fingerprint import Identity
+from shuttle.core.fingerprint import Fingerprint
 from shuttle.core.position import Span
 from shuttle.observe.log import Logger
 from shuttle.store.sqlite import ERRORS, BrokenError, Database, is_broken
@@ -49,7 +49,7 @@ class Known(NamedTuple):
     number: int
     """What the store calls it; greater than that of each file enrolled before and not let go since."""
     path: str
-    identity: Identity
+    fingerprint: Fingerprint
 
 
 _Row = TypeVar("_Row")
@@ -157,12 +157,12 @@ class Store:
         """Return the plans that are not settled, the oldest first."""
         return list(self._plans.rows.values())
 
-    def enroll(self, path: Path, identity: Identity) -> int:
+    def enroll(self, path: Path, fingerprint: Fingerprint) -> int:
         """Record a new file and return its number."""
         number = self._next_file
         self._next_file += 1
         if self._database:
-            self._files.put(number, Known(number, str(path), identity))
+            self._files.put(number, Known(number, str(path), fingerprint))
             self._save()
         return number
 
@@ -171,7 +171,7 @@ class Store:
         *,
         planned: Sequence[Plan] = (),
         settled: Sequence[str] = (),
-        identities: Mapping[int, Identity] = {},
+        fingerprints: Mapping[int, Fingerprint] = {},
     ) -> None:
         """Record, all or nothing: the plans `planned`; that those with the ids `settled` are done; how far files are.
 
@@ -187,9 +187,9 @@ class Store:
         for id_ in settled:
             if id_ in self._keys:
                 self._plans.drop(self._keys.pop(id_))
-        for number, identity in identities.items():
+        for number, fingerprint in fingerprints.items():
             if known := self._files.rows.get(number):
-                self._files.put(number, known._replace(identity=identity))
+                self._files.put(number, known._replace(fingerprint=fingerprint))
         self._save()
 
     def forget(self, number: int) -> None:
@@ -281,15 +281,15 @@ def _check(key: int, content: bytes) -> int:
 def _encode_file(known: Known) -> object:
     """Return what JSON can hold: of a path the bytes, whatever encoding the file system has for whoever reads them."""
     path = os.fsencode(known.path).decode("utf-8", "surrogateescape")
-    identity = known.identity
-    numbers = (identity.device, identity.inode, identity.offset, identity.head_length)
-    return path, *numbers, identity.head.hex(), identity.tail.hex()
+    fingerprint = known.fingerprint
+    numbers = (fingerprint.device, fingerprint.inode, fingerprint.offset, fingerprint.head_length)
+    return path, *numbers, fingerprint.head.hex(), fingerprint.tail.hex()
 
 
 def _decode_file(key: int, content: Any) -> Known:
     path, device, inode, offset, head_length, head, tail = content
-    identity = Identity(device, inode, offset, head_length, bytes.fromhex(head), bytes.fromhex(tail))
-    return Known(key, os.fsdecode(path.encode("utf-8", "surrogateescape")), identity)
+    fingerprint = Fingerprint(device, inode, offset, head_length, bytes.fromhex(head), bytes.fromhex(tail))
+    return Known(key, os.fsdecode(path.encode("utf-8", "surrogateescape")), fingerprint)
 
 
 def _decode_plan(_key: int, content: Any) -> Plan:

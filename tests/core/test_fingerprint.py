@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shuttle.core.fingerprint import HEAD, TAIL, Identity, Trail, is_same_content, read_at
+from shuttle.core.fingerprint import HEAD, TAIL, Fingerprint, Trail, is_same_content, read_at
 from shuttle.core.lines import NewlineSplitter
 from shuttle.core.position import Position
 from shuttle.delivery.source import Source
 from shuttle.input.files.file import File, State, read_descriptor
 from tests.helpers.chunks import cut_at
-from tests.helpers.identities import identify_content
+from tests.helpers.fingerprints import fingerprint_content
 
 CONTENT = random.Random(1).randbytes(5000)
 OTHER = random.Random(2).randbytes(5000)
@@ -35,26 +35,26 @@ def file_of(content: bytes) -> Iterator[int]:
         yield file.fileno()
 
 
-def holds(content: bytes, identity: Identity) -> bool:
+def holds(content: bytes, fingerprint: Fingerprint) -> bool:
     with file_of(content) as fd:
-        return is_same_content(identity, partial(read_at, fd))
+        return is_same_content(fingerprint, partial(read_at, fd))
 
 
 def flip(content: bytes, place: int) -> bytes:
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
 
-def test_an_identity_and_the_repr_of_a_trail_hold_no_line() -> None:
+def test_a_fingerprint_and_the_repr_of_a_trail_hold_no_line() -> None:
     line = b"password=secret\n"
     trail = Trail(1, 2, len(line), head=line, tail=line)
-    assert "secret" not in repr(trail) + repr(trail.identify())
+    assert "secret" not in repr(trail) + repr(trail.fingerprint())
 
 
 @pytest.mark.parametrize("offset", EDGES)
-def test_an_identity_says_how_much_it_knows(offset: int) -> None:
-    identity = identify_content(CONTENT, offset)
-    assert (identity.offset, identity.head_length) == (offset, min(HEAD, offset))
-    assert len(identity.head) == len(identity.tail) == 16
+def test_a_fingerprint_says_how_much_it_knows(offset: int) -> None:
+    fingerprint = fingerprint_content(CONTENT, offset)
+    assert (fingerprint.offset, fingerprint.head_length) == (offset, min(HEAD, offset))
+    assert len(fingerprint.head) == len(fingerprint.tail) == 16
 
 
 @pytest.mark.parametrize(
@@ -82,21 +82,21 @@ def test_an_identity_says_how_much_it_knows(offset: int) -> None:
     ],
 )
 def test_a_content_is_the_same_if_head_and_tail_and_length_are(content: bytes, same: bool) -> None:
-    identity = identify_content(CONTENT, OFFSET)
-    assert holds(content, identity) is same
+    fingerprint = fingerprint_content(CONTENT, OFFSET)
+    assert holds(content, fingerprint) is same
     # An inode that was used again says nothing, and neither does one that a copy does not have.
-    assert holds(content, replace(identity, device=3, inode=4)) is same
+    assert holds(content, replace(fingerprint, device=3, inode=4)) is same
 
 
 @pytest.mark.parametrize("offset", EDGES[1:])
 @pytest.mark.parametrize("content", [b"", OTHER, OTHER[:1], CONTENT[1:]])
 def test_no_other_content_is_taken_for_one_of_which_even_a_byte_was_read(content: bytes, offset: int) -> None:
-    assert not holds(content, identify_content(CONTENT, offset))
+    assert not holds(content, fingerprint_content(CONTENT, offset))
 
 
 @pytest.mark.parametrize("content", [b"", CONTENT])
 def test_any_content_agrees_with_a_file_of_which_nothing_was_read(content: bytes) -> None:
-    assert holds(content, identify_content(CONTENT, 0))
+    assert holds(content, fingerprint_content(CONTENT, 0))
 
 
 @given(st.binary(max_size=2 * HEAD), st.binary(max_size=2 * HEAD), st.data())
@@ -105,7 +105,7 @@ def test_while_a_file_is_its_head_and_tail_it_is_the_same_exactly_if_what_was_re
 ) -> None:
     offset = data.draw(st.integers(0, min(len(content), HEAD + TAIL)))
     other = data.draw(st.sampled_from([other, content + other, content[: offset // 2] + other]))
-    assert holds(other, identify_content(content, offset)) is (other[:offset] == content[:offset])
+    assert holds(other, fingerprint_content(content, offset)) is (other[:offset] == content[:offset])
 
 
 def test_a_content_is_read_forward_and_little_of_it() -> None:
@@ -115,7 +115,7 @@ def test_a_content_is_read_forward_and_little_of_it() -> None:
         reads.append((offset, length))
         return CONTENT[offset : offset + length]
 
-    assert is_same_content(identify_content(CONTENT, OFFSET), read)
+    assert is_same_content(fingerprint_content(CONTENT, OFFSET), read)
     assert reads == [(0, HEAD), (OFFSET - TAIL, TAIL)]
 
 
@@ -123,7 +123,7 @@ def test_a_file_system_that_gives_less_than_there_is_is_asked_again(monkeypatch:
     pread = os.pread
     with file_of(CONTENT) as fd:
         monkeypatch.setattr(os, "pread", lambda fd, length, offset: pread(fd, min(length, 100), offset))
-        assert is_same_content(identify_content(CONTENT, OFFSET), partial(read_at, fd))
+        assert is_same_content(fingerprint_content(CONTENT, OFFSET), partial(read_at, fd))
         assert read_at(fd, 4000, 5000) == CONTENT[4000:]
 
 
@@ -141,7 +141,7 @@ def begin_to_read(fd: int, offset: int) -> tuple[File, Position]:
 
 
 @given(st.integers(0, len(CONTENT)), st.sampled_from(EDGES), st.lists(st.integers(0, len(CONTENT)), max_size=12))
-def test_in_whatever_pieces_a_file_is_read_its_identity_is_known_wherever_a_batch_may_end(
+def test_in_whatever_pieces_a_file_is_read_its_fingerprint_is_known_wherever_a_batch_may_end(
     end: int, start: int, places: list[int]
 ) -> None:
     """Between the last line that is in a batch and what was read last, and as if the reading had never begun anew."""
@@ -151,11 +151,11 @@ def test_in_whatever_pieces_a_file_is_read_its_identity_is_known_wherever_a_batc
         for piece in cut_at(content[start:], places):
             assert file.read(len(piece)) == piece
             for offset in (position.offset, (position.offset + file.offset) // 2, file.offset):
-                assert file.identify(offset) == identify_content(content, offset)
+                assert file.fingerprint(offset) == fingerprint_content(content, offset)
             position.offset = max(position.offset, content.rfind(b"\n", 0, file.offset) + 1)
             file.take_in()
             for offset in (position.offset, file.offset):
-                assert file.identify(offset) == identify_content(content, offset)
+                assert file.fingerprint(offset) == fingerprint_content(content, offset)
         assert file.offset == len(content)
 
 

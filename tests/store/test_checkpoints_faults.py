@@ -19,7 +19,7 @@ from shuttle.store.checkpoints import FILE, VERSION, Plan, Store
 from shuttle.store.sqlite import MOST_BROKEN, Database
 from tests.helpers.process import LONGEST
 from tests.helpers.virtual import Journal
-from tests.store.test_checkpoints import State, kill, make_identity, make_plan, opened, read, restart
+from tests.store.test_checkpoints import State, kill, make_fingerprint, make_plan, opened, read, restart
 
 EMPTY = State([], [])
 ROOM = 1 << 30  # pages; more than anything here needs
@@ -40,7 +40,7 @@ def logged(directory: Path) -> Iterator[tuple[Store, Journal]]:
 def fill(store: Store) -> None:
     """Record what takes some pages."""
     for number in range(1, 41):
-        store.enroll(Path(f"/var/log/{number}.log"), make_identity(number))
+        store.enroll(Path(f"/var/log/{number}.log"), make_fingerprint(number))
         store.record(planned=[make_plan(number, *range(1, number))])
 
 
@@ -121,7 +121,7 @@ def test_what_a_newer_agent_left_is_whole_where_it_is_set_aside(tmp_path: Path) 
     with logged(left) as (store, journal):
         assert read(store) == EMPTY
         assert f"version {VERSION + 1}" in str(journal.named("state.broken")[0]["error"])
-        store.enroll(Path("a"), make_identity())
+        store.enroll(Path("a"), make_fingerprint())
     for path in left.glob(f"{FILE}.broken-1*"):
         path.rename(left / path.name.replace(".broken-1", ""))
     change(left / FILE, f"PRAGMA user_version={VERSION}")
@@ -140,7 +140,7 @@ def test_what_belongs_to_a_broken_database_does_not_reach_the_new_one(tmp_path: 
     with logged(left) as (store, _):
         assert read(store) == EMPTY
         assert len(list(left.glob(f"{FILE}.broken-1-*"))) == 3
-        number = store.enroll(Path("a"), make_identity())
+        number = store.enroll(Path("a"), make_fingerprint())
     assert [known.number for known in restart(left).files] == [number]
 
 
@@ -186,7 +186,7 @@ def test_a_row_that_is_gone_without_a_trace_in_the_others_is_missed(tmp_path: Pa
     """A page counts its rows; here it counts one less."""
     with opened(tmp_path) as store:
         for _ in range(3):
-            store.enroll(Path("a"), make_identity())
+            store.enroll(Path("a"), make_fingerprint())
     content = bytearray((tmp_path / FILE).read_bytes())
     page = 4096  # the first table's; the schema's is before it
     assert content[page] == 13, "a leaf"
@@ -206,7 +206,7 @@ class Remains:
         self.states = [EMPTY]
         with opened(directory) as store:
             for number in range(1, 30):
-                store.enroll(Path(f"/var/log/{number}.log"), make_identity(number))
+                store.enroll(Path(f"/var/log/{number}.log"), make_fingerprint(number))
                 self.states.append(read(store))
                 store.record(planned=[make_plan(number, *range(1, number))], settled=[make_plan(number - 9).id])
                 self.states.append(read(store))
@@ -263,7 +263,7 @@ def start_with(files: dict[str, bytes]) -> tuple[State, Journal]:
             (directory / name).write_bytes(content)
         with logged(directory) as (store, journal):
             found = read(store)
-            store.enroll(Path("new"), make_identity())
+            store.enroll(Path("new"), make_fingerprint())
             recorded = read(store)
             assert kill(directory) == recorded
         assert restart(directory) == recorded
@@ -300,12 +300,12 @@ def ruin(store: Store, directory: Path, content: bytes) -> None:
 @pytest.mark.parametrize("damage", ["empty", "zeros", "garbage", "zeros behind the header"])
 def test_a_database_that_breaks_later_is_replaced_by_one_that_has_everything(damage: str, directory: Path) -> None:
     with logged(directory) as (store, journal):
-        store.enroll(Path("a"), make_identity())
+        store.enroll(Path("a"), make_fingerprint())
         scratch = directory / "scratch"
         scratch.write_bytes((directory / FILE).read_bytes())
         DAMAGES[damage](scratch)
         ruin(store, directory, scratch.read_bytes())
-        store.record(planned=[make_plan(99, 1)], settled=[make_plan(5).id], identities={1: make_identity(1000)})
+        store.record(planned=[make_plan(99, 1)], settled=[make_plan(5).id], fingerprints={1: make_fingerprint(1000)})
         assert [event for event, _ in journal.events] == ["state.broken"]
         recorded = read(store)
         assert (len(recorded.files), len(recorded.plans)) == (41, 40)
@@ -354,10 +354,10 @@ def test_what_could_not_be_written_is_written_when_there_is_room_and_both_are_sa
         before = read(store)
         with fault(store):
             for number in range(100, 110):
-                file = store.enroll(Path("new"), make_identity())
+                file = store.enroll(Path("new"), make_fingerprint())
                 spans = range(file, file + 2000)  # a plan that needs pages
                 store.record(planned=[make_plan(number, *spans)], settled=[make_plan(number - 1).id])
-                store.record(identities={file: make_identity(number)})
+                store.record(fingerprints={file: make_fingerprint(number)})
             store.forget(1)
             recorded = read(store)
             assert (len(recorded.files), recorded.plans[-1].id) == (49, make_plan(109).id)
@@ -376,7 +376,7 @@ def test_what_came_and_went_while_the_disk_was_full_takes_no_memory(directory: P
     with logged(directory) as (store, _), read_only(store):
         for number in range(100, 1100):
             store.record(planned=[make_plan(number, 1)], settled=[make_plan(number - 1).id])
-            store.forget(store.enroll(Path("new"), make_identity()))
+            store.forget(store.enroll(Path("new"), make_fingerprint()))
         assert len(store._files.due | store._plans.due) <= 2
 
 
@@ -411,7 +411,7 @@ def test_a_kill_on_a_full_disk_leaves_what_was_recorded_before_it(steps: list[tu
                 case "settle" if plans:
                     store.record(settled=[plans[choice % len(plans)].id])
                 case "enroll":
-                    store.enroll(Path("a" * 100 * choice), make_identity())
+                    store.enroll(Path("a" * 100 * choice), make_fingerprint())
                 case "forget" if files:
                     store.forget(files[choice % len(files)].number)
             if not journal.events or journal.events[-1][0] == "state.restored":
@@ -425,7 +425,7 @@ import sys
 from pathlib import Path
 from shuttle.store.checkpoints import Store
 from tests.helpers.virtual import Journal
-from tests.store.test_checkpoints import make_identity, make_plan
+from tests.store.test_checkpoints import make_fingerprint, make_plan
 
 directory, limit = Path(sys.argv[1]), int(sys.argv[2])
 journal = Journal()
@@ -433,11 +433,11 @@ store = Store(directory, journal)
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))  # Python ignores SIGXFSZ: a write fails
 store.open()
-file = store.enroll(Path("a"), make_identity())
+file = store.enroll(Path("a"), make_fingerprint())
 for number in range(1, 200):
     store.record(planned=[make_plan(number, file)], settled=[make_plan(number - 5, file).id])
 resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-store.record(identities={file: make_identity(200)})
+store.record(fingerprints={file: make_fingerprint(200)})
 print(*[event for event, _ in journal.events], flush=True)
 sys.stdin.read()
 """
@@ -455,7 +455,7 @@ def test_files_that_cannot_grow_stop_neither_the_start_nor_the_agent(limit: int,
         agent.wait(LONGEST)
     assert said == ["state.failed", "state.restored"]
     files, plans = restart(tmp_path)
-    assert [known.identity for known in files] == [make_identity(200)]
+    assert [known.fingerprint for known in files] == [make_fingerprint(200)]
     assert plans == [make_plan(number, 1) for number in range(195, 200)]
 
 

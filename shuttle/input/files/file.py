@@ -1,7 +1,7 @@
 """A file that is read forward, whatever its path leads to meanwhile.
 
-What was read last and the head of the file are kept, so that its identity at any offset of them is told without a call
-of the system, and the bytes before the offset can be compared with what stands there now.
+It keeps its head and what was read last. From these it makes its fingerprint at any offset within them without a system
+call, and compares the bytes before the offset with what stands there now.
 """
 
 import os
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from shuttle.core.fingerprint import HEAD, TAIL, Identity, Trail
+from shuttle.core.fingerprint import HEAD, TAIL, Fingerprint, Trail
 from shuttle.delivery.source import Source
 from shuttle.input.files.content import Content
 
@@ -90,14 +90,14 @@ class File:
         return data
 
     def take_in(self) -> None:
-        """Forget of the chunk what no identity needs any more: thousands of files must not hold one each."""
+        """Forget of the chunk what no fingerprint needs any more: thousands of files must not hold one each."""
         self.recent = self._look_back(0, TAIL + self.partial)
         self.chunk = b""
 
-    def identify(self, offset: int) -> Identity:
-        """Return its identity as it was when it had been read up to `offset`, which lies within what is known."""
+    def fingerprint(self, offset: int) -> Fingerprint:
+        """Return its fingerprint as it was when it had been read up to `offset`, which lies within what is known."""
         tail = self._look_back(self.offset - offset, TAIL)
-        return Trail(*self.key, offset, self.head[: min(HEAD, offset)], tail).identify()
+        return Trail(*self.key, offset, self.head[: min(HEAD, offset)], tail).fingerprint()
 
     def is_cut(self) -> bool:
         """Say whether it was truncated: it is shorter than it was, or other bytes stand where some are known."""
@@ -147,11 +147,11 @@ class File:
         # The first newline ends the line whose beginning was read; behind the last one a line may have begun.
         return max(0, self.unread - bool(self.partial)) + (not self._seen.endswith(b"\n"))
 
-    def identify_seen(self) -> Identity:
-        """Return its identity as far as it was read, or if nothing of it was, as far as it was counted."""
+    def fingerprint_seen(self) -> Fingerprint:
+        """Return its fingerprint as far as it was read, or if nothing of it was, as far as it was counted."""
         if self.offset or not self.counted:
-            return self.identify(self.offset)
-        return Trail(*self.key, self.counted, self._seen_head, self._seen).identify()
+            return self.fingerprint(self.offset)
+        return Trail(*self.key, self.counted, self._seen_head, self._seen).fingerprint()
 
     def go_on(self, file: "File") -> None:
         """Be read where `file` was, as a copy of it."""

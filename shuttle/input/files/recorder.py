@@ -6,7 +6,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 import anyio
 
 from shuttle.core.batch import Batch
-from shuttle.core.fingerprint import Identity
+from shuttle.core.fingerprint import Fingerprint
 from shuttle.input.files.file import File
 from shuttle.store.checkpoints import Plan, Store
 
@@ -30,14 +30,14 @@ class Recorder:
 
     def plan(self, batches: Sequence[Batch]) -> None:
         """Record batches that are about to be sent, and that their files are read up to there."""
-        identities: dict[int, Identity] = {}
+        fingerprints: dict[int, Fingerprint] = {}
         for batch in batches:
             for span in batch.spans:
                 self._planned[span.file] = span.end
                 if file := self._files.get(span.file):
-                    identities[span.file] = file.identify(span.end)
+                    fingerprints[span.file] = file.fingerprint(span.end)
         self.hold(batches)
-        self._record([Plan(batch.id, batch.spans) for batch in batches], identities)
+        self._record([Plan(batch.id, batch.spans) for batch in batches], fingerprints)
 
     def hold(self, batches: Sequence[Batch]) -> None:
         """Know of batches that are in flight and recorded already."""
@@ -92,7 +92,7 @@ class Recorder:
         files = self._store.files()
         path = next((known.path for known in files if known.number == number), None)
         others = [known for known in files if known.path == path and known.number != number]
-        later = [known.identity.offset for known in others if known.number > number]
+        later = [known.fingerprint.offset for known in others if known.number > number]
         return len(later) < len(others) or bool(later and not any(later))
 
     def _is_settled(self, number: int) -> bool:
@@ -103,7 +103,7 @@ class Recorder:
             return True
         return self._planned.get(number, file.begun) == file.taken
 
-    def _record(self, planned: Sequence[Plan], identities: Mapping[int, Identity]) -> None:
+    def _record(self, planned: Sequence[Plan], fingerprints: Mapping[int, Fingerprint]) -> None:
         settled, self._settled = self._settled, []
-        if planned or settled or identities:
-            self._store.record(planned=planned, settled=settled, identities=identities)
+        if planned or settled or fingerprints:
+            self._store.record(planned=planned, settled=settled, fingerprints=fingerprints)

@@ -20,7 +20,7 @@ import anyio.lowlevel
 
 from shuttle.clock import Clock
 from shuttle.config import Config
-from shuttle.core.fingerprint import Identity
+from shuttle.core.fingerprint import Fingerprint
 from shuttle.core.position import Position
 from shuttle.delivery.intake import CHUNK, Intake
 from shuttle.delivery.source import Source
@@ -136,9 +136,9 @@ class Follower:
         """Return the source of a file's lines from `offset` on, its header filled in."""
         return self._sources.make(path, Position(number, offset))
 
-    def enroll(self, path: Path, identity: Identity) -> int:
+    def enroll(self, path: Path, fingerprint: Fingerprint) -> int:
         """Return the number of a new file."""
-        return self._store.enroll(path, identity)
+        return self._store.enroll(path, fingerprint)
 
     def register(self, file: File, number: int) -> None:
         """Know of `file` by this number, which is its own or was."""

@@ -8,7 +8,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Protocol
 
-from shuttle.core.fingerprint import HEAD, Identity, is_same_content
+from shuttle.core.fingerprint import HEAD, Fingerprint, is_same_content
 from shuttle.input.files.content import open_content
 from shuttle.input.files.file import File, Key, State, open_file, read_descriptor
 from shuttle.input.files.rotation.siblings import LOOKS, find_rest
@@ -22,7 +22,7 @@ class Known(Protocol):
         """What the checkpoints call it."""
 
     @property
-    def identity(self) -> Identity:
+    def fingerprint(self) -> Fingerprint:
         """Which file it is, and how far it was read."""
 
 
@@ -56,28 +56,28 @@ class Opener:
     def recognize_live(self, known: Sequence[Known], opened: File) -> Known | None:
         """Return the checkpoint of what the path leads to: its file, or a copy of it if that is gone."""
         one = recognize(known, opened.read_at, opened.key)
-        if one is None or (one.identity.device, one.identity.inode) == opened.key:
+        if one is None or (one.fingerprint.device, one.fingerprint.inode) == opened.key:
             return one
-        return None if find_rest(self._path, one.identity) else one
+        return None if find_rest(self._path, one.fingerprint) else one
 
     def open_from_oldest(self, known: Sequence[Known]) -> list[tuple[File, int]] | None:
         """Open what stands from the oldest of `known` on that is found; None if none is."""
         for _ in range(LOOKS):  # the oldest of all may be deleted, and all others get other names meanwhile
-            found = [(len(rest), one) for one in known if (rest := find_rest(self._path, one.identity)) is not None]
+            found = [(len(rest), one) for one in known if (rest := find_rest(self._path, one.fingerprint)) is not None]
             if not found:
                 return None
-            opened = self.open_rest(max(found, key=itemgetter(0))[1].identity)
+            opened = self.open_rest(max(found, key=itemgetter(0))[1].fingerprint)
             if opened is not None:
                 return opened
         return None
 
-    def open_rest(self, identity: Identity) -> list[tuple[File, int]] | None:
+    def open_rest(self, fingerprint: Fingerprint) -> list[tuple[File, int]] | None:
         """Open what `find_rest` finds; once more if something has another name by then, as rotation goes on."""
         opened: list[tuple[File, int]] = []
         for _ in range(LOOKS):
             for file, _ in opened:
                 file.close()
-            rest = find_rest(self._path, identity)
+            rest = find_rest(self._path, fingerprint)
             if rest is None:
                 return None
             tried = [(self._open_sibling(sibling), offset) for sibling, offset in rest]
@@ -116,10 +116,10 @@ def is_copy(file: File, live: File) -> bool:
 
 def recognize(known: Sequence[Known], read_at: Callable[[int, int], bytes], key: Key) -> Known | None:
     """Return the checkpoint of the file that `read_at` reads: by its content, else the last that has just its inode."""
-    same = [one for one in known if one.identity.offset and is_same_content(one.identity, read_at)]
+    same = [one for one in known if one.fingerprint.offset and is_same_content(one.fingerprint, read_at)]
     if same:
-        return max(same, key=lambda one: one.identity.offset)
+        return max(same, key=lambda one: one.fingerprint.offset)
     for one in reversed(known):
-        if not one.identity.offset and (one.identity.device, one.identity.inode) == key:
+        if not one.fingerprint.offset and (one.fingerprint.device, one.fingerprint.inode) == key:
             return one
     return None

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from shuttle.core.fingerprint import HEAD, Identity, is_same_content
+from shuttle.core.fingerprint import HEAD, Fingerprint, is_same_content
 from shuttle.delivery.source import Source
 from shuttle.input.files.file import File, Key, State
 from shuttle.input.files.rotation.opening import Known, Opener, is_copy, recognize
@@ -27,7 +27,7 @@ class Keeper(Protocol):
     def make_source(self, path: Path, number: int, offset: int) -> Source:
         """Return the source of a file's lines from `offset` on."""
 
-    def enroll(self, path: Path, identity: Identity) -> int:
+    def enroll(self, path: Path, fingerprint: Fingerprint) -> int:
         """Return the number of a new file."""
 
     def register(self, file: File, number: int) -> None:
@@ -49,7 +49,7 @@ class Followed:
         self._keeper = keeper
         self._opener = Opener(path, clock, partial(keeper.miss, path, 0))
         self._clock = clock
-        self._last: Identity | None = None  # of the file that was let go last
+        self._last: Fingerprint | None = None  # of the file that was let go last
         self.error: OSError | None = None
         """Why the path could not be opened when it was looked at last."""
         self.ended: list[Source] = []
@@ -126,7 +126,7 @@ class Followed:
         for file in list(self.files):
             if file.state is State.LIVE or (file.state is State.MOVED and file.grown > until):
                 break  # what comes after it is not let go before it: where reading stands is one place
-            self._last = file.identify(file.offset)
+            self._last = file.fingerprint(file.offset)
             self.files.remove(file)
             file.close()
             self.ended.append(file.source)
@@ -150,7 +150,7 @@ class Followed:
         """The files that are deleted and not compressed, and have more to read, or a line that has no end yet."""
         deleted = [file for file in self.files if file.is_deleted]
         left = [file for file in deleted if file.partial or file.read_at(file.offset, 1)]
-        return [file for file in left if find_rest(self.path, file.identify(file.offset)) is None]
+        return [file for file in left if find_rest(self.path, file.fingerprint(file.offset)) is None]
 
     @property
     def is_untouched(self) -> bool:
@@ -177,7 +177,7 @@ class Followed:
             self._number(file)
             return
         if number is None:
-            number = self._keeper.enroll(self.path, file.identify(offset))
+            number = self._keeper.enroll(self.path, file.fingerprint(offset))
         file.source = self._keeper.make_source(self.path, number, offset)
         self._keeper.register(file, number)
 
@@ -209,9 +209,9 @@ class Followed:
         if known is None:
             self._number(file, offset=offset)
         elif not self.files or known.number > self.files[-1].number:
-            self._number(file, known.number, known.identity.offset)
+            self._number(file, known.number, known.fingerprint.offset)
         else:
-            self._number(file, offset=known.identity.offset)
+            self._number(file, offset=known.fingerprint.offset)
             self._keeper.register(file, known.number)
             self.left.append(known.number)
 
@@ -231,7 +231,7 @@ class Followed:
         newest = self.files[-1] if self.files else None
         if newest is None or not newest.offset or newest.stat().st_nlink:
             return False
-        if not is_same_content(newest.identify(newest.offset), opened.read_at):
+        if not is_same_content(newest.fingerprint(newest.offset), opened.read_at):
             return False
         opened.go_on(newest)
         self._keeper.register(opened, opened.number)
@@ -254,7 +254,7 @@ class Followed:
             Whether there was anything.
         """
         older = [file for file in self.files if file is not live]
-        newest = older[-1].identify(older[-1].offset) if older else self._last
+        newest = older[-1].fingerprint(older[-1].offset) if older else self._last
         if newest is None:
             return False
         keys = {file.key for file in (*older, *((live,) if live else ()))}
@@ -280,7 +280,7 @@ class Followed:
     def _begin_again(self, file: File) -> None:
         """Go on at the top of a file that was truncated; what was never read is in a copy, or lost."""
         lost = file.count_lost()
-        copies = self._opener.open_rest(file.identify_seen()) or ()
+        copies = self._opener.open_rest(file.fingerprint_seen()) or ()
         keys = {other.key for other in self.files}
         taken = False
         place = self.files.index(file)

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shuttle.core.fingerprint import HEAD, Identity, is_same_content
+from shuttle.core.fingerprint import HEAD, Fingerprint, is_same_content
 from shuttle.input.files.content import STEP, open_content
 from shuttle.input.files.rotation.siblings import LOOKS, find_rest, list_siblings
-from tests.helpers.identities import identify
+from tests.helpers.fingerprints import fingerprint_file
 
 OLDEST, OLD, NEW, NEWEST = (random.Random(seed).randbytes(5000) for seed in range(4))
 OFFSET = 3000
@@ -57,8 +57,8 @@ def list_names(path: Path) -> list[str]:
     return [sibling.name for sibling in list_siblings(path)]
 
 
-def read_so_far(path: Path, offset: int = OFFSET) -> Identity:
-    return identify(path, offset)
+def read_so_far(path: Path, offset: int = OFFSET) -> Fingerprint:
+    return fingerprint_file(path, offset)
 
 
 def rotate(path: Path, *, pack: bool = False) -> None:
@@ -197,12 +197,12 @@ def test_a_file_of_any_name_has_siblings(tmp_path: Path, name: str) -> None:
 def test_a_name_that_is_not_utf_8_has_siblings(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"caf\xe9 \xff\n.log")
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     rotate(path)
     compress(path.with_name(path.name + ".1"))
     packed = path.with_name(path.name + ".1.gz")
     assert os.fsencode(packed.name) == b"caf\xe9 \xff\n.log.1.gz"
-    assert find_rest(path, identity) == [(packed, OFFSET)]
+    assert find_rest(path, fingerprint) == [(packed, OFFSET)]
 
 
 def test_siblings_are_given_as_the_path_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -366,10 +366,10 @@ def test_nothing_but_a_regular_file_is_opened_and_no_writer_waited_for(path: Pat
 
 def test_a_file_that_was_renamed_is_read_on(path: Path) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     rotate(path)
     path.write_bytes(NEW)
-    assert find_rest(path, identity) == [(path.with_name("app.log.1"), OFFSET)]
+    assert find_rest(path, fingerprint) == [(path.with_name("app.log.1"), OFFSET)]
 
 
 @with_each_decompressor
@@ -378,11 +378,11 @@ def test_after_two_rotations_the_newer_file_follows_whole(path: Path, pack: bool
     path.write_bytes(OLDEST)
     rotate(path, pack=pack)
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     for data in (NEW, NEWEST):
         rotate(path, pack=pack)
         path.write_bytes(data)
-    rest = find_rest(path, identity)
+    rest = find_rest(path, fingerprint)
     assert rest == [(path.with_name(f"app.log.2{'.gz' * pack}"), OFFSET), (path.with_name("app.log.1"), 0)]
     assert read_rest(rest) == [OLD[OFFSET:], NEW]
 
@@ -392,37 +392,37 @@ def test_after_many_rotations_all_that_are_newer_follow_in_order_and_none_that_i
     path.write_bytes(OLDEST)
     rotate(path)
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     contents = [b"file %d\n" % number for number in range(6)]
     for data in contents:
         rotate(path, pack=True)
         path.write_bytes(data)
-    assert read_rest(find_rest(path, identity)) == [OLD[OFFSET:], *contents[:-1]]
+    assert read_rest(find_rest(path, fingerprint)) == [OLD[OFFSET:], *contents[:-1]]
 
 
 @with_each_decompressor
 @pytest.mark.parametrize("pack", [False, True])
 def test_a_copy_made_before_a_truncation_is_found_by_its_content(path: Path, pack: bool) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     copy = path.with_name("app.log-20261125")
     shutil.copyfile(path, copy)
     if pack:
         copy = compress(copy)
     for data in (b"", OLD[:HEAD], NEW):
         path.write_bytes(data)  # the same inode
-        assert find_rest(path, identity) == [(copy, OFFSET)]
+        assert find_rest(path, fingerprint) == [(copy, OFFSET)]
 
 
 @with_each_decompressor
 @pytest.mark.parametrize("pack", [False, True])
 def test_a_file_that_was_read_to_its_end_says_where_the_newer_ones_begin(path: Path, pack: bool) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path, len(OLD))
+    fingerprint = read_so_far(path, len(OLD))
     rotate(path, pack=pack)
     path.write_bytes(NEW)
     rotate(path, pack=pack)
-    rest = find_rest(path, identity)
+    rest = find_rest(path, fingerprint)
     assert rest == [(path.with_name(f"app.log.2{'.gz' * pack}"), len(OLD)), (path.with_name("app.log.1"), 0)]
     assert read_rest(rest) == [b"", NEW]
 
@@ -431,55 +431,55 @@ def test_a_file_that_was_read_to_its_end_says_where_the_newer_ones_begin(path: P
 def test_a_sibling_with_the_inode_and_another_content_is_not_taken(path: Path, content: bytes) -> None:
     """The inode was used again, or the file truncated, replaced or restored from an older copy."""
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     path.write_bytes(content)
     rotate(path)
-    assert find_rest(path, identity) is None
+    assert find_rest(path, fingerprint) is None
 
 
 def test_an_inode_that_was_used_again_does_not_hide_the_content(path: Path) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     rotate(path)
     path.write_bytes(NEW)
     rotate(path)
-    used_again = replace(identity, inode=path.with_name("app.log.1").stat().st_ino)
+    used_again = replace(fingerprint, inode=path.with_name("app.log.1").stat().st_ino)
     assert read_rest(find_rest(path, used_again)) == [OLD[OFFSET:], NEW]
 
 
 def test_another_device_number_after_a_restart_does_not_hide_the_content(path: Path) -> None:
     path.write_bytes(OLD)
-    identity = replace(read_so_far(path), device=0)
+    fingerprint = replace(read_so_far(path), device=0)
     rotate(path)
-    assert find_rest(path, identity) == [(path.with_name("app.log.1"), OFFSET)]
+    assert find_rest(path, fingerprint) == [(path.with_name("app.log.1"), OFFSET)]
 
 
 def test_a_whole_backup_put_back_in_place_of_the_file_is_read_on(path: Path) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     rotate(path)
     sibling = path.with_name("app.log.1")
     sibling.unlink()
     sibling.write_bytes(OLD)
-    assert find_rest(path, identity) == [(sibling, OFFSET)]
+    assert find_rest(path, fingerprint) == [(sibling, OFFSET)]
 
 
 def test_without_siblings_nothing_is_found(path: Path) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
-    assert find_rest(path, identity) is None
+    fingerprint = read_so_far(path)
+    assert find_rest(path, fingerprint) is None
     path.unlink()
-    assert find_rest(path, identity) is None
+    assert find_rest(path, fingerprint) is None
 
 
 def test_of_files_that_begin_alike_the_one_with_the_inode_is_meant_and_else_the_oldest(path: Path) -> None:
     for _ in range(3):
         path.write_bytes(BANNER + b"more")
-        identity = read_so_far(path, len(BANNER))
+        fingerprint = read_so_far(path, len(BANNER))
         rotate(path)
     first, last = path.with_name("app.log.3"), path.with_name("app.log.1")
-    assert find_rest(path, identity) == [(last, len(BANNER))]
-    found = find_rest(path, replace(identity, inode=0))
+    assert find_rest(path, fingerprint) == [(last, len(BANNER))]
+    found = find_rest(path, replace(fingerprint, inode=0))
     assert found is not None
     assert found[0] == (first, len(BANNER))
 
@@ -488,24 +488,24 @@ def test_a_file_of_which_nothing_was_read_is_known_by_its_inode_alone(path: Path
     path.write_bytes(OLDEST)
     rotate(path)
     path.write_bytes(b"")
-    identity = read_so_far(path, 0)
+    fingerprint = read_so_far(path, 0)
     path.write_bytes(OLD)
     rotate(path)
     path.write_bytes(NEW)
     rotate(path)
-    assert read_rest(find_rest(path, identity)) == [OLD, NEW]
-    assert find_rest(path, replace(identity, inode=0)) is None
+    assert read_rest(find_rest(path, fingerprint)) == [OLD, NEW]
+    assert find_rest(path, replace(fingerprint, inode=0)) is None
 
 
 @with_each_decompressor
 @pytest.mark.parametrize("offset", [0, OFFSET])
 def test_a_compressed_file_is_a_new_one_whose_inode_is_an_accident(path: Path, offset: int) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path, offset)
+    fingerprint = read_so_far(path, offset)
     rotate(path)
     inode = compress(path.with_name("app.log.1")).stat().st_ino
     path.write_bytes(NEW)
-    found = find_rest(path, replace(identity, inode=inode))
+    found = find_rest(path, replace(fingerprint, inode=inode))
     assert found == ([(path.with_name("app.log.1.gz"), OFFSET)] if offset else None)
 
 
@@ -513,12 +513,12 @@ def test_a_compressed_file_is_a_new_one_whose_inode_is_an_accident(path: Path, o
 @pytest.mark.parametrize("kept", [0.1, 0.7, 0.99])
 def test_a_broken_gz_is_taken_if_it_holds_what_was_read(path: Path, kept: float) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     rotate(path)
     packed = compress(path.with_name("app.log.1"))
     data = packed.read_bytes()
     packed.write_bytes(data[: int(len(data) * kept)])
-    rest = find_rest(path, identity)
+    rest = find_rest(path, fingerprint)
     if kept < OFFSET / len(OLD):
         assert rest is None
     else:
@@ -529,23 +529,24 @@ def test_a_broken_gz_is_taken_if_it_holds_what_was_read(path: Path, kept: float)
 @pytest.mark.skipif(not UNREADABLE.is_file(), reason="there is no file here that cannot be read")
 def test_a_sibling_that_cannot_be_read_is_passed_over(path: Path) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     rotate(path)
     path.with_name("app.log.2").symlink_to(UNREADABLE)
     status = UNREADABLE.stat()
-    for inode in (identity.inode, 0, status.st_ino):
-        known = replace(identity, device=status.st_dev if inode == status.st_ino else identity.device, inode=inode)
+    for inode in (fingerprint.inode, 0, status.st_ino):
+        device = status.st_dev if inode == status.st_ino else fingerprint.device
+        known = replace(fingerprint, device=device, inode=inode)
         assert find_rest(path, known) == [(path.with_name("app.log.1"), OFFSET)]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_sibling_that_may_not_be_read_is_passed_over(path: Path) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     rotate(path)
     make_files(path.parent, ["app.log.2"])
     path.with_name("app.log.2").chmod(0)
-    assert find_rest(path, replace(identity, inode=0)) == [(path.with_name("app.log.1"), OFFSET)]
+    assert find_rest(path, replace(fingerprint, inode=0)) == [(path.with_name("app.log.1"), OFFSET)]
 
 
 # --- rotation while the siblings are looked at ---
@@ -571,38 +572,38 @@ class Meanwhile:
 
 def test_a_sibling_that_vanishes_is_passed_over(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_bytes(OLD)
-    identity = replace(read_so_far(path), inode=0)
+    fingerprint = replace(read_so_far(path), inode=0)
     rotate(path)
     make_files(path.parent, ["app.log.2"])
     meanwhile = Meanwhile(monkeypatch, "app.log.2", path.with_name("app.log.2").unlink)
-    assert find_rest(path, identity) == [(path.with_name("app.log.1"), OFFSET)]
+    assert find_rest(path, fingerprint) == [(path.with_name("app.log.1"), OFFSET)]
     assert not meanwhile.left
 
 
 def test_the_sibling_that_was_meant_may_vanish(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     rotate(path)
     meanwhile = Meanwhile(monkeypatch, "app.log.1", path.with_name("app.log.1").unlink)
-    assert find_rest(path, identity) is None
+    assert find_rest(path, fingerprint) is None
     assert not meanwhile.left
 
 
 @with_each_decompressor
 def test_a_file_that_gzip_has_just_finished_is_found_compressed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     rotate(path)
     sibling = path.with_name("app.log.1")
     meanwhile = Meanwhile(monkeypatch, sibling.name, lambda: compress(sibling))
-    assert find_rest(path, identity) == [(path.with_name("app.log.1.gz"), OFFSET)]
+    assert find_rest(path, fingerprint) == [(path.with_name("app.log.1.gz"), OFFSET)]
     assert not meanwhile.left
 
 
 @pytest.mark.parametrize("rotations", [1, 2])
 def test_a_rotation_meanwhile_makes_it_look_again(path: Path, monkeypatch: pytest.MonkeyPatch, rotations: int) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     rotate(path)
     path.write_bytes(NEW)
 
@@ -613,7 +614,7 @@ def test_a_rotation_meanwhile_makes_it_look_again(path: Path, monkeypatch: pytes
     meanwhile = Meanwhile(monkeypatch, f"app.log.{rotations}", go_on)
     for _ in range(rotations - 1):
         go_on()
-    rest = find_rest(path, identity)
+    rest = find_rest(path, fingerprint)
     assert not meanwhile.left
     assert rest is not None
     assert [sibling.name for sibling, _ in rest] == [f"app.log.{number}" for number in range(rotations + 1, 0, -1)]
@@ -623,10 +624,10 @@ def test_a_rotation_meanwhile_makes_it_look_again(path: Path, monkeypatch: pytes
 def test_a_directory_that_never_rests_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_files(path.parent, ["app.log.1"])
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     names = (f"app.log.{number}" for number in range(2, 100))
     meanwhile = Meanwhile(monkeypatch, "app.log.1", lambda: make_files(path.parent, [next(names)]), times=90)
-    assert find_rest(path, identity) is None
+    assert find_rest(path, fingerprint) is None
     assert meanwhile.left == 90 - LOOKS
 
 
@@ -652,8 +653,8 @@ class Log:
 
     def read(self, offset: int) -> None:
         if self._written > self._before:
-            self.identity = read_so_far(self.path, min(offset, self._written - self._before))
-            self._read = self._before + self.identity.offset
+            self.fingerprint = read_so_far(self.path, min(offset, self._written - self._before))
+            self._read = self._before + self.fingerprint.offset
 
     def rename(self) -> None:
         self.path.rename(self._make_room())
@@ -698,8 +699,8 @@ def test_whatever_rotates_while_nobody_reads_all_that_was_not_read_is_found_once
         for step in steps:
             step(log, offset) if step is Log.read else step(log)
         with open_content(log.path) as content:
-            if is_same_content(log.identity, content.read):
-                found = [content.read(log.identity.offset, 1_000_000)]
+            if is_same_content(log.fingerprint, content.read):
+                found = [content.read(log.fingerprint.offset, 1_000_000)]
             else:
-                found = [*(read_rest(find_rest(log.path, log.identity)) or []), content.read(0, 1_000_000)]
+                found = [*(read_rest(find_rest(log.path, log.fingerprint)) or []), content.read(0, 1_000_000)]
         assert b"".join(found) == log.unread
