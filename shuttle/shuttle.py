@@ -32,7 +32,7 @@ from shuttle.observe.throttle import Notice
 if TYPE_CHECKING:
     from shuttle.delivery.journal import Keeper
     from shuttle.delivery.spool import Spool
-    from shuttle.input.files.file_input import Following
+    from shuttle.input.files.file_input import FileInput
 
 REPORT_TIME = 1.0  # seconds that landing keeps back, at most, for a last report of what was dropped or lost
 
@@ -274,10 +274,10 @@ class Shuttle:
         if self.ledger.owed:
             await self._outlet.report(Batch(self._new_id(), b"", 0, 0, (), self._clock()))
 
-    def _open_following(self) -> "Following":
-        from shuttle.input.files.file_input import Following  # noqa: PLC0415  # who reads stdin need not wait for SQLite
+    def _open_following(self) -> "FileInput":
+        from shuttle.input.files.file_input import FileInput  # noqa: PLC0415  # who reads stdin need not wait for SQLite
 
-        return Following(self._config, log=self._log, clock=self._clock)
+        return FileInput(self._config, log=self._log, clock=self._clock)
 
     def _open_spool(self) -> "Spool":
         from shuttle.delivery.spool import Spool  # noqa: PLC0415

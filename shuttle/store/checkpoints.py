@@ -43,7 +43,7 @@ class Plan(NamedTuple):
     spans: tuple[Span, ...]
 
 
-class Known(NamedTuple):
+class Checkpoint(NamedTuple):
     """A file as it was when it was recorded last."""
 
     number: int
@@ -121,7 +121,7 @@ class _Table(Generic[_Row]):
         self.due = set(self.rows)
 
 
-class Store:
+class Checkpoints:
     """The checkpoints in `directory`; with None nothing is kept, and files are given numbers all the same.
 
     It is opened once, before anything else, and called from one thread. After that nothing raises an error: what goes
@@ -130,7 +130,7 @@ class Store:
 
     def __init__(self, directory: Path | None, log: Logger) -> None:
         self._database = _make_database(directory, log) if directory else None
-        self._files = _Table[Known]("files", _encode_file, _decode_file)
+        self._files = _Table[Checkpoint]("files", _encode_file, _decode_file)
         self._plans = _Table[Plan]("plans", tuple, _decode_plan)
         self._keys: dict[str, int] = {}  # of the plans in flight, by id
         self._next_file = 1
@@ -149,7 +149,7 @@ class Store:
                 self._load(self._database)
             self._save()
 
-    def files(self) -> list[Known]:
+    def files(self) -> list[Checkpoint]:
         """Return the files that were not let go, in the order in which they were enrolled."""
         return list(self._files.rows.values())
 
@@ -162,7 +162,7 @@ class Store:
         number = self._next_file
         self._next_file += 1
         if self._database:
-            self._files.put(number, Known(number, str(path), fingerprint))
+            self._files.put(number, Checkpoint(number, str(path), fingerprint))
             self._save()
         return number
 
@@ -278,7 +278,7 @@ def _check(key: int, content: bytes) -> int:
     return zlib.crc32(content, key & 0xFFFFFFFF)
 
 
-def _encode_file(known: Known) -> object:
+def _encode_file(known: Checkpoint) -> object:
     """Return what JSON can hold: of a path the bytes, whatever encoding the file system has for whoever reads them."""
     path = os.fsencode(known.path).decode("utf-8", "surrogateescape")
     fingerprint = known.fingerprint
@@ -286,10 +286,10 @@ def _encode_file(known: Known) -> object:
     return path, *numbers, fingerprint.head.hex(), fingerprint.tail.hex()
 
 
-def _decode_file(key: int, content: Any) -> Known:
+def _decode_file(key: int, content: Any) -> Checkpoint:
     path, device, inode, offset, head_length, head, tail = content
     fingerprint = Fingerprint(device, inode, offset, head_length, bytes.fromhex(head), bytes.fromhex(tail))
-    return Known(key, os.fsdecode(path.encode("utf-8", "surrogateescape")), fingerprint)
+    return Checkpoint(key, os.fsdecode(path.encode("utf-8", "surrogateescape")), fingerprint)
 
 
 def _decode_plan(_key: int, content: Any) -> Plan:

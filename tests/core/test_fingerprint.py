@@ -17,7 +17,7 @@ from shuttle.core.fingerprint import HEAD, TAIL, Fingerprint, Trail, is_same_con
 from shuttle.core.lines import NewlineSplitter
 from shuttle.core.position import Position
 from shuttle.delivery.source import Source
-from shuttle.input.files.file import File, State, read_descriptor
+from shuttle.input.files.file import File, FileState, read_descriptor
 from tests.helpers.chunks import cut_at
 from tests.helpers.fingerprints import fingerprint_content
 
@@ -132,7 +132,7 @@ def test_a_file_system_that_gives_less_than_there_is_is_asked_again(monkeypatch:
 
 def begin_to_read(fd: int, offset: int) -> tuple[File, Position]:
     """Return the open file `fd`, which is read from `offset` on, and how far it is in lines."""
-    file = File(Path("app.log"), (1, 2), read_descriptor(fd), partial(os.fstat, fd), lambda: None, State.LIVE)
+    file = File(Path("app.log"), (1, 2), read_descriptor(fd), partial(os.fstat, fd), lambda: None, FileState.LIVE)
     position = Position(1, offset)
     file.source = Source(NewlineSplitter(HEAD), position=position)
     file.offset = offset

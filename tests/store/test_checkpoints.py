@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from shuttle.core.fingerprint import Fingerprint
 from shuttle.core.position import Span
 from shuttle.errors import ConfigError
-from shuttle.store.checkpoints import FILE, Known, Plan, Store
+from shuttle.store.checkpoints import FILE, Checkpoint, Checkpoints, Plan
 from tests.helpers.process import LONGEST
 from tests.helpers.virtual import Journal
 
@@ -44,7 +44,7 @@ fingerprints = st.builds(
 
 
 class State(NamedTuple):
-    files: list[Known]
+    files: list[Checkpoint]
     plans: list[Plan]
 
 
@@ -58,10 +58,10 @@ def make_plan(number: int, *files: int) -> Plan:
 
 
 @contextlib.contextmanager
-def opened(directory: Path | None, *, quiet: bool = True) -> Iterator[Store]:
+def opened(directory: Path | None, *, quiet: bool = True) -> Iterator[Checkpoints]:
     """Open a store, and close it at the end; if it is to be `quiet`, it must not log."""
     journal = Journal()
-    store = Store(directory, journal)
+    store = Checkpoints(directory, journal)
     store.open()
     try:
         yield store
@@ -70,7 +70,7 @@ def opened(directory: Path | None, *, quiet: bool = True) -> Iterator[Store]:
     assert not quiet or journal.events == []
 
 
-def read(store: Store) -> State:
+def read(store: Checkpoints) -> State:
     return State(store.files(), store.plans())
 
 
@@ -94,13 +94,13 @@ class Model(RuleBasedStateMachine):
         self.place = tempfile.TemporaryDirectory()
         self.directory = Path(self.place.name, "state")
         self.journal = Journal()
-        self.files: dict[int, Known] = {}
+        self.files: dict[int, Checkpoint] = {}
         self.plans: dict[str, Plan] = {}
         self.planned = 0
         self.start()
 
     def start(self) -> None:
-        self.store = Store(self.directory, self.journal)
+        self.store = Checkpoints(self.directory, self.journal)
         self.store.open()
 
     def pick(self, choice: int) -> int | None:
@@ -111,7 +111,7 @@ class Model(RuleBasedStateMachine):
     def enroll(self, path: Path, fingerprint: Fingerprint) -> None:
         number = self.store.enroll(path, fingerprint)
         assert number > max(self.files, default=0)
-        self.files[number] = Known(number, str(path), fingerprint)
+        self.files[number] = Checkpoint(number, str(path), fingerprint)
 
     @rule(
         planned=st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=3), max_size=3),
@@ -191,7 +191,7 @@ def test_at_every_point_a_restart_finds_what_was_recorded_before_it(directory: P
     """Each call by itself, in the order in which an agent makes them."""
     with opened(directory) as store:
         first, second = store.enroll(Path("a"), make_fingerprint()), store.enroll(Path("b"), make_fingerprint(inode=8))
-        a, b = Known(first, "a", make_fingerprint()), Known(second, "b", make_fingerprint(inode=8))
+        a, b = Checkpoint(first, "a", make_fingerprint()), Checkpoint(second, "b", make_fingerprint(inode=8))
         assert kill(directory) == State([a, b], [])
 
         plans = [make_plan(1, first), make_plan(2, first, second), make_plan(3, second)]
@@ -257,7 +257,7 @@ def test_a_plan_of_many_spans_and_many_plans_at_once_are_kept(directory: Path) -
 def test_a_path_may_be_of_any_bytes(path: Path, directory: Path) -> None:
     with opened(directory) as store:
         number = store.enroll(path, make_fingerprint())
-    assert restart(directory).files == [Known(number, str(path), make_fingerprint())]
+    assert restart(directory).files == [Checkpoint(number, str(path), make_fingerprint())]
 
 
 def test_the_directory_may_have_a_name_of_any_bytes(tmp_path: Path) -> None:
@@ -300,7 +300,7 @@ def test_the_directory_and_all_in_it_are_the_user_s_alone(tmp_path: Path) -> Non
 def test_a_second_agent_is_told_and_the_first_goes_on(directory: Path) -> None:
     with opened(directory) as store:
         with pytest.raises(ConfigError) as caught:
-            Store(directory, Journal()).open()
+            Checkpoints(directory, Journal()).open()
         store.record(planned=[make_plan(1, 1)])
     assert str(caught.value).startswith("-state-dir '")
     assert "another running log-shuttle" in str(caught.value)
@@ -312,7 +312,7 @@ def test_a_second_agent_is_told_and_the_first_goes_on(directory: Path) -> None:
 def test_a_directory_that_cannot_be_made_is_one_line_that_names_the_flag(place: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"^-state-dir '.*must be a directory that can be made and written \(.+\)$"):
-        Store(tmp_path / place, Journal()).open()
+        Checkpoints(tmp_path / place, Journal()).open()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -327,18 +327,18 @@ def test_a_directory_that_cannot_be_written_is_one_line_that_names_the_flag(tmp_
         with pytest.raises(
             ConfigError, match=r"^-state-dir '.*must be a directory that can be made and written \(.+\)$"
         ):
-            Store(directory, Journal()).open()
+            Checkpoints(directory, Journal()).open()
         directory.chmod(0o700)
 
 
 RECORDER = """
 import sys
 from pathlib import Path
-from shuttle.store.checkpoints import Store
+from shuttle.store.checkpoints import Checkpoints
 from shuttle.observe.log import SILENT
 from tests.store.test_checkpoints import make_fingerprint, make_plan
 
-store = Store(Path(sys.argv[1]), SILENT)
+store = Checkpoints(Path(sys.argv[1]), SILENT)
 store.open()
 number = store.files()[0].fingerprint.offset if store.files() else 0
 file = store.files()[0].number if number else store.enroll(Path("a"), make_fingerprint(0))
@@ -365,5 +365,5 @@ def test_kill_9_loses_nothing_that_was_recorded_and_leaves_nothing_by_halves(dir
         files, plans = restart(directory)
         number = files[0].fingerprint.offset
         assert number - said[-1] in {0, 1}  # it may have been killed before it could say so
-        assert files == [Known(1, "a", make_fingerprint(number))]
+        assert files == [Checkpoint(1, "a", make_fingerprint(number))]
         assert plans == [make_plan(recent, 1) for recent in range(max(1, number - 2), number + 1)]

@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shuttle.errors import ConfigError
-from shuttle.store.checkpoints import FILE, VERSION, Plan, Store
+from shuttle.store.checkpoints import FILE, VERSION, Checkpoints, Plan
 from shuttle.store.sqlite import MOST_BROKEN, Database
 from tests.helpers.process import LONGEST
 from tests.helpers.virtual import Journal
@@ -26,10 +26,10 @@ ROOM = 1 << 30  # pages; more than anything here needs
 
 
 @contextlib.contextmanager
-def logged(directory: Path) -> Iterator[tuple[Store, Journal]]:
+def logged(directory: Path) -> Iterator[tuple[Checkpoints, Journal]]:
     """Open a store that may log."""
     journal = Journal()
-    store = Store(directory, journal)
+    store = Checkpoints(directory, journal)
     store.open()
     try:
         yield store, journal
@@ -37,14 +37,14 @@ def logged(directory: Path) -> Iterator[tuple[Store, Journal]]:
         store.close()
 
 
-def fill(store: Store) -> None:
+def fill(store: Checkpoints) -> None:
     """Record what takes some pages."""
     for number in range(1, 41):
         store.enroll(Path(f"/var/log/{number}.log"), make_fingerprint(number))
         store.record(planned=[make_plan(number, *range(1, number))])
 
 
-def get_database(store: Store) -> sqlite3.Connection:
+def get_database(store: Checkpoints) -> sqlite3.Connection:
     assert isinstance(store._database, Database)
     return store._database.connect()
 
@@ -171,7 +171,7 @@ def test_a_database_that_someone_else_has_open_is_not_set_aside(directory: Path)
         assert shell.stdout
         assert shell.stdout.readline() == "40\n"
         with pytest.raises(ConfigError, match=r"^-state-dir .*locked"):
-            Store(directory, Journal()).open()
+            Checkpoints(directory, Journal()).open()
         shell.communicate(timeout=LONGEST)
     assert len(restart(directory).files) == 40
 
@@ -289,7 +289,7 @@ def test_of_a_killed_agent_s_files_with_any_damage_something_it_recorded_is_foun
     assert found == EMPTY if journal.named("state.broken") else found in remains.states
 
 
-def ruin(store: Store, directory: Path, content: bytes) -> None:
+def ruin(store: Checkpoints, directory: Path, content: bytes) -> None:
     """Put `content` in the place of the database's under a store that is open and has nothing in its own memory."""
     database = get_database(store)
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -332,7 +332,7 @@ def test_a_broken_database_that_cannot_be_set_aside_is_tried_again(directory: Pa
 
 
 @contextlib.contextmanager
-def full(store: Store) -> Iterator[None]:
+def full(store: Checkpoints) -> Iterator[None]:
     """Leave the database no room to grow."""
     get_database(store).execute("PRAGMA max_page_count=1").fetchall()  # not less than there are
     yield
@@ -340,7 +340,7 @@ def full(store: Store) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def read_only(store: Store) -> Iterator[None]:
+def read_only(store: Checkpoints) -> Iterator[None]:
     get_database(store).execute("PRAGMA query_only=ON")
     yield
     get_database(store).execute("PRAGMA query_only=OFF")
@@ -348,7 +348,7 @@ def read_only(store: Store) -> Iterator[None]:
 
 @pytest.mark.parametrize(("fault", "error"), [(full, "full"), (read_only, "readonly")])
 def test_what_could_not_be_written_is_written_when_there_is_room_and_both_are_said_once(
-    fault: Callable[[Store], contextlib.AbstractContextManager[None]], error: str, directory: Path
+    fault: Callable[[Checkpoints], contextlib.AbstractContextManager[None]], error: str, directory: Path
 ) -> None:
     with logged(directory) as (store, journal):
         before = read(store)
@@ -423,13 +423,13 @@ LIMITED = """
 import resource
 import sys
 from pathlib import Path
-from shuttle.store.checkpoints import Store
+from shuttle.store.checkpoints import Checkpoints
 from tests.helpers.virtual import Journal
 from tests.store.test_checkpoints import make_fingerprint, make_plan
 
 directory, limit = Path(sys.argv[1]), int(sys.argv[2])
 journal = Journal()
-store = Store(directory, journal)
+store = Checkpoints(directory, journal)
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))  # Python ignores SIGXFSZ: a write fails
 store.open()

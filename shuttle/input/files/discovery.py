@@ -9,7 +9,7 @@ from pathlib import Path
 from shuttle.input.files.rotation.siblings import is_sibling
 
 
-class Finder:
+class Discovery:
     """The paths of some patterns."""
 
     def __init__(self, patterns: Sequence[str], *, rotated: bool) -> None:

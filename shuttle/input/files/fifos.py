@@ -9,16 +9,16 @@ import anyio.abc
 
 from shuttle.delivery.intake import Intake
 from shuttle.input import descriptor as stdin
-from shuttle.input.files.file import open_file
-from shuttle.input.files.labels import Sources
+from shuttle.input.files.file import open_path
+from shuttle.input.files.labels import Labels
 
 
-class Streams:
+class Fifos:
     """The streams that are read now, each by a task of its own."""
 
-    def __init__(self, sources: Sources, intake: Intake, *, follow: bool, ended: Callable[[], None]) -> None:
+    def __init__(self, labels: Labels, intake: Intake, *, follow: bool, ended: Callable[[], None]) -> None:
         self.paths: set[Path] = set()
-        self._sources = sources
+        self._labels = labels
         self._intake = intake
         self._follow = follow
         self._ended = ended
@@ -30,7 +30,7 @@ class Streams:
             OSError: It cannot be read, or is a directory.
         """
         try:
-            fd, status = open_file(path)
+            fd, status = open_path(path)
         except FileNotFoundError:
             return False
         if stat.S_ISREG(status.st_mode):
@@ -42,7 +42,7 @@ class Streams:
 
     async def _read(self, path: Path, fd: int, fifo: bool, fail: Callable[[Path, OSError], None]) -> None:
         """Read to the end; of a FIFO to that of every writer, as long as files are followed."""
-        source = self._sources.make(path)
+        source = self._labels.make(path)
 
         async def write(chunk: bytes) -> None:
             await self._intake.write(chunk, source)
@@ -57,7 +57,7 @@ class Streams:
         try:
             await read(fd)
             while fifo and self._follow:
-                await read(open_file(path)[0])
+                await read(open_path(path)[0])
         except OSError as error:
             fail(path, error)
         finally:

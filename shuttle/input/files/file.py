@@ -25,7 +25,7 @@ _NO_LIMIT = 1 << 62
 _PIECE = 256 * 1024  # bytes
 
 
-class State(Enum):
+class FileState(Enum):
     """What has become of a file."""
 
     LIVE = "live"
@@ -46,7 +46,7 @@ class File:
     read_at: Read
     stat: Callable[[], os.stat_result]
     close: Callable[[], None]
-    state: State
+    state: FileState
     content: Content | None = None
     """What gives the bytes of a sibling."""
     source: Source = field(init=False)
@@ -191,7 +191,7 @@ class File:
         return self.offset - self.source.position.offset if self.source.position else 0
 
 
-def open_file(path: Path) -> tuple[int, os.stat_result]:
+def open_path(path: Path) -> tuple[int, os.stat_result]:
     """Open a file, or a FIFO without waiting for whoever writes to it; return descriptor and status.
 
     Raises:

@@ -9,15 +9,15 @@ from shuttle.core.batch import Batch
 from shuttle.delivery.intake import Intake
 from shuttle.input.files.labels import ANY, fill_header
 from shuttle.input.files.recorder import Recorder
-from shuttle.input.files.scheduler import Follower
+from shuttle.input.files.scheduler import Scheduler
 from shuttle.observe.log import Logger
-from shuttle.store.checkpoints import Store
+from shuttle.store.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
     from shuttle.input.files.file import File
 
 
-class Following:
+class FileInput:
     """The files of a configuration.
 
     Raises:
@@ -31,18 +31,18 @@ class Following:
         self.header = fill_header(config, ANY)
         """The configuration of frames that are of no file: the reports."""
         self._files: dict[int, File] = {}
-        self._store = Store(config.state_dir, log)
-        self._store.open()
-        self._follower: Follower | None = None
-        self._recorder = Recorder(self._store, self._files)
+        self._checkpoints = Checkpoints(config.state_dir, log)
+        self._checkpoints.open()
+        self._scheduler: Scheduler | None = None
+        self._recorder = Recorder(self._checkpoints, self._files)
         if config.follow and config.state_dir is None:
             log.info("state.none", advice="-state-dir keeps how far each file has been delivered for the next start")
 
     async def follow(self, intake: Intake, miss: Callable[[int], None]) -> None:
         """Read the files into `intake`; `miss` counts lines that vanished before they were read."""
-        self._follower = Follower(
+        self._scheduler = Scheduler(
             self._config,
-            store=self._store,
+            checkpoints=self._checkpoints,
             recorder=self._recorder,
             files=self._files,
             intake=intake,
@@ -50,15 +50,15 @@ class Following:
             log=self._log,
             clock=self._clock,
         )
-        await self._follower.run()
+        await self._scheduler.run()
 
     def leave(self) -> bool:
         """Read nothing more but what nobody can read later; say whether there is any."""
-        return bool(self._follower and self._follower.leave())
+        return bool(self._scheduler and self._scheduler.leave())
 
     def measure(self) -> tuple[int, int]:
         """Return the bytes that were read, and those that are there and were not."""
-        return self._follower.measure() if self._follower else (0, 0)
+        return self._scheduler.measure() if self._scheduler else (0, 0)
 
     async def record(self, batches: Sequence[Batch]) -> None:
         """Record batches that are about to be sent; those of FIFOs cannot be read again."""
@@ -77,7 +77,7 @@ class Following:
     async def release(self) -> None:
         """Record what is settled, and let go of the checkpoints."""
         self._recorder.close()
-        self._store.close()
+        self._checkpoints.close()
 
     def count_kept(self, unrecorded: int) -> int:
         """Return how many lines the next start reads again: those in flight, and those not recorded yet."""

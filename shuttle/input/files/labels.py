@@ -16,7 +16,7 @@ ANY = Path("*")
 """Stands for all files, in the reports of loss."""
 
 
-class Sources:
+class Labels:
     """Makes the sources of files, each with the header that says which file it is."""
 
     def __init__(self, config: Config) -> None:

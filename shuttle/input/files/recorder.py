@@ -8,7 +8,7 @@ import anyio
 from shuttle.core.batch import Batch
 from shuttle.core.fingerprint import Fingerprint
 from shuttle.input.files.file import File
-from shuttle.store.checkpoints import Plan, Store
+from shuttle.store.checkpoints import Checkpoints, Plan
 
 DELAY = 0.05  # seconds that a settled batch waits for others: a transaction each would cost as much as a request
 
@@ -16,8 +16,8 @@ DELAY = 0.05  # seconds that a settled batch waits for others: a transaction eac
 class Recorder:
     """Writes to the store: plans before their batches are sent, and what is settled soon after."""
 
-    def __init__(self, store: Store, files: MutableMapping[int, File]) -> None:
-        self._store = store
+    def __init__(self, checkpoints: Checkpoints, files: MutableMapping[int, File]) -> None:
+        self._checkpoints = checkpoints
         self._files = files  # the open ones, by their numbers
         self.lines = 0
         """In batches that are in flight, and recorded."""
@@ -75,7 +75,7 @@ class Recorder:
             self._over.discard(number)
             self._planned.pop(number, None)
             self._files.pop(number, None)
-            self._store.forget(number)
+            self._checkpoints.forget(number)
 
     def close(self) -> None:
         """Record what is settled, for the last time."""
@@ -89,7 +89,7 @@ class Recorder:
         one of which nothing was read, nothing can be found by its content: should it be copied and truncated, what
         says where the copy stands is the file before it.
         """
-        files = self._store.files()
+        files = self._checkpoints.files()
         path = next((known.path for known in files if known.number == number), None)
         others = [known for known in files if known.path == path and known.number != number]
         later = [known.fingerprint.offset for known in others if known.number > number]
@@ -106,4 +106,4 @@ class Recorder:
     def _record(self, planned: Sequence[Plan], fingerprints: Mapping[int, Fingerprint]) -> None:
         settled, self._settled = self._settled, []
         if planned or settled or fingerprints:
-            self._store.record(planned=planned, settled=settled, fingerprints=fingerprints)
+            self._checkpoints.record(planned=planned, settled=settled, fingerprints=fingerprints)

@@ -6,13 +6,13 @@ from dataclasses import replace
 from shuttle.core.batch import Batch, Batcher
 from shuttle.core.lines import NewlineSplitter
 from shuttle.input.files.file import File
-from shuttle.input.files.labels import ANY, Sources
+from shuttle.input.files.labels import ANY, Labels
 from shuttle.store.checkpoints import Plan
 
 _NO_LIMIT = 1 << 62  # lines, or bytes: a batch that was one is one again
 
 
-def make_batch(plan: Plan, files: Mapping[int, File], sources: Sources, now: float) -> tuple[Batch | None, int]:
+def make_batch(plan: Plan, files: Mapping[int, File], labels: Labels, now: float) -> tuple[Batch | None, int]:
     """Return the batch of `plan`, its id, lines and stamps as before, and how many of its lines are not there any more.
 
     None if none of them is.
@@ -20,7 +20,7 @@ def make_batch(plan: Plan, files: Mapping[int, File], sources: Sources, now: flo
     Raises:
         OSError: A file cannot be read.
     """
-    framer = sources.find_framer(ANY)
+    framer = labels.find_framer(ANY)
     batcher = Batcher(framer, size=_NO_LIMIT, max_bytes=_NO_LIMIT, wait=0.0, new_id=lambda: plan.id)
     missing = 0
     for span in plan.spans:
@@ -30,7 +30,7 @@ def make_batch(plan: Plan, files: Mapping[int, File], sources: Sources, now: flo
         if file is None or len(data) < length:
             missing += span.lines
             continue
-        own = sources.find_framer(file.path)
+        own = labels.find_framer(file.path)
         splitter = NewlineSplitter(own.line_limit)
         batcher.add([*splitter.feed(data), *splitter.finish()], stamp=span.stamp, now=now, framer=own)
     return replace(batcher.close(), spans=plan.spans, again=True) if batcher.lines else None, missing

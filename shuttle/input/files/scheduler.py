@@ -24,18 +24,18 @@ from shuttle.core.fingerprint import Fingerprint
 from shuttle.core.position import Position
 from shuttle.delivery.intake import CHUNK, Intake
 from shuttle.delivery.source import Source
-from shuttle.input.files.discovery import Finder, find_origins
-from shuttle.input.files.fifos import Streams
-from shuttle.input.files.file import File, State
-from shuttle.input.files.labels import Sources
+from shuttle.input.files.discovery import Discovery, find_origins
+from shuttle.input.files.fifos import Fifos
+from shuttle.input.files.file import File, FileState
+from shuttle.input.files.labels import Labels
 from shuttle.input.files.recorder import Recorder
 from shuttle.input.files.replay import make_batch
-from shuttle.input.files.rotation.rotated_path import QUIET, Followed
+from shuttle.input.files.rotation.rotated_path import QUIET, RotatedPath
 from shuttle.observe.log import Logger
-from shuttle.store.checkpoints import Known, Store
+from shuttle.store.checkpoints import Checkpoint, Checkpoints
 
 if TYPE_CHECKING:
-    from shuttle.input.files.watcher import Changes, Watch
+    from shuttle.input.files.watcher import Changes, Watcher
 
 SPARE = 32  # file descriptors that files leave to the drain's connections, the store and whoever hosts all this
 STALL = 0.1  # seconds without a piece taken in: the drain holds up the reading, and what waits is counted
@@ -43,14 +43,14 @@ COUNTING = 0.02  # seconds between two pieces of a backlog that is counted
 _LIMIT = "raise the limit of open files (ulimit -n), or name fewer: those that wait are not read"
 
 
-class Follower:
+class Scheduler:
     """Reads files, and keeps what a restart needs to go on where this process stops."""
 
     def __init__(
         self,
         config: Config,
         *,
-        store: Store,
+        checkpoints: Checkpoints,
         recorder: Recorder,
         files: dict[int, File],
         intake: Intake,
@@ -59,46 +59,46 @@ class Follower:
         clock: Clock,
     ) -> None:
         self._config = config
-        self._store = store
+        self._checkpoints = checkpoints
         self._recorder = recorder
         self._files = files  # the open ones, by the numbers that the checkpoints have for them
         self._intake = intake
         self._miss = miss
         self._log = log
         self._clock = clock
-        self._watch = _open_watch(log) if config.follow else None
-        self._finder = Finder(config.file, rotated=not config.follow)
-        self._followed: dict[Path, Followed] = {}
-        self._known: dict[Path, list[Known]] = {}  # that the last agent left, of paths that are not followed yet
-        for known in store.files():
+        self._watcher = _open_watcher(log) if config.follow else None
+        self._discovery = Discovery(config.file, rotated=not config.follow)
+        self._followed: dict[Path, RotatedPath] = {}
+        self._known: dict[Path, list[Checkpoint]] = {}  # that the last agent left, of paths that are not followed yet
+        for known in checkpoints.files():
             self._known.setdefault(Path(known.path), []).append(known)
         self._links: dict[Path, Path] = {}  # by what they lead to
         self._unreadable: set[Path] = set()
-        self._ready: dict[Followed, None] = {}  # have something to read
-        self._untidy: dict[Followed, None] = {}  # have something that is over after a while
+        self._ready: dict[RotatedPath, None] = {}  # have something to read
+        self._untidy: dict[RotatedPath, None] = {}  # have something that is over after a while
         self._changed = anyio.Event()
         self._most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE
         self._waiting = False  # there are more files than can be open
         self._blocked = anyio.Event()  # the reader waits for the drain
         self._taken = 0  # bytes
         self._leaving = False
-        self._sources = Sources(config)
-        self._streams = Streams(self._sources, intake, follow=config.follow, ended=self._wake_reader)
+        self._labels = Labels(config)
+        self._fifos = Fifos(self._labels, intake, follow=config.follow, ended=self._wake_reader)
 
     async def run(self) -> None:
         """Read every file, to its end or as long as it grows."""
         try:
             async with anyio.create_task_group() as self._tasks:
                 self._find(first=True)
-                if self._watch:
-                    self._tasks.start_soon(self._look, self._watch)
+                if self._watcher:
+                    self._tasks.start_soon(self._look, self._watcher)
                     self._tasks.start_soon(self._count)
                 await self._replay()
                 await self._read()
                 self._tasks.cancel_scope.cancel()
         finally:
-            if self._watch:
-                self._watch.close()
+            if self._watcher:
+                self._watcher.close()
             for followed in self._followed.values():
                 self._give_up_deleted(followed)
                 followed.close()
@@ -117,11 +117,11 @@ class Follower:
 
     async def _replay(self) -> None:
         """Send again what an earlier process had sent and not seen settled."""
-        for plan in self._store.plans():
+        for plan in self._checkpoints.plans():
             for number in {span.file for span in plan.spans}:
                 if (file := self._files.get(number)) and file.is_cut():
                     self._look_at(self._followed[file.path])
-            batch, missing = make_batch(plan, self._files, self._sources, self._clock())
+            batch, missing = make_batch(plan, self._files, self._labels, self._clock())
             if missing:
                 self.miss(Path(), missing, "a batch that was not settled cannot be read again")
             if batch:
@@ -130,15 +130,15 @@ class Follower:
                 await self._intake.resume(batch)
                 self._blocked = anyio.Event()
             else:
-                self._store.record(settled=[plan.id])
+                self._checkpoints.record(settled=[plan.id])
 
     def make_source(self, path: Path, number: int, offset: int) -> Source:
         """Return the source of a file's lines from `offset` on, its header filled in."""
-        return self._sources.make(path, Position(number, offset))
+        return self._labels.make(path, Position(number, offset))
 
     def enroll(self, path: Path, fingerprint: Fingerprint) -> int:
         """Return the number of a new file."""
-        return self._store.enroll(path, fingerprint)
+        return self._checkpoints.enroll(path, fingerprint)
 
     def register(self, file: File, number: int) -> None:
         """Know of `file` by this number, which is its own or was."""
@@ -153,7 +153,7 @@ class Follower:
         self._miss(lines)
         (self._log.warning if lines else self._log.info)("file.missed", path=path, lines=lines, error=reason)
 
-    def _give_up_deleted(self, followed: Followed) -> None:
+    def _give_up_deleted(self, followed: RotatedPath) -> None:
         """Count what of deleted files was not read, and end what was: the next start finds nothing of them."""
         for file in followed.vanishing:
             lines = file.count_rest()
@@ -163,9 +163,9 @@ class Follower:
 
     def _find(self, *, first: bool = False) -> None:
         """Begin to follow what is to be followed and is not yet."""
-        for directory in self._finder.directories():
+        for directory in self._discovery.directories():
             self._watch_over(directory)
-        for path in self._finder.find(self._followed.keys() | self._streams.paths, self._known):
+        for path in self._discovery.find(self._followed.keys() | self._fifos.paths, self._known):
             self._follow(path, first=first)
 
     def _note_target(self, path: Path) -> None:
@@ -176,17 +176,17 @@ class Follower:
             self._watch_over(target.parent)
 
     def _watch_over(self, directory: Path) -> None:
-        if self._watch:
-            self._watch.add(directory)
+        if self._watcher:
+            self._watcher.add(directory)
 
     def _follow(self, path: Path, *, first: bool) -> None:
         if len(self._files) >= self._most:
             self._note_waiting()
             return
-        followed = Followed(path, self, self._clock)
+        followed = RotatedPath(path, self, self._clock)
         known = self._known.get(path, ())
         try:
-            if self._streams.open(path, self._tasks, self._note_unreadable):
+            if self._fifos.open(path, self._tasks, self._note_unreadable):
                 return
             followed.begin(known, at_end=first and self._begins_at_end)
         except OSError as error:
@@ -205,7 +205,8 @@ class Follower:
     @property
     def _begins_at_end(self) -> bool:
         """Whether what is there at the start and has no checkpoint is old: to a new agent it is."""
-        return self._config.from_ == "end" or (self._config.from_ == "" and self._config.follow and self._store.new)
+        config = self._config
+        return config.from_ == "end" or (config.from_ == "" and config.follow and self._checkpoints.new)
 
     def _note_waiting(self) -> None:
         if not self._waiting:
@@ -217,7 +218,7 @@ class Follower:
             self._log.warning("file.unreadable", path=path, error=error.strerror or str(error))
         self._unreadable.add(path)
 
-    def _wake(self, followed: Followed) -> None:
+    def _wake(self, followed: RotatedPath) -> None:
         if not self._leaving or followed.vanishing:
             self._ready[followed] = None
         self._wake_reader()
@@ -225,10 +226,10 @@ class Follower:
     def _wake_reader(self) -> None:
         self._changed.set()
 
-    async def _look(self, watch: "Watch") -> None:
+    async def _look(self, watcher: "Watcher") -> None:
         """Look, whenever something may have changed, at what it may have changed."""
         while True:
-            changes = await watch.wait()
+            changes = await watcher.wait()
             if changes.everything or changes.directories:
                 paths = {path for path in self._followed if path in changes}
             else:
@@ -251,7 +252,7 @@ class Follower:
                 new.update(map(directory.joinpath, os.listdir(directory)))  # noqa: PTH208  # names are all it takes
         return {origin for path in new for origin in find_origins(path, untouched)}
 
-    def _look_at(self, followed: Followed) -> None:
+    def _look_at(self, followed: RotatedPath) -> None:
         if followed.look() or not followed.is_tidy:
             self._wake(followed)
         if followed.error:
@@ -280,13 +281,13 @@ class Follower:
                 await self._read_piece(followed, CHUNK // 4 if self._ready else CHUNK)
             if self._leaving:
                 return None
-            if not self._config.follow and not self._streams.paths:
+            if not self._config.follow and not self._fifos.paths:
                 return await self._end_all()
             self._changed = anyio.Event()
             with anyio.CancelScope(deadline=await self._tidy()):
                 await self._changed.wait()
 
-    async def _read_piece(self, followed: Followed, length: int) -> None:
+    async def _read_piece(self, followed: RotatedPath, length: int) -> None:
         try:
             piece = followed.read(length, vanishing=self._leaving)
         except OSError as error:
@@ -307,12 +308,12 @@ class Follower:
         if not followed.is_tidy:
             self._untidy[followed] = None
 
-    async def _let_go(self, followed: Followed, *, at_once: bool = False) -> None:
+    async def _let_go(self, followed: RotatedPath, *, at_once: bool = False) -> None:
         """Let go of the files of which nothing more is to come, now that all of them are read."""
         followed.let_go(at_once=at_once)
         await self._end_sources(followed)
 
-    async def _end_sources(self, followed: Followed) -> None:
+    async def _end_sources(self, followed: RotatedPath) -> None:
         """End what is over, and have the checkpoints forget files that have a later one."""
         while followed.ended:
             await self._intake.end(followed.ended[0])
@@ -325,9 +326,9 @@ class Follower:
                     self.unregister(number)
             followed.left.clear()
 
-    def _forget(self, followed: Followed) -> bool:
+    def _forget(self, followed: RotatedPath) -> bool:
         """Stop following a path that only matched and leads nowhere, and say whether that was so."""
-        over = not followed.files and not self._finder.names(followed.path) and not os.path.lexists(followed.path)
+        over = not followed.files and not self._discovery.names(followed.path) and not os.path.lexists(followed.path)
         if over:
             self._followed.pop(followed.path, None)
             self._untidy.pop(followed, None)
@@ -339,12 +340,12 @@ class Follower:
         due = math.inf
         for followed in list(self._untidy):
             for file in list(followed.files):
-                if file.partial and file.state is not State.WHOLE:
+                if file.partial and file.state is not FileState.WHOLE:
                     if file.grown + self._config.partial_timeout <= now:
                         await self._intake.end(file.source)
                     else:
                         due = min(due, file.grown + self._config.partial_timeout)
-                if file.state is State.MOVED:
+                if file.state is FileState.MOVED:
                     due = min(due, file.grown + QUIET)
             await self._let_go(followed)
             if followed.is_tidy:
@@ -358,7 +359,7 @@ class Follower:
                 await self._intake.end(file.source)
 
 
-def _open_watch(log: Logger) -> "Watch":
-    from shuttle.input.files.watcher import Watch  # noqa: PLC0415  # a replay need not wait for ctypes
+def _open_watcher(log: Logger) -> "Watcher":
+    from shuttle.input.files.watcher import Watcher  # noqa: PLC0415  # a replay need not wait for ctypes
 
-    return Watch(log)
+    return Watcher(log)

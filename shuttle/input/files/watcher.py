@@ -66,7 +66,7 @@ class _Lookout(NamedTuple):
     watch: int
 
 
-class Watch:
+class Watcher:
     """Directories, and what may have changed in them. One task waits; directories come and go meanwhile or not.
 
     It is the directory in which a file itself stands that has to be added: a symbolic link's target has its own.

@@ -399,7 +399,7 @@ async def test_a_store_does_not_grow_with_files_that_come_and_go(tmp_path: Path,
         await trio.sleep(200.0)
         assert len(drain.lines) == 20
         assert shuttle._following
-        assert len(shuttle._following._store.files()) == 0
+        assert len(shuttle._following._checkpoints.files()) == 0
         assert not [link for link in Path("/proc/self/fd").iterdir() if link.resolve().parent == tmp_path]
 
 

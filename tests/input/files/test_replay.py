@@ -13,14 +13,14 @@ from shuttle.core.batch import Batch, Batcher
 from shuttle.core.frame import make_stamp
 from shuttle.core.lines import NewlineSplitter
 from shuttle.core.position import Position, Span
-from shuttle.input.files.file import File, Read, State
-from shuttle.input.files.labels import ANY, Sources
+from shuttle.input.files.file import File, FileState, Read
+from shuttle.input.files.labels import ANY, Labels
 from shuttle.input.files.replay import make_batch
 from shuttle.store.checkpoints import Plan
 
 CONFIG = Config(logs_url="http://drain.example/", procid="{name}", max_line_length=20)
-SOURCES = Sources(CONFIG)
-FRAMER = SOURCES.find_framer(ANY)
+LABELS = Labels(CONFIG)
+FRAMER = LABELS.find_framer(ANY)
 STAMPS = tuple(make_stamp(1_700_000_000.0 + number) for number in range(3))
 LINES = st.lists(
     st.one_of(
@@ -43,12 +43,12 @@ def open_as(name: str, read_at: Read) -> File:
         read_at=read_at,
         stat=Path(os.devnull).stat,
         close=lambda: None,
-        state=State.LIVE,
+        state=FileState.LIVE,
     )
 
 
 def replay(plan: Plan, files: Mapping[int, File]) -> tuple[Batch | None, int]:
-    return make_batch(plan, files, SOURCES, 5.0)
+    return make_batch(plan, files, LABELS, 5.0)
 
 
 def send(files: Mapping[int, File], contents: Mapping[int, bytes], size: int) -> list[Batch]:
@@ -64,7 +64,7 @@ def send(files: Mapping[int, File], contents: Mapping[int, bytes], size: int) ->
             splitter = splitters[number]
             lines = splitter.finish() if part == 2 else splitter.feed(data[middle:] if part else data[:middle])
             positions[number].cut(splitter.take_cuts())
-            framer = SOURCES.find_framer(files[number].path)
+            framer = LABELS.find_framer(files[number].path)
             batches += batcher.add(lines, stamp=stamp, now=1.0, framer=framer, position=positions[number])
     return batches + ([batcher.close()] if batcher.lines else [])
 

@@ -14,8 +14,8 @@ from typing import Protocol
 
 from shuttle.core.fingerprint import HEAD, Fingerprint, is_same_content
 from shuttle.delivery.source import Source
-from shuttle.input.files.file import File, Key, State
-from shuttle.input.files.rotation.opening import Known, Opener, is_copy, recognize
+from shuttle.input.files.file import File, FileState, Key
+from shuttle.input.files.rotation.file_opener import FileOpener, Known, is_copy, recognize
 from shuttle.input.files.rotation.siblings import find_rest
 
 QUIET = 60.0  # seconds that a moved file is kept after its last line: an application reopens its log when it is told to
@@ -40,14 +40,14 @@ class Keeper(Protocol):
         """Count `lines` lines that vanished unread as lost."""
 
 
-class Followed:
+class RotatedPath:
     """One path and its files."""
 
     def __init__(self, path: Path, keeper: Keeper, clock: Callable[[], float]) -> None:
         self.path = path
         self.files: deque[File] = deque()
         self._keeper = keeper
-        self._opener = Opener(path, clock, partial(keeper.miss, path, 0))
+        self._opener = FileOpener(path, clock, partial(keeper.miss, path, 0))
         self._clock = clock
         self._last: Fingerprint | None = None  # of the file that was let go last
         self.error: OSError | None = None
@@ -79,7 +79,7 @@ class Followed:
         live = self._live
         if live is None or self._leads_elsewhere(live.key):
             if live:
-                live.state = State.MOVED
+                live.state = FileState.MOVED
             self._open_next(live)
         elif self.is_untouched:
             self._take_copies(live)
@@ -108,7 +108,7 @@ class Followed:
         With `vanishing` only what no later start finds.
         """
         for file in self.vanishing if vanishing else list(self.files):
-            if file.state is not State.WHOLE and file.is_cut():
+            if file.state is not FileState.WHOLE and file.is_cut():
                 self._begin_again(file)
                 return self.read(length, vanishing=vanishing)
             if data := file.read(length):
@@ -118,13 +118,13 @@ class Followed:
 
     def count_unread(self) -> bool:
         """Count lines that are there and not read, and say whether there are more to count."""
-        return bool([file for file in self.files if file.state is State.LIVE and file.count_unread()])
+        return bool([file for file in self.files if file.state is FileState.LIVE and file.count_unread()])
 
     def let_go(self, *, at_once: bool = False) -> None:
         """Close the files of which nothing more is to come; call this when all is read."""
         until = self._clock() - (0.0 if at_once else QUIET)
         for file in list(self.files):
-            if file.state is State.LIVE or (file.state is State.MOVED and file.grown > until):
+            if file.state is FileState.LIVE or (file.state is FileState.MOVED and file.grown > until):
                 break  # what comes after it is not let go before it: where reading stands is one place
             self._last = file.fingerprint(file.offset)
             self.files.remove(file)
@@ -143,7 +143,7 @@ class Followed:
     @property
     def is_tidy(self) -> bool:
         """Nothing here is over after a while: no file that is let go of, no line that waits for its newline."""
-        return all(file.state is State.LIVE and not file.partial for file in self.files)
+        return all(file.state is FileState.LIVE and not file.partial for file in self.files)
 
     @property
     def vanishing(self) -> list[File]:
@@ -160,7 +160,7 @@ class Followed:
 
     @property
     def _live(self) -> File | None:
-        return next((file for file in self.files if file.state is State.LIVE), None)
+        return next((file for file in self.files if file.state is FileState.LIVE), None)
 
     def _leads_elsewhere(self, key: Key) -> bool:
         try:
@@ -218,9 +218,9 @@ class Followed:
     def _take_back(self, opened: File) -> bool:
         """Say whether the path leads to a file again that it led to before; that one is read on."""
         for file in self.files:
-            if file.key == opened.key and file.state is State.MOVED:
+            if file.key == opened.key and file.state is FileState.MOVED:
                 opened.close()
-                file.state = State.LIVE
+                file.state = FileState.LIVE
                 self.files.remove(file)
                 self.files.append(file)
                 return True
@@ -271,7 +271,7 @@ class Followed:
         return place > len(older)
 
     def _has_more(self, file: File) -> bool:
-        if file.state is State.WHOLE:
+        if file.state is FileState.WHOLE:
             return True  # until it was let go
         if file.is_cut():
             self._begin_again(file)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from shuttle.core.fingerprint import HEAD, Fingerprint, is_same_content
 from shuttle.input.files.content import open_content
-from shuttle.input.files.file import File, Key, State, open_file, read_descriptor
+from shuttle.input.files.file import File, FileState, Key, open_path, read_descriptor
 from shuttle.input.files.rotation.siblings import LOOKS, find_rest
 
 
@@ -26,7 +26,7 @@ class Known(Protocol):
         """Which file it is, and how far it was read."""
 
 
-class Opener:
+class FileOpener:
     """Opens the files of one path. `miss` is told if something that rotation left cannot be read."""
 
     def __init__(self, path: Path, clock: Callable[[], float], miss: Callable[[str], None]) -> None:
@@ -41,7 +41,7 @@ class Opener:
             OSError: It leads to something that cannot be read.
         """
         try:
-            fd, status = open_file(self._path)
+            fd, status = open_path(self._path)
         except FileNotFoundError:
             return None
         if not stat.S_ISREG(status.st_mode):
@@ -50,7 +50,7 @@ class Opener:
         key = (status.st_dev, status.st_ino)
         read_at = read_descriptor(fd)
         return File(
-            self._path, key, read_at, partial(os.fstat, fd), partial(os.close, fd), State.LIVE, grown=self._clock()
+            self._path, key, read_at, partial(os.fstat, fd), partial(os.close, fd), FileState.LIVE, grown=self._clock()
         )
 
     def recognize_live(self, known: Sequence[Known], opened: File) -> Known | None:
@@ -97,7 +97,7 @@ class Opener:
         status = content.stat()
         key = (status.st_dev, status.st_ino)
         # Whoever has it open may go on to write, unless it was compressed since.
-        state = State.WHOLE if content.packed else State.MOVED
+        state = FileState.WHOLE if content.packed else FileState.MOVED
         file = File(self._path, key, content.read, content.stat, content.close, state)
         file.grown, file.content = self._clock(), content
         return file
