@@ -6,119 +6,22 @@ database that turns out to be broken is replaced by one that gets them all.
 
 What holds: a commit is in the kernel's hands, so `kill -9` loses nothing that was recorded. It is not on the disk yet
 (synchronous=OFF: an event loop cannot wait for one), so a power cut may cost the latest checkpoints, or break the
-database. One that is broken is set aside and never stops the start. Each row has a checksum: what is read is what was
-written, or the database counts as broken.
+database. One that is broken is set aside and never stops the start.
 """
 
-import json
-import os
-import sqlite3
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
 
 from shuttle.core.fingerprint import Fingerprint
-from shuttle.core.position import Span
 from shuttle.observe.log import Logger
-from shuttle.store.sqlite import ERRORS, BrokenError, Database, is_broken
+from shuttle.store.checkpoint_table import SCHEMA, Checkpoint, Plan, make_file_table, make_plan_table
+from shuttle.store.sqlite import ERRORS, Database, is_broken
 
 NAME = "checkpoints"
 FILE = f"{NAME}.sqlite"
 LOCK = f"{NAME}.lock"
 VERSION = 1  # of the schema and of what the rows hold; a database of another is set aside
 _ADVICE = "what is to be recorded is kept in memory, and recorded as soon as that is possible"
-
-_SCHEMA = tuple(
-    f"CREATE TABLE {name} (key INTEGER PRIMARY KEY, content BLOB NOT NULL, checksum INTEGER NOT NULL)"
-    for name in ("files", "plans")
-)
-
-
-class Plan(NamedTuple):
-    """A batch that was closed and whose outcome is not known."""
-
-    id: str
-    """32 hex digits, the Frame-Id."""
-    spans: tuple[Span, ...]
-
-
-class Checkpoint(NamedTuple):
-    """A file as it was when it was recorded last."""
-
-    number: int
-    """What the store calls it; greater than that of each file enrolled before and not let go since."""
-    path: str
-    fingerprint: Fingerprint
-
-
-_Row = TypeVar("_Row")
-
-
-class _Table(Generic[_Row]):
-    """The rows as they should be, and the keys of those that the database has otherwise."""
-
-    def __init__(self, name: str, encode: Callable[[_Row], object], decode: Callable[[int, Any], _Row]) -> None:
-        self.rows: dict[int, _Row] = {}
-        self.due: set[int] = set()
-        self._stored: set[int] = set()
-        self._encode = encode
-        self._decode = decode
-        # ruff sees SQL made of a string; the names are this module's own
-        self._select = f"SELECT key, content, checksum FROM {name} ORDER BY key"  # noqa: S608
-        self._replace = f"INSERT OR REPLACE INTO {name} VALUES (?, ?, ?)"  # noqa: S608
-        self._delete = f"DELETE FROM {name} WHERE key = ?"  # noqa: S608
-
-    @property
-    def next_key(self) -> int:
-        """A key above all others."""
-        return next(reversed(self.rows), 0) + 1
-
-    def put(self, key: int, row: _Row) -> None:
-        self.rows[key] = row
-        self.due.add(key)
-
-    def drop(self, key: int) -> None:
-        del self.rows[key]
-        if key in self._stored:
-            self.due.add(key)
-        else:
-            self.due.discard(key)
-
-    def load(self, database: sqlite3.Connection) -> None:
-        """Take the rows that are in `database`."""
-        rows = {}
-        for key, content, checksum in database.execute(self._select):
-            if not isinstance(content, bytes) or _check(key, content) != checksum:
-                raise BrokenError("a row is not what was written")
-            try:
-                rows[key] = self._decode(key, json.loads(content))
-            except (TypeError, ValueError):
-                raise BrokenError("a row cannot be read") from None
-        self.rows = rows
-        self._stored = set(rows)
-        self.due.clear()
-
-    def write(self, database: sqlite3.Connection) -> None:
-        """Write what is due; it stays due until `settle`."""
-        put = [(key, json.dumps(self._encode(self.rows[key])).encode()) for key in self.due if key in self.rows]
-        database.executemany(self._replace, [(key, content, _check(key, content)) for key, content in put])
-        if len(put) < len(self.due):
-            database.executemany(self._delete, [(key,) for key in self.due if key not in self.rows])
-
-    def settle(self) -> None:
-        """Note that what was due is committed."""
-        for key in self.due:
-            if key in self.rows:
-                self._stored.add(key)
-            else:
-                self._stored.discard(key)
-        self.due.clear()
-
-    def begin(self) -> None:
-        """Note that the database has none of the rows."""
-        self._stored.clear()
-        self.due = set(self.rows)
 
 
 class Checkpoints:
@@ -130,8 +33,8 @@ class Checkpoints:
 
     def __init__(self, directory: Path | None, log: Logger) -> None:
         self._database = _make_database(directory, log) if directory else None
-        self._files = _Table[Checkpoint]("files", _encode_file, _decode_file)
-        self._plans = _Table[Plan]("plans", tuple, _decode_plan)
+        self._files = make_file_table()
+        self._plans = make_plan_table()
         self._keys: dict[str, int] = {}  # of the plans in flight, by id
         self._next_file = 1
         self._next_plan = 1
@@ -267,31 +170,8 @@ def _make_database(directory: Path, log: Logger) -> Database:
         NAME,
         flag="-state-dir",
         event="state",
-        statements=_SCHEMA,
+        statements=SCHEMA,
         version=VERSION,
         pragmas=("synchronous=OFF",),
         log=log,
     )
-
-
-def _check(key: int, content: bytes) -> int:
-    return zlib.crc32(content, key & 0xFFFFFFFF)
-
-
-def _encode_file(known: Checkpoint) -> object:
-    """Return what JSON can hold: of a path the bytes, whatever encoding the file system has for whoever reads them."""
-    path = os.fsencode(known.path).decode("utf-8", "surrogateescape")
-    fingerprint = known.fingerprint
-    numbers = (fingerprint.device, fingerprint.inode, fingerprint.offset, fingerprint.head_length)
-    return path, *numbers, fingerprint.head.hex(), fingerprint.tail.hex()
-
-
-def _decode_file(key: int, content: Any) -> Checkpoint:
-    path, device, inode, offset, head_length, head, tail = content
-    fingerprint = Fingerprint(device, inode, offset, head_length, bytes.fromhex(head), bytes.fromhex(tail))
-    return Checkpoint(key, os.fsdecode(path.encode("utf-8", "surrogateescape")), fingerprint)
-
-
-def _decode_plan(_key: int, content: Any) -> Plan:
-    id_, spans = content
-    return Plan(id_, tuple(Span(*span) for span in spans))

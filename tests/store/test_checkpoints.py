@@ -19,7 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from shuttle.core.fingerprint import Fingerprint
 from shuttle.core.position import Span
 from shuttle.errors import ConfigError
-from shuttle.store.checkpoints import FILE, Checkpoint, Checkpoints, Plan
+from shuttle.store.checkpoint_table import Checkpoint, Plan
+from shuttle.store.checkpoints import FILE, Checkpoints
 from tests.helpers.process import LONGEST
 from tests.helpers.virtual import Journal
 

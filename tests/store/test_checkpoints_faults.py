@@ -15,7 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shuttle.errors import ConfigError
-from shuttle.store.checkpoints import FILE, VERSION, Checkpoints, Plan
+from shuttle.store.checkpoint_table import Plan
+from shuttle.store.checkpoints import FILE, VERSION, Checkpoints
 from shuttle.store.sqlite import MOST_BROKEN, Database
 from tests.helpers.process import LONGEST
 from tests.helpers.virtual import Journal

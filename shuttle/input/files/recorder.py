@@ -8,7 +8,8 @@ import anyio
 from shuttle.core.batch import Batch
 from shuttle.core.fingerprint import Fingerprint
 from shuttle.input.files.file import File
-from shuttle.store.checkpoints import Checkpoints, Plan
+from shuttle.store.checkpoint_table import Plan
+from shuttle.store.checkpoints import Checkpoints
 
 DELAY = 0.05  # seconds that a settled batch waits for others: a transaction each would cost as much as a request
 

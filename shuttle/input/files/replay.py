@@ -7,7 +7,7 @@ from shuttle.core.batch import Batch, Batcher
 from shuttle.core.lines import NewlineSplitter
 from shuttle.input.files.file import File
 from shuttle.input.files.labels import ANY, Labels
-from shuttle.store.checkpoints import Plan
+from shuttle.store.checkpoint_table import Plan
 
 _NO_LIMIT = 1 << 62  # lines, or bytes: a batch that was one is one again
 

@@ -32,10 +32,11 @@ from shuttle.input.files.recorder import Recorder
 from shuttle.input.files.replay import make_batch
 from shuttle.input.files.rotation.rotated_path import QUIET, RotatedPath
 from shuttle.observe.log import Logger
-from shuttle.store.checkpoints import Checkpoint, Checkpoints
+from shuttle.store.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
     from shuttle.input.files.watcher import Changes, Watcher
+    from shuttle.store.checkpoint_table import Checkpoint
 
 SPARE = 32  # file descriptors that files leave to the drain's connections, the store and whoever hosts all this
 STALL = 0.1  # seconds without a piece taken in: the drain holds up the reading, and what waits is counted

@@ -16,7 +16,7 @@ from shuttle.core.position import Position, Span
 from shuttle.input.files.file import File, FileState, Read
 from shuttle.input.files.labels import ANY, Labels
 from shuttle.input.files.replay import make_batch
-from shuttle.store.checkpoints import Plan
+from shuttle.store.checkpoint_table import Plan
 
 CONFIG = Config(logs_url="http://drain.example/", procid="{name}", max_line_length=20)
 LABELS = Labels(CONFIG)
