@@ -116,6 +116,11 @@ class CheckpointTable(Generic[_Row]):
         self._stored.clear()
         self.due = set(self.rows)
 
+    def clear(self) -> None:
+        """Forget all rows; the database has none of them either."""
+        self.rows = {}
+        self.begin()
+
 
 def make_file_table() -> CheckpointTable[Checkpoint]:
     """Return the table of files, each by its number."""

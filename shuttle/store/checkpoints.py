@@ -9,12 +9,21 @@ What holds: a commit is in the kernel's hands, so `kill -9` loses nothing that w
 database. One that is broken is set aside and never stops the start.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 from shuttle.core.fingerprint import Fingerprint
 from shuttle.observe.log import Logger
-from shuttle.store.checkpoint_table import SCHEMA, Checkpoint, Plan, make_file_table, make_plan_table
+from shuttle.store.checkpoint_table import (
+    SCHEMA,
+    Checkpoint,
+    CheckpointTable,
+    Plan,
+    make_file_table,
+    make_plan_table,
+)
 from shuttle.store.sqlite import ERRORS, Database, is_broken
 
 NAME = "checkpoints"
@@ -25,32 +34,54 @@ _ADVICE = "what is to be recorded is kept in memory, and recorded as soon as tha
 
 
 class Checkpoints:
-    """The checkpoints in `directory`; with None nothing is kept, and files are given numbers all the same.
+    """What is recorded of files and of batches in flight. One thread uses it.
 
-    It is opened once, before anything else, and called from one thread. After that nothing raises an error: what goes
-    wrong is logged, once.
+    Once it is open it raises no error: what goes wrong is logged, once.
     """
 
-    def __init__(self, directory: Path | None, log: Logger) -> None:
-        self._database = _make_database(directory, log) if directory else None
-        self._files = make_file_table()
-        self._plans = make_plan_table()
-        self._keys: dict[str, int] = {}  # of the plans in flight, by id
-        self._next_file = 1
-        self._next_plan = 1
-        self.new = True
-        """No agent has kept anything there before, or nothing that can be read."""
+    def __init__(
+        self,
+        database: Database | None,
+        files: CheckpointTable[Checkpoint],
+        plans: CheckpointTable[Plan],
+        *,
+        new: bool,
+    ) -> None:
+        self._database = database
+        self._files = files
+        self._plans = plans
+        self._keys = {plan.id: key for key, plan in plans.rows.items()}
+        self._next_file = files.next_key
+        self._next_plan = plans.next_key
+        self.new = new
+        """No earlier agent has recorded anything, or nothing that can be read."""
 
-    def open(self) -> None:
-        """Take what the last agent left. A broken store is set aside, and logged as `state.broken`.
+    @classmethod
+    def open(cls, directory: Path | None, log: Logger) -> Self:
+        """Take what the last agent left in `directory`. A broken database is set aside, and logged as `state.broken`.
+
+        Without a directory nothing is kept, and files are given numbers all the same.
 
         Raises:
             ConfigError: The directory cannot be made or written, or another agent uses it.
         """
-        if self._database:
-            with self._database.claim():
-                self._load(self._database)
-            self._save()
+        files, plans = make_file_table(), make_plan_table()
+        if directory is None:
+            return cls(None, files, plans, new=True)
+        with contextlib.ExitStack() as stack:
+            database = _make_database(directory, log)
+            stack.callback(database.release)
+            with database.claim():
+                found = _load(database, files, plans)
+            checkpoints = cls(database, files, plans, new=not found)
+            checkpoints._save()
+            stack.pop_all()
+        return checkpoints
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what is recorded is there after a restart."""
+        return self._database is not None
 
     def files(self) -> list[Checkpoint]:
         """Return the files that were not let go, in the order in which they were enrolled."""
@@ -114,25 +145,6 @@ class Checkpoints:
             self._save()
             self._database.release()
 
-    def _load(self, database: Database) -> None:
-        """Take what the database has; if it is broken, set it aside."""
-        if not database.exists:
-            return
-        try:
-            connection = database.examine(thoroughly=True)
-            self._files.load(connection)
-            self._plans.load(connection)
-        except ERRORS as error:
-            if not is_broken(error, at_start=True):
-                raise
-            self._files.rows, self._plans.rows = {}, {}
-            self._set_aside(database, error)
-            return
-        self.new = False
-        self._keys = {plan.id: key for key, plan in self._plans.rows.items()}
-        self._next_file = self._files.next_key
-        self._next_plan = self._plans.next_key
-
     def _save(self) -> None:
         """Write what is due, or keep it for the next time."""
         database = self._database
@@ -162,6 +174,29 @@ class Checkpoints:
         database.set_aside(error)
         self._files.begin()
         self._plans.begin()
+
+
+def _load(database: Database, files: CheckpointTable[Checkpoint], plans: CheckpointTable[Plan]) -> bool:
+    """Fill the tables and say whether there was a database to fill them from; a broken one is set aside.
+
+    Raises:
+        sqlite3.Error: The database cannot be read now, though it is not broken.
+        OSError: The broken database cannot be set aside.
+    """
+    if not database.exists:
+        return False
+    try:
+        connection = database.examine(thoroughly=True)
+        files.load(connection)
+        plans.load(connection)
+    except ERRORS as error:
+        if not is_broken(error, at_start=True):
+            raise
+        database.set_aside(error)
+        files.clear()
+        plans.clear()
+        return False
+    return True
 
 
 def _make_database(directory: Path, log: Logger) -> Database:

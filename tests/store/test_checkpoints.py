@@ -62,8 +62,7 @@ def make_plan(number: int, *files: int) -> Plan:
 def opened(directory: Path | None, *, quiet: bool = True) -> Iterator[Checkpoints]:
     """Open a store, and close it at the end; if it is to be `quiet`, it must not log."""
     journal = Journal()
-    store = Checkpoints(directory, journal)
-    store.open()
+    store = Checkpoints.open(directory, journal)
     try:
         yield store
     finally:
@@ -101,8 +100,7 @@ class Model(RuleBasedStateMachine):
         self.start()
 
     def start(self) -> None:
-        self.store = Checkpoints(self.directory, self.journal)
-        self.store.open()
+        self.store = Checkpoints.open(self.directory, self.journal)
 
     def pick(self, choice: int) -> int | None:
         """Return the number of some file."""
@@ -301,7 +299,7 @@ def test_the_directory_and_all_in_it_are_the_user_s_alone(tmp_path: Path) -> Non
 def test_a_second_agent_is_told_and_the_first_goes_on(directory: Path) -> None:
     with opened(directory) as store:
         with pytest.raises(ConfigError) as caught:
-            Checkpoints(directory, Journal()).open()
+            Checkpoints.open(directory, Journal())
         store.record(planned=[make_plan(1, 1)])
     assert str(caught.value).startswith("-state-dir '")
     assert "another running log-shuttle" in str(caught.value)
@@ -313,7 +311,7 @@ def test_a_second_agent_is_told_and_the_first_goes_on(directory: Path) -> None:
 def test_a_directory_that_cannot_be_made_is_one_line_that_names_the_flag(place: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"^-state-dir '.*must be a directory that can be made and written \(.+\)$"):
-        Checkpoints(tmp_path / place, Journal()).open()
+        Checkpoints.open(tmp_path / place, Journal())
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -328,7 +326,7 @@ def test_a_directory_that_cannot_be_written_is_one_line_that_names_the_flag(tmp_
         with pytest.raises(
             ConfigError, match=r"^-state-dir '.*must be a directory that can be made and written \(.+\)$"
         ):
-            Checkpoints(directory, Journal()).open()
+            Checkpoints.open(directory, Journal())
         directory.chmod(0o700)
 
 
@@ -339,8 +337,7 @@ from shuttle.store.checkpoints import Checkpoints
 from shuttle.observe.log import SILENT
 from tests.store.test_checkpoints import make_fingerprint, make_plan
 
-store = Checkpoints(Path(sys.argv[1]), SILENT)
-store.open()
+store = Checkpoints.open(Path(sys.argv[1]), SILENT)
 number = store.files()[0].fingerprint.offset if store.files() else 0
 file = store.files()[0].number if number else store.enroll(Path("a"), make_fingerprint(0))
 while True:

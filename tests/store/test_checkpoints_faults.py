@@ -30,8 +30,7 @@ ROOM = 1 << 30  # pages; more than anything here needs
 def logged(directory: Path) -> Iterator[tuple[Checkpoints, Journal]]:
     """Open a store that may log."""
     journal = Journal()
-    store = Checkpoints(directory, journal)
-    store.open()
+    store = Checkpoints.open(directory, journal)
     try:
         yield store, journal
     finally:
@@ -172,7 +171,7 @@ def test_a_database_that_someone_else_has_open_is_not_set_aside(directory: Path)
         assert shell.stdout
         assert shell.stdout.readline() == "40\n"
         with pytest.raises(ConfigError, match=r"^-state-dir .*locked"):
-            Checkpoints(directory, Journal()).open()
+            Checkpoints.open(directory, Journal())
         shell.communicate(timeout=LONGEST)
     assert len(restart(directory).files) == 40
 
@@ -430,10 +429,9 @@ from tests.store.test_checkpoints import make_fingerprint, make_plan
 
 directory, limit = Path(sys.argv[1]), int(sys.argv[2])
 journal = Journal()
-store = Checkpoints(directory, journal)
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))  # Python ignores SIGXFSZ: a write fails
-store.open()
+store = Checkpoints.open(directory, journal)
 file = store.enroll(Path("a"), make_fingerprint())
 for number in range(1, 200):
     store.record(planned=[make_plan(number, file)], settled=[make_plan(number - 5, file).id])

@@ -31,8 +31,7 @@ class FileInput:
         self.header = fill_header(config, ANY)
         """The configuration of frames that are of no file: the reports."""
         self._files: dict[int, File] = {}
-        self._checkpoints = Checkpoints(config.state_dir, log)
-        self._checkpoints.open()
+        self._checkpoints = Checkpoints.open(config.state_dir, log)
         self._scheduler: Scheduler | None = None
         self._recorder = Recorder(self._checkpoints, self._files)
         if config.follow and config.state_dir is None:
