@@ -5,7 +5,6 @@ So what is kept of a file is, beside those, what its content was: hashes of its 
 offset up to which it was read. A file that holds both is the same file, wherever it stands; no other is skipped into.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2s
@@ -67,21 +66,6 @@ def is_same_content(fingerprint: Fingerprint, read: Read) -> bool:
         _make_hash(read(0, fingerprint.head_length)) == fingerprint.head
         and _make_hash(read(fingerprint.offset - length, length)) == fingerprint.tail
     )
-
-
-def read_at(fd: int, offset: int, length: int) -> bytes:
-    """Return `length` bytes of the open file `fd` from `offset` on, or as many as there are up to its end.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    data = os.pread(fd, length, offset) if length else b""
-    while 0 < len(data) < length:  # a file system in user space may give less than there is
-        more = os.pread(fd, length - len(data), offset + len(data))
-        if not more:
-            break
-        data += more
-    return data
 
 
 def _make_hash(data: bytes) -> bytes:

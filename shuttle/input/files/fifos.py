@@ -9,8 +9,8 @@ import anyio.abc
 
 from shuttle.delivery.intake import Intake
 from shuttle.input import descriptor as stdin
-from shuttle.input.files.file import open_path
 from shuttle.input.files.labels import Labels
+from shuttle.input.files.open_file import open_path
 
 
 class Fifos:

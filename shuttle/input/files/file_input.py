@@ -1,20 +1,17 @@
 """Files in place of stdin: their checkpoints, what is read of them, and what becomes of it."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from shuttle.clock import Clock
 from shuttle.config import Config
 from shuttle.core.batch import Batch
 from shuttle.delivery.intake import Intake
-from shuttle.input.files.labels import ANY, fill_header
+from shuttle.input.files.catalogue import Catalogue
+from shuttle.input.files.labels import ANY, Labels, fill_header
 from shuttle.input.files.recorder import Recorder
 from shuttle.input.files.scheduler import Scheduler
 from shuttle.observe.log import Logger
 from shuttle.store.checkpoints import Checkpoints
-
-if TYPE_CHECKING:
-    from shuttle.input.files.file import File
 
 
 class FileInput:
@@ -30,10 +27,11 @@ class FileInput:
         self._clock = clock
         self.header = fill_header(config, ANY)
         """The configuration of frames that are of no file: the reports."""
-        self._files: dict[int, File] = {}
         self._checkpoints = Checkpoints.open(config.state_dir, log)
         self._scheduler: Scheduler | None = None
-        self._recorder = Recorder(self._checkpoints, self._files)
+        self._labels = Labels(config)
+        self._catalogue = Catalogue(self._checkpoints, self._labels, clock)
+        self._recorder = Recorder(self._checkpoints, self._catalogue)
         if config.follow and config.state_dir is None:
             log.info("state.none", advice="-state-dir keeps how far each file has been delivered for the next start")
 
@@ -43,7 +41,8 @@ class FileInput:
             self._config,
             checkpoints=self._checkpoints,
             recorder=self._recorder,
-            files=self._files,
+            catalogue=self._catalogue,
+            labels=self._labels,
             intake=intake,
             miss=miss,
             log=self._log,

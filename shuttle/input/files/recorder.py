@@ -1,13 +1,13 @@
 """Records what is planned and settled, so that a restart goes on where this process stops."""
 
 from collections import Counter
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import anyio
 
 from shuttle.core.batch import Batch
 from shuttle.core.fingerprint import Fingerprint
-from shuttle.input.files.file import File
+from shuttle.input.files.catalogue import Catalogue
 from shuttle.store.checkpoint_table import Plan
 from shuttle.store.checkpoints import Checkpoints
 
@@ -15,11 +15,11 @@ DELAY = 0.05  # seconds that a settled batch waits for others: a transaction eac
 
 
 class Recorder:
-    """Writes to the store: plans before their batches are sent, and what is settled soon after."""
+    """Writes to the checkpoints: plans before their batches are sent, and what is settled soon after."""
 
-    def __init__(self, checkpoints: Checkpoints, files: MutableMapping[int, File]) -> None:
+    def __init__(self, checkpoints: Checkpoints, catalogue: Catalogue) -> None:
         self._checkpoints = checkpoints
-        self._files = files  # the open ones, by their numbers
+        self._catalogue = catalogue
         self.lines = 0
         """In batches that are in flight, and recorded."""
         self._settled: list[str] = []
@@ -35,7 +35,7 @@ class Recorder:
         for batch in batches:
             for span in batch.spans:
                 self._planned[span.file] = span.end
-                if file := self._files.get(span.file):
+                if file := self._catalogue.get(span.file):
                     fingerprints[span.file] = file.fingerprint(span.end)
         self.hold(batches)
         self._record([Plan(batch.id, batch.spans) for batch in batches], fingerprints)
@@ -75,7 +75,7 @@ class Recorder:
                 continue
             self._over.discard(number)
             self._planned.pop(number, None)
-            self._files.pop(number, None)
+            self._catalogue.remove(number)
             self._checkpoints.forget(number)
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ class Recorder:
     def _is_settled(self, number: int) -> bool:
         if self._held[number]:
             return False
-        file = self._files.get(number)
+        file = self._catalogue.get(number)
         if file is None or file.number != number:  # it has another one by now
             return True
         return self._planned.get(number, file.begun) == file.taken

@@ -1,6 +1,6 @@
 """Batches that an earlier process had sent and not seen settled, made again from where their lines stand."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from shuttle.core.batch import Batch, Batcher
@@ -12,7 +12,9 @@ from shuttle.store.checkpoint_table import Plan
 _NO_LIMIT = 1 << 62  # lines, or bytes: a batch that was one is one again
 
 
-def make_batch(plan: Plan, files: Mapping[int, File], labels: Labels, now: float) -> tuple[Batch | None, int]:
+def make_batch(
+    plan: Plan, find_file: Callable[[int], File | None], labels: Labels, now: float
+) -> tuple[Batch | None, int]:
     """Return the batch of `plan`, its id, lines and stamps as before, and how many of its lines are not there any more.
 
     None if none of them is.
@@ -24,7 +26,7 @@ def make_batch(plan: Plan, files: Mapping[int, File], labels: Labels, now: float
     batcher = Batcher(framer, size=_NO_LIMIT, max_bytes=_NO_LIMIT, wait=0.0, new_id=lambda: plan.id)
     missing = 0
     for span in plan.spans:
-        file = files.get(span.file)
+        file = find_file(span.file)
         length = span.end - span.start
         data = file.read_at(span.start, length) if file else b""
         if file is None or len(data) < length:

@@ -20,17 +20,15 @@ import anyio.lowlevel
 
 from shuttle.clock import Clock
 from shuttle.config import Config
-from shuttle.core.fingerprint import Fingerprint
-from shuttle.core.position import Position
 from shuttle.delivery.intake import CHUNK, Intake
-from shuttle.delivery.source import Source
+from shuttle.input.files.catalogue import Catalogue
 from shuttle.input.files.discovery import Discovery, find_origins
 from shuttle.input.files.fifos import Fifos
-from shuttle.input.files.file import File, FileState
 from shuttle.input.files.labels import Labels
+from shuttle.input.files.missed_lines import MissedLines
 from shuttle.input.files.recorder import Recorder
 from shuttle.input.files.replay import make_batch
-from shuttle.input.files.rotation.rotated_path import QUIET, RotatedPath
+from shuttle.input.files.rotation.rotated_path import RotatedPath
 from shuttle.observe.log import Logger
 from shuttle.store.checkpoints import Checkpoints
 
@@ -53,7 +51,8 @@ class Scheduler:
         *,
         checkpoints: Checkpoints,
         recorder: Recorder,
-        files: dict[int, File],
+        catalogue: Catalogue,
+        labels: Labels,
         intake: Intake,
         miss: Callable[[int], None],
         log: Logger,
@@ -62,9 +61,9 @@ class Scheduler:
         self._config = config
         self._checkpoints = checkpoints
         self._recorder = recorder
-        self._files = files  # the open ones, by the numbers that the checkpoints have for them
+        self._catalogue = catalogue
         self._intake = intake
-        self._miss = miss
+        self._missed = MissedLines(miss, log)
         self._log = log
         self._clock = clock
         self._watcher = _open_watcher(log) if config.follow else None
@@ -83,7 +82,7 @@ class Scheduler:
         self._blocked = anyio.Event()  # the reader waits for the drain
         self._taken = 0  # bytes
         self._leaving = False
-        self._labels = Labels(config)
+        self._labels = labels
         self._fifos = Fifos(self._labels, intake, follow=config.follow, ended=self._wake_reader)
 
     async def run(self) -> None:
@@ -101,8 +100,8 @@ class Scheduler:
             if self._watcher:
                 self._watcher.close()
             for followed in self._followed.values():
-                self._give_up_deleted(followed)
-                followed.close()
+                for source in followed.close():
+                    self._intake.cut_off(source)
 
     def leave(self) -> bool:
         """Read nothing more but what no later start finds, of files that are deleted; say whether there is any."""
@@ -113,18 +112,17 @@ class Scheduler:
 
     def measure(self) -> tuple[int, int]:
         """Return the bytes that were read, and those that are there and were not; of what is compressed, its own."""
-        left = sum(file.count_left() for followed in self._followed.values() for file in followed.files)
-        return self._taken, left
+        return self._taken, sum(followed.count_left() for followed in self._followed.values())
 
     async def _replay(self) -> None:
         """Send again what an earlier process had sent and not seen settled."""
         for plan in self._checkpoints.plans():
             for number in {span.file for span in plan.spans}:
-                if (file := self._files.get(number)) and file.is_cut():
+                if (file := self._catalogue.get(number)) and file.is_cut():
                     self._look_at(self._followed[file.path])
-            batch, missing = make_batch(plan, self._files, self._labels, self._clock())
+            batch, missing = make_batch(plan, self._catalogue.get, self._labels, self._clock())
             if missing:
-                self.miss(Path(), missing, "a batch that was not settled cannot be read again")
+                self._missed.note(Path(), missing, "a batch that was not settled cannot be read again")
             if batch:
                 self._recorder.hold([batch])
                 self._blocked.set()
@@ -132,35 +130,6 @@ class Scheduler:
                 self._blocked = anyio.Event()
             else:
                 self._checkpoints.record(settled=[plan.id])
-
-    def make_source(self, path: Path, number: int, offset: int) -> Source:
-        """Return the source of a file's lines from `offset` on, its header filled in."""
-        return self._labels.make(path, Position(number, offset))
-
-    def enroll(self, path: Path, fingerprint: Fingerprint) -> int:
-        """Return the number of a new file."""
-        return self._checkpoints.enroll(path, fingerprint)
-
-    def register(self, file: File, number: int) -> None:
-        """Know of `file` by this number, which is its own or was."""
-        self._files[number] = file
-
-    def unregister(self, number: int) -> None:
-        """Know that nothing of the file with `number` can be read any more."""
-        self._files.pop(number, None)
-
-    def miss(self, path: Path, lines: int, reason: str) -> None:
-        """Count `lines` lines that vanished unread as lost."""
-        self._miss(lines)
-        (self._log.warning if lines else self._log.info)("file.missed", path=path, lines=lines, error=reason)
-
-    def _give_up_deleted(self, followed: RotatedPath) -> None:
-        """Count what of deleted files was not read, and end what was: the next start finds nothing of them."""
-        for file in followed.vanishing:
-            lines = file.count_rest()
-            self._intake.cut_off(file.source)
-            if lines:
-                self.miss(followed.path, lines, "the file was deleted, and the reading has ended")
 
     def _find(self, *, first: bool = False) -> None:
         """Begin to follow what is to be followed and is not yet."""
@@ -181,17 +150,21 @@ class Scheduler:
             self._watcher.add(directory)
 
     def _follow(self, path: Path, *, first: bool) -> None:
-        if len(self._files) >= self._most:
+        if len(self._catalogue) >= self._most:
             self._note_waiting()
             return
-        followed = RotatedPath(path, self, self._clock)
-        known = self._known.get(path, ())
         try:
             if self._fifos.open(path, self._tasks, self._note_unreadable):
                 return
-            followed.begin(known, at_end=first and self._begins_at_end)
+            followed = RotatedPath.open(
+                path,
+                self._known.get(path, ()),
+                catalogue=self._catalogue,
+                missed=self._missed,
+                clock=self._clock,
+                at_end=first and self._begins_at_end,
+            )
         except OSError as error:
-            followed.close()
             self._note_unreadable(path, error)
             return
         self._unreadable.discard(path)
@@ -211,7 +184,8 @@ class Scheduler:
 
     def _note_waiting(self) -> None:
         if not self._waiting:
-            self._log.warning("files.waiting", open=len(self._files), error=os.strerror(errno.EMFILE), advice=_LIMIT)
+            open_files = len(self._catalogue)
+            self._log.warning("files.waiting", open=open_files, error=os.strerror(errno.EMFILE), advice=_LIMIT)
         self._waiting = True
 
     def _note_unreadable(self, path: Path, error: OSError) -> None:
@@ -324,7 +298,7 @@ class Scheduler:
                 if self._config.state_dir:
                     self._recorder.leave(number)
                 else:
-                    self.unregister(number)
+                    self._catalogue.remove(number)
             followed.left.clear()
 
     def _forget(self, followed: RotatedPath) -> bool:
@@ -337,17 +311,12 @@ class Scheduler:
 
     async def _tidy(self) -> float:
         """Send last lines whose newline does not come and let go of moved files; return when there is more of it."""
-        now = self._clock()
         due = math.inf
         for followed in list(self._untidy):
-            for file in list(followed.files):
-                if file.partial and file.state is not FileState.WHOLE:
-                    if file.grown + self._config.partial_timeout <= now:
-                        await self._intake.end(file.source)
-                    else:
-                        due = min(due, file.grown + self._config.partial_timeout)
-                if file.state is FileState.MOVED:
-                    due = min(due, file.grown + QUIET)
+            overdue, then = followed.find_overdue(self._config.partial_timeout)
+            due = min(due, then)
+            for file in overdue:
+                await self._intake.end(file.source)
             await self._let_go(followed)
             if followed.is_tidy:
                 self._untidy.pop(followed, None)  # it may be forgotten meanwhile

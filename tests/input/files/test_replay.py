@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from shuttle.config import MIN_BATCH_BYTES, Config
 from shuttle.core.batch import Batch, Batcher
+from shuttle.core.fingerprint import Read
 from shuttle.core.frame import make_stamp
 from shuttle.core.lines import NewlineSplitter
 from shuttle.core.position import Position, Span
-from shuttle.input.files.file import File, FileState, Read
+from shuttle.input.files.file import File
 from shuttle.input.files.labels import ANY, Labels
+from shuttle.input.files.open_file import FileState, OpenFile
 from shuttle.input.files.replay import make_batch
 from shuttle.store.checkpoint_table import Plan
 
@@ -37,18 +39,12 @@ def make_file(name: str, data: bytes) -> File:
 
 def open_as(name: str, read_at: Read) -> File:
     """Return a file of which only the content matters."""
-    return File(
-        path=Path(name),
-        key=(1, 1),
-        read_at=read_at,
-        stat=Path(os.devnull).stat,
-        close=lambda: None,
-        state=FileState.LIVE,
-    )
+    opened = OpenFile((1, 1), FileState.LIVE, read_at, Path(os.devnull).stat, lambda: None)
+    return File(Path(name), opened, LABELS.make(Path(name), Position(1, 0)), grown=0.0)
 
 
 def replay(plan: Plan, files: Mapping[int, File]) -> tuple[Batch | None, int]:
-    return make_batch(plan, files, LABELS, 5.0)
+    return make_batch(plan, files.get, LABELS, 5.0)
 
 
 def send(files: Mapping[int, File], contents: Mapping[int, bytes], size: int) -> list[Batch]:
