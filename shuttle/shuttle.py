@@ -277,7 +277,7 @@ class Shuttle:
     def _open_following(self) -> "FileInput":
         from shuttle.input.files.file_input import FileInput  # noqa: PLC0415  # who reads stdin need not wait for SQLite
 
-        return FileInput(self._config, log=self._log, clock=self._clock)
+        return FileInput.open(self._config, log=self._log, clock=self._clock)
 
     def _open_spool(self) -> "Spool":
         from shuttle.delivery.spool import Spool  # noqa: PLC0415

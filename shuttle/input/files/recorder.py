@@ -29,6 +29,14 @@ class Recorder:
         self._some = anyio.Event()
         self._closed = False
 
+    def list_plans(self) -> list[Plan]:
+        """Return the plans that are not settled, the oldest first."""
+        return self._checkpoints.plans()
+
+    def drop(self, plan: Plan) -> None:
+        """Record that nothing of `plan` can be sent any more."""
+        self._checkpoints.record(settled=[plan.id])
+
     def plan(self, batches: Sequence[Batch]) -> None:
         """Record batches that are about to be sent, and that their files are read up to there."""
         fingerprints: dict[int, Fingerprint] = {}
@@ -54,6 +62,9 @@ class Recorder:
 
     def leave(self, number: int) -> None:
         """Forget the file as soon as all of it is settled: it was read to its end, and a later one has its path."""
+        if not self._checkpoints.keeps:
+            self._catalogue.remove(number)
+            return
         self._over.add(number)
         self._some.set()
 

@@ -44,7 +44,7 @@ def open_as(name: str, read_at: Read) -> File:
 
 
 def replay(plan: Plan, files: Mapping[int, File]) -> tuple[Batch | None, int]:
-    return make_batch(plan, files.get, LABELS, 5.0)
+    return make_batch(plan, files.get, 5.0)
 
 
 def send(files: Mapping[int, File], contents: Mapping[int, bytes], size: int) -> list[Batch]:
