@@ -1,15 +1,12 @@
 """The store of checkpoints: what was recorded is there after a restart, however the agent ended."""
 
-import contextlib
 import os
 import shutil
 import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
@@ -17,14 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from shuttle.core.fingerprint import Fingerprint
-from shuttle.core.position import Span
 from shuttle.errors import ConfigError
 from shuttle.store.checkpoint_table import Checkpoint, Plan
 from shuttle.store.checkpoints import FILE, Checkpoints
+from tests.helpers.checkpoints import State, kill, make_fingerprint, make_plan, opened, read, restart
 from tests.helpers.process import LONGEST
 from tests.helpers.virtual import Journal
 
-STAMP = "2026-11-24T05:14:21.767000+00:00"
 PATHS = [
     Path("app.log"),
     Path("/var/log/app.log"),
@@ -42,48 +38,6 @@ fingerprints = st.builds(
     head=st.binary(min_size=16, max_size=16),
     tail=st.binary(min_size=16, max_size=16),
 )
-
-
-class State(NamedTuple):
-    files: list[Checkpoint]
-    plans: list[Plan]
-
-
-def make_fingerprint(offset: int = 0, inode: int = 7) -> Fingerprint:
-    return Fingerprint(1, inode, offset, min(offset, 1024), b"h" * 16, b"t" * 16)
-
-
-def make_plan(number: int, *files: int) -> Plan:
-    spans = tuple(Span(file, 100 * number, 100 * number + 100, 3, STAMP) for file in files)
-    return Plan(f"{number:032x}", spans)
-
-
-@contextlib.contextmanager
-def opened(directory: Path | None, *, quiet: bool = True) -> Iterator[Checkpoints]:
-    """Open a store, and close it at the end; if it is to be `quiet`, it must not log."""
-    journal = Journal()
-    store = Checkpoints.open(directory, journal)
-    try:
-        yield store
-    finally:
-        store.close()
-    assert not quiet or journal.events == []
-
-
-def read(store: Checkpoints) -> State:
-    return State(store.files(), store.plans())
-
-
-def restart(directory: Path) -> State:
-    """Return what an agent finds that starts after this one has ended."""
-    with opened(directory) as store:
-        return read(store)
-
-
-def kill(directory: Path) -> State:
-    """Return what an agent would find if this one were killed now: all that was written is in the files."""
-    with tempfile.TemporaryDirectory() as place:
-        return restart(Path(shutil.copytree(directory, Path(place, "state"))))
 
 
 class Model(RuleBasedStateMachine):
@@ -335,7 +289,7 @@ import sys
 from pathlib import Path
 from shuttle.store.checkpoints import Checkpoints
 from shuttle.observe.log import SILENT
-from tests.store.test_checkpoints import make_fingerprint, make_plan
+from tests.helpers.checkpoints import make_fingerprint, make_plan
 
 store = Checkpoints.open(Path(sys.argv[1]), SILENT)
 number = store.files()[0].fingerprint.offset if store.files() else 0

@@ -18,9 +18,9 @@ from shuttle.errors import ConfigError
 from shuttle.store.checkpoint_table import Plan
 from shuttle.store.checkpoints import FILE, VERSION, Checkpoints
 from shuttle.store.sqlite import MOST_BROKEN, Database
+from tests.helpers.checkpoints import State, kill, make_fingerprint, make_plan, opened, read, restart
 from tests.helpers.process import LONGEST
 from tests.helpers.virtual import Journal
-from tests.store.test_checkpoints import State, kill, make_fingerprint, make_plan, opened, read, restart
 
 EMPTY = State([], [])
 ROOM = 1 << 30  # pages; more than anything here needs
@@ -425,7 +425,7 @@ import sys
 from pathlib import Path
 from shuttle.store.checkpoints import Checkpoints
 from tests.helpers.virtual import Journal
-from tests.store.test_checkpoints import make_fingerprint, make_plan
+from tests.helpers.checkpoints import make_fingerprint, make_plan
 
 directory, limit = Path(sys.argv[1]), int(sys.argv[2])
 journal = Journal()

@@ -9,9 +9,9 @@ import pytest
 from shuttle.errors import ConfigError
 from shuttle.store.checkpoints import FILE, LOCK, Checkpoints
 from shuttle.store.sqlite import MOST_BROKEN
+from tests.helpers.checkpoints import make_fingerprint, opened, read
 from tests.helpers.descriptors import descriptors_left, list_descriptors
 from tests.helpers.virtual import Journal
-from tests.store.test_checkpoints import make_fingerprint, opened, read
 
 ENOUGH = 20  # descriptors, for any start
 

@@ -13,6 +13,7 @@ from shuttle.config import MIB
 from shuttle.errors import ConfigError
 from shuttle.input.files.rotation.rotated_path import QUIET
 from shuttle.store.checkpoints import FILE
+from tests.helpers.checkpoints import kill
 from tests.helpers.drains import TAKE, Answer, Drain
 from tests.helpers.following import SOON, Catcher, append, copytruncate, following, number_lines, rotate
 from tests.helpers.virtual import Journal, virtual
@@ -389,7 +390,7 @@ async def test_without_following_too_a_checkpoint_says_where_to_begin(log: Path,
 @virtual
 async def test_a_store_does_not_grow_with_files_that_come_and_go(tmp_path: Path, state: Path) -> None:
     drain = Drain()
-    async with following(drain, tmp_path / "*.log", state_dir=state) as shuttle:
+    async with following(drain, tmp_path / "*.log", state_dir=state):
         await trio.sleep(SOON)
         for number in range(20):
             path = tmp_path / f"{number}.log"
@@ -398,8 +399,7 @@ async def test_a_store_does_not_grow_with_files_that_come_and_go(tmp_path: Path,
             path.unlink()
         await trio.sleep(200.0)
         assert len(drain.lines) == 20
-        assert shuttle._following
-        assert len(shuttle._following._checkpoints.files()) == 0
+        assert kill(state).files == []
         assert not [link for link in Path("/proc/self/fd").iterdir() if link.resolve().parent == tmp_path]
 
 
