@@ -1,6 +1,7 @@
 """Checkpoints for tests: opened and closed, read as a restart would find them, and as a kill would leave them."""
 
 import contextlib
+import fcntl
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import NamedTuple
 from shuttle.core.fingerprint import Fingerprint
 from shuttle.core.position import Span
 from shuttle.store.checkpoint_table import Checkpoint, Plan
-from shuttle.store.checkpoints import Checkpoints
+from shuttle.store.checkpoints import LOCK, Checkpoints
 from tests.helpers.virtual import Journal
 
 STAMP = "2026-11-24T05:14:21.767000+00:00"
@@ -56,3 +57,15 @@ def kill(directory: Path) -> State:
     """Return what an agent would find if this one were killed now: all that was written is in the files."""
     with tempfile.TemporaryDirectory() as place:
         return restart(Path(shutil.copytree(directory, Path(place, "state"))))
+
+
+def is_claimed(directory: Path) -> bool:
+    """Say whether an agent has the directory."""
+    if not (directory / LOCK).exists():
+        return False
+    with (directory / LOCK).open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False

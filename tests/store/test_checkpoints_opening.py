@@ -1,28 +1,19 @@
 """Opening the checkpoints fails as a whole: no descriptor and no claim on the directory is left."""
 
-import fcntl
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from shuttle.errors import ConfigError
-from shuttle.store.checkpoints import FILE, LOCK, Checkpoints
+from shuttle.store.checkpoints import FILE, Checkpoints
 from shuttle.store.sqlite import MOST_BROKEN
-from tests.helpers.checkpoints import make_fingerprint, opened, read
+from tests.helpers.checkpoints import is_claimed, make_fingerprint, opened, read
 from tests.helpers.descriptors import descriptors_left, list_descriptors
+from tests.helpers.faulty_logger import FaultyLogger
 from tests.helpers.virtual import Journal
 
 ENOUGH = 20  # descriptors, for any start
-
-
-class BrokenLogger(Journal):
-    """A logger of the host's that fails."""
-
-    def info(self, event: str, /, **data: object) -> None:
-        raise RuntimeError(event)
-
-    debug = warning = error = info
 
 
 def leave_nothing(directory: Path) -> None:
@@ -48,15 +39,6 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-def is_claimed(directory: Path) -> bool:
-    with (directory / LOCK).open("ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        return False
-
-
 @left_by_the_last_agent
 def test_a_lack_of_descriptors_leaves_nothing_open(leave: Callable[[Path], None], directory: Path) -> None:
     """However many there are when they run out."""
@@ -72,7 +54,7 @@ def test_a_lack_of_descriptors_leaves_nothing_open(leave: Callable[[Path], None]
         else:
             store.close()
         assert list_descriptors() == before
-        assert not (directory / LOCK).exists() or not is_claimed(directory)
+        assert not is_claimed(directory)
     assert 1 <= refused < ENOUGH
 
 
@@ -80,7 +62,7 @@ def test_an_error_of_the_logger_leaves_nothing_open(directory: Path) -> None:
     leave_garbage(directory)
     before = list_descriptors()
     with pytest.raises(RuntimeError, match=r"^state\.broken$"):
-        Checkpoints.open(directory, BrokenLogger())
+        Checkpoints.open(directory, FaultyLogger("state.broken"))
     assert list_descriptors() == before
     assert not is_claimed(directory)
 
