@@ -15,7 +15,8 @@ from shuttle.input.files.path_opener import PathOpener
 from shuttle.input.files.ready_queue import ReadyQueue
 
 if TYPE_CHECKING:
-    from shuttle.input.files.watcher import Changes, Watcher
+    from shuttle.input.files.changes import Changes
+    from shuttle.input.files.watcher import Watcher
 
 
 class Tracker:

@@ -15,7 +15,8 @@ import inotify_simple
 import pytest
 import trio
 
-from shuttle.input.files.watcher import LOOK, POLL, REST, Changes, Watcher
+from shuttle.input.files.changes import Changes
+from shuttle.input.files.watcher import LOOK, POLL, REST, Watcher
 from shuttle.observe.log import SILENT, Logger
 from tests.helpers.loops import LOOPS, on_every_loop
 from tests.helpers.sockets import GUARD
