@@ -24,14 +24,14 @@ def flip(content: bytes, place: int) -> bytes:
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
 
-def test_a_fingerprint_and_the_repr_of_a_trail_hold_no_line() -> None:
+def test_neither_fingerprint_nor_trail_shows_a_line() -> None:
     line = b"password=secret\n"
     trail = Trail(1, 2, len(line), head=line, tail=line)
     assert "secret" not in repr(trail) + repr(trail.fingerprint())
 
 
 @pytest.mark.parametrize("offset", EDGES)
-def test_a_fingerprint_says_how_much_it_knows(offset: int) -> None:
+def test_a_fingerprint_has_its_offset_and_head_length(offset: int) -> None:
     fingerprint = fingerprint_content(CONTENT, offset)
     assert (fingerprint.offset, fingerprint.head_length) == (offset, min(HEAD, offset))
     assert len(fingerprint.head) == len(fingerprint.tail) == 16
@@ -61,7 +61,7 @@ def test_a_fingerprint_says_how_much_it_knows(offset: int) -> None:
         pytest.param(b"\n" + CONTENT, False, id="moved by a byte"),
     ],
 )
-def test_a_content_is_the_same_if_head_and_tail_and_length_are(content: bytes, same: bool) -> None:
+def test_content_with_the_same_head_and_tail_is_the_same(content: bytes, same: bool) -> None:
     fingerprint = fingerprint_content(CONTENT, OFFSET)
     assert holds(content, fingerprint) is same
     # An inode that was used again says nothing, and neither does one that a copy does not have.
@@ -70,25 +70,23 @@ def test_a_content_is_the_same_if_head_and_tail_and_length_are(content: bytes, s
 
 @pytest.mark.parametrize("offset", EDGES[1:])
 @pytest.mark.parametrize("content", [b"", OTHER, OTHER[:1], CONTENT[1:]])
-def test_no_other_content_is_taken_for_one_of_which_even_a_byte_was_read(content: bytes, offset: int) -> None:
+def test_one_byte_read_tells_other_content_apart(content: bytes, offset: int) -> None:
     assert not holds(content, fingerprint_content(CONTENT, offset))
 
 
 @pytest.mark.parametrize("content", [b"", CONTENT])
-def test_any_content_agrees_with_a_file_of_which_nothing_was_read(content: bytes) -> None:
+def test_without_a_byte_read_any_content_matches(content: bytes) -> None:
     assert holds(content, fingerprint_content(CONTENT, 0))
 
 
 @given(st.binary(max_size=2 * HEAD), st.binary(max_size=2 * HEAD), st.data())
-def test_while_a_file_is_its_head_and_tail_it_is_the_same_exactly_if_what_was_read_is(
-    content: bytes, other: bytes, data: st.DataObject
-) -> None:
+def test_a_short_file_matches_exactly_its_own_bytes(content: bytes, other: bytes, data: st.DataObject) -> None:
     offset = data.draw(st.integers(0, min(len(content), HEAD + TAIL)))
     other = data.draw(st.sampled_from([other, content + other, content[: offset // 2] + other]))
     assert holds(other, fingerprint_content(content, offset)) is (other[:offset] == content[:offset])
 
 
-def test_a_content_is_read_forward_and_little_of_it() -> None:
+def test_a_comparison_reads_head_and_tail_in_order() -> None:
     reads: list[tuple[int, int]] = []
 
     def read(offset: int, length: int) -> bytes:

@@ -68,7 +68,7 @@ def read_again(data: bytes, span: Span, limit: int) -> list[bytes]:
     size=st.integers(1, 10),
     max_bytes=st.sampled_from([1, 100, 200, 1000, MIN_BATCH_BYTES]),
 )
-def test_spans_are_contiguous_and_hold_their_lines_again(
+def test_spans_are_contiguous_and_yield_their_lines(
     data: bytes, places: list[int], limit: int, size: int, max_bytes: int
 ) -> None:
     lines, batches = read(data, cut_at(data, places), limit=limit, size=size, max_bytes=max_bytes)
@@ -83,9 +83,7 @@ def test_spans_are_contiguous_and_hold_their_lines_again(
 
 
 @given(data=DATA, places=PLACES, limit=st.integers(1, 20))
-def test_the_end_of_each_span_is_a_place_from_which_reading_goes_on_alike(
-    data: bytes, places: list[int], limit: int
-) -> None:
+def test_reading_can_resume_at_the_end_of_any_span(data: bytes, places: list[int], limit: int) -> None:
     """Also between two pieces of a line that is too long."""
     lines, batches = read(data, cut_at(data, places), limit=limit, size=1, max_bytes=MIN_BATCH_BYTES)
     for number, batch in enumerate(batches, 1):
@@ -95,7 +93,7 @@ def test_the_end_of_each_span_is_a_place_from_which_reading_goes_on_alike(
 
 
 @given(first=DATA, second=DATA, places=PLACES, limit=st.integers(1, 20), size=st.integers(1, 10))
-def test_files_that_are_read_in_turn_do_not_disturb_each_other(
+def test_files_read_in_turn_have_their_own_spans(
     first: bytes, second: bytes, places: list[int], limit: int, size: int
 ) -> None:
     files = {1: first, 2: second}
@@ -119,7 +117,7 @@ def test_files_that_are_read_in_turn_do_not_disturb_each_other(
         assert again == read_again(data, Span(number, 0, len(data), 0, ""), limit)
 
 
-def test_a_position_begins_where_it_is_told_to() -> None:
+def test_a_position_starts_at_its_offset() -> None:
     position = Position(3, 100)
     assert position.take([b"one", b""], STAMP) == Span(3, 100, 105, 2, STAMP)
     assert position.take([b"two"], STAMP) == Span(3, 105, 109, 1, STAMP)
@@ -135,7 +133,7 @@ def test_a_position_begins_where_it_is_told_to() -> None:
         ([0, 1, 2], [(0, 4), (4, 7)]),
     ],
 )
-def test_a_line_that_no_newline_ends_takes_a_byte_less(cuts: list[int], spans: list[tuple[int, int]]) -> None:
+def test_a_line_without_newline_takes_one_byte_less(cuts: list[int], spans: list[tuple[int, int]]) -> None:
     position = Position(1, 0)
     position.cut(cuts)
     first = position.take([b"aa", b"bb"], STAMP)
@@ -143,7 +141,7 @@ def test_a_line_that_no_newline_ends_takes_a_byte_less(cuts: list[int], spans: l
     assert [(first.start, first.end), (second.start, second.end)] == spans
 
 
-def test_cuts_of_lines_that_were_taken_do_not_touch_the_next() -> None:
+def test_a_cut_applies_to_its_own_line_only() -> None:
     position = Position(1, 0)
     position.cut([0])
     position.take([b"a"], STAMP)
@@ -161,14 +159,14 @@ def test_cuts_of_lines_that_were_taken_do_not_touch_the_next() -> None:
         ([b"abcd"], [], []),
     ],
 )
-def test_the_lines_that_no_newline_ends_are_told_once(chunks: list[bytes], lines: list[bytes], cuts: list[int]) -> None:
+def test_a_splitter_reports_each_cut_once(chunks: list[bytes], lines: list[bytes], cuts: list[int]) -> None:
     splitter = NewlineSplitter(4)
     assert [line for chunk in chunks for line in splitter.feed(chunk)] == lines
     assert splitter.take_cuts() == cuts
     assert splitter.take_cuts() == []
 
 
-def test_a_last_line_is_one_that_no_newline_ends() -> None:
+def test_the_last_line_counts_as_cut() -> None:
     splitter = NewlineSplitter(100)
     splitter.feed(b"one\ntwo")
     assert splitter.finish() == [b"two"]

@@ -140,7 +140,7 @@ def test_a_new_directory_has_no_checkpoints(directory: Path) -> None:
     assert restart(directory) == State([], [])
 
 
-def test_at_every_point_a_restart_finds_what_was_recorded_before_it(directory: Path) -> None:
+def test_a_restart_at_any_point_finds_what_was_recorded(directory: Path) -> None:
     """Each call by itself, in the order in which an agent makes them."""
     with opened(directory) as store:
         first, second = store.enroll(Path("a"), make_fingerprint()), store.enroll(Path("b"), make_fingerprint(inode=8))
@@ -174,14 +174,14 @@ def test_numbers_go_on_after_a_restart(directory: Path) -> None:
         assert store.enroll(Path("b"), make_fingerprint()) > numbers[2]
 
 
-def test_a_number_is_not_given_twice_by_one_agent(directory: Path) -> None:
+def test_a_number_is_never_given_twice(directory: Path) -> None:
     with opened(directory) as store:
         number = store.enroll(Path("a"), make_fingerprint())
         store.forget(number)
         assert store.enroll(Path("a"), make_fingerprint()) > number
 
 
-def test_a_plan_that_is_settled_in_the_same_call_is_not_kept(directory: Path) -> None:
+def test_a_plan_settled_in_the_same_call_is_not_kept(directory: Path) -> None:
     with opened(directory) as store:
         plan = make_plan(1, 1)
         store.record(planned=[plan, make_plan(2, 1)], settled=[plan.id])
@@ -198,7 +198,7 @@ def test_plans_stay_in_their_order_over_restarts(directory: Path) -> None:
     assert restart(directory).plans == plans
 
 
-def test_a_plan_of_many_spans_and_many_plans_at_once_are_kept(directory: Path) -> None:
+def test_many_plans_of_many_spans_are_kept(directory: Path) -> None:
     plans = [make_plan(number, *range(1, 501)) for number in range(30)]
     with opened(directory) as store:
         store.record(planned=plans)
@@ -221,9 +221,7 @@ def test_the_directory_may_have_a_name_of_any_bytes(tmp_path: Path) -> None:
     assert (directory / FILE).is_file()
 
 
-def test_without_a_directory_files_get_numbers_and_nothing_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_directory_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with opened(None) as store:
         numbers = [store.enroll(path, make_fingerprint()) for path in PATHS]
@@ -234,7 +232,7 @@ def test_without_a_directory_files_get_numbers_and_nothing_is_kept(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_directory_and_all_in_it_are_the_user_s_alone(tmp_path: Path) -> None:
+def test_the_directory_is_private(tmp_path: Path) -> None:
     """Whatever the umask, while the agent runs and after it."""
     before = os.umask(0)
     try:
@@ -250,7 +248,7 @@ def test_the_directory_and_all_in_it_are_the_user_s_alone(tmp_path: Path) -> Non
     assert {stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {0o600}
 
 
-def test_a_second_agent_is_told_and_the_first_goes_on(directory: Path) -> None:
+def test_a_second_agent_is_refused_and_the_first_goes_on(directory: Path) -> None:
     with opened(directory) as store:
         with pytest.raises(ConfigError) as caught:
             Checkpoints.open(directory, Journal())
@@ -262,14 +260,14 @@ def test_a_second_agent_is_told_and_the_first_goes_on(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["file", "file/state", "/proc/state"])
-def test_a_directory_that_cannot_be_made_is_one_line_that_names_the_flag(place: str, tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_made_is_one_line(place: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"^-state-dir '.*must be a directory that can be made and written \(.+\)$"):
         Checkpoints.open(tmp_path / place, Journal())
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_directory_that_cannot_be_written_is_one_line_that_names_the_flag(tmp_path: Path) -> None:
+def test_a_read_only_directory_is_one_line(tmp_path: Path) -> None:
     for name in ("empty", "used"):
         directory = tmp_path / name
         if name == "used":
@@ -303,7 +301,7 @@ while True:
 
 
 @pytest.mark.process
-def test_kill_9_loses_nothing_that_was_recorded_and_leaves_nothing_by_halves(directory: Path) -> None:
+def test_kill_9_loses_nothing_recorded(directory: Path) -> None:
     """Each call has planned a batch, settled the third before it and moved the file on; again and again."""
     for calls in (1, 2, 10, 300, 3000):
         command = [sys.executable, "-c", RECORDER, str(directory)]

@@ -110,7 +110,7 @@ def test_a_broken_database_is_set_aside_and_the_start_goes_on(damage: str, direc
     assert aside.is_dir() if broken is None else aside.read_bytes() == broken
 
 
-def test_what_a_newer_agent_left_is_whole_where_it_is_set_aside(tmp_path: Path) -> None:
+def test_a_newer_agents_database_is_set_aside_whole(tmp_path: Path) -> None:
     """Even if that was killed: what its write-ahead log has goes along."""
     directory = tmp_path / "state"
     with opened(directory) as store:
@@ -128,7 +128,7 @@ def test_what_a_newer_agent_left_is_whole_where_it_is_set_aside(tmp_path: Path) 
     assert restart(left) == recorded
 
 
-def test_what_belongs_to_a_broken_database_does_not_reach_the_new_one(tmp_path: Path) -> None:
+def test_a_broken_databases_side_files_are_set_aside(tmp_path: Path) -> None:
     directory = tmp_path / "state"
     with opened(directory) as store:
         fill(store)
@@ -164,7 +164,7 @@ sys.stdin.read()
 
 
 @pytest.mark.process
-def test_a_database_that_someone_else_has_open_is_not_set_aside(directory: Path) -> None:
+def test_a_database_that_is_in_use_is_not_set_aside(directory: Path) -> None:
     """In another process: SQLite's locks are a process's, and those of this one would be shared."""
     command = [sys.executable, "-c", SHELL, str(directory / FILE)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as shell:
@@ -176,13 +176,13 @@ def test_a_database_that_someone_else_has_open_is_not_set_aside(directory: Path)
     assert len(restart(directory).files) == 40
 
 
-def test_statistics_that_someone_had_sqlite_make_do_no_harm(directory: Path) -> None:
+def test_sqlites_own_statistics_do_no_harm(directory: Path) -> None:
     recorded = restart(directory)
     change(directory / FILE, "CREATE INDEX mine ON files (checksum)", "ANALYZE")
     assert restart(directory) == recorded
 
 
-def test_a_row_that_is_gone_without_a_trace_in_the_others_is_missed(tmp_path: Path) -> None:
+def test_a_row_missing_from_its_page_is_noticed(tmp_path: Path) -> None:
     """A page counts its rows; here it counts one less."""
     with opened(tmp_path) as store:
         for _ in range(3):
@@ -274,16 +274,14 @@ def start_with(files: dict[str, bytes]) -> tuple[State, Journal]:
 @given(damage=damages)
 @example(damage=Damage("random", 0.0, 100, 1))
 @settings(max_examples=300, deadline=None)
-def test_of_a_database_with_any_damage_all_is_found_or_it_is_set_aside(damage: Damage, remains: Remains) -> None:
+def test_a_damaged_database_is_read_whole_or_set_aside(damage: Damage, remains: Remains) -> None:
     found, journal = start_with({**remains.closed, FILE: damage.apply(remains.closed[FILE])})
     assert found == (EMPTY if journal.named("state.broken") else remains.states[-1])
 
 
 @given(damage=damages, name=st.sampled_from([FILE, f"{FILE}-wal"]))
 @settings(max_examples=300, deadline=None)
-def test_of_a_killed_agent_s_files_with_any_damage_something_it_recorded_is_found(
-    damage: Damage, name: str, remains: Remains
-) -> None:
+def test_damage_after_a_kill_leaves_a_recorded_state(damage: Damage, name: str, remains: Remains) -> None:
     """A damaged write-ahead log ends before the damage: what is found was true once, and is not mixed."""
     found, journal = start_with({**remains.killed, name: damage.apply(remains.killed[name])})
     assert found == EMPTY if journal.named("state.broken") else found in remains.states
@@ -298,7 +296,7 @@ def ruin(store: Checkpoints, directory: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("damage", ["empty", "zeros", "garbage", "zeros behind the header"])
-def test_a_database_that_breaks_later_is_replaced_by_one_that_has_everything(damage: str, directory: Path) -> None:
+def test_a_database_that_breaks_later_is_replaced_in_full(damage: str, directory: Path) -> None:
     with logged(directory) as (store, journal):
         store.enroll(Path("a"), make_fingerprint())
         scratch = directory / "scratch"
@@ -316,7 +314,7 @@ def test_a_database_that_breaks_later_is_replaced_by_one_that_has_everything(dam
     assert (directory / f"{FILE}.broken-1").is_file()
 
 
-def test_a_broken_database_that_cannot_be_set_aside_is_tried_again(directory: Path) -> None:
+def test_setting_a_database_aside_is_tried_again(directory: Path) -> None:
     with logged(directory) as (store, journal):
         ruin(store, directory, b"broken" * 1000)
         taken = [directory / f"{FILE}.broken-{number}" for number in range(1, MOST_BROKEN + 1)]
@@ -347,7 +345,7 @@ def read_only(store: Checkpoints) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("fault", "error"), [(full, "full"), (read_only, "readonly")])
-def test_what_could_not_be_written_is_written_when_there_is_room_and_both_are_said_once(
+def test_failed_writes_are_made_up_for_and_logged_once(
     fault: Callable[[Checkpoints], contextlib.AbstractContextManager[None]], error: str, directory: Path
 ) -> None:
     with logged(directory) as (store, journal):
@@ -372,7 +370,7 @@ def test_what_could_not_be_written_is_written_when_there_is_room_and_both_are_sa
     assert len(journal.events) == 2
 
 
-def test_what_came_and_went_while_the_disk_was_full_takes_no_memory(directory: Path) -> None:
+def test_rows_that_come_and_go_unwritten_take_no_memory(directory: Path) -> None:
     with logged(directory) as (store, _), read_only(store):
         for number in range(100, 1100):
             store.record(planned=[make_plan(number, 1)], settled=[make_plan(number - 1).id])
@@ -395,7 +393,7 @@ def test_close_writes_what_is_due(directory: Path) -> None:
     )
 )
 @settings(max_examples=60, deadline=None)
-def test_a_kill_on_a_full_disk_leaves_what_was_recorded_before_it(steps: list[tuple[str, int]]) -> None:
+def test_a_kill_on_a_full_disk_leaves_the_last_state(steps: list[tuple[str, int]]) -> None:
     """Nothing is there by halves: the last state that could be written is found."""
     with tempfile.TemporaryDirectory() as place, logged(Path(place)) as (store, journal):
         database = get_database(store)
@@ -444,7 +442,7 @@ sys.stdin.read()
 
 @pytest.mark.process
 @pytest.mark.parametrize("limit", [0, 1, 4096, 5000, 20_000, 100_000])
-def test_files_that_cannot_grow_stop_neither_the_start_nor_the_agent(limit: int, tmp_path: Path) -> None:
+def test_files_that_cannot_grow_stop_nothing(limit: int, tmp_path: Path) -> None:
     """The kernel refuses the writes; when it no longer does, everything is recorded, and a kill loses none of it."""
     command = [sys.executable, "-c", LIMITED, str(tmp_path), str(limit)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as agent:
@@ -458,6 +456,6 @@ def test_files_that_cannot_grow_stop_neither_the_start_nor_the_agent(limit: int,
     assert plans == [make_plan(number, 1) for number in range(195, 200)]
 
 
-def test_a_plan_read_back_is_a_plan(directory: Path) -> None:
+def test_a_plan_is_read_back_as_a_plan(directory: Path) -> None:
     """And not just something that is equal to one."""
     assert all(type(plan) is Plan and type(plan.spans) is tuple for plan in restart(directory).plans)

@@ -47,9 +47,7 @@ def begin_to_read(fd: int, offset: int) -> tuple[File, Position]:
 
 
 @given(st.integers(0, len(CONTENT)), st.sampled_from(EDGES), st.lists(st.integers(0, len(CONTENT)), max_size=12))
-def test_in_whatever_pieces_a_file_is_read_its_fingerprint_is_known_wherever_a_batch_may_end(
-    end: int, start: int, places: list[int]
-) -> None:
+def test_a_fingerprint_is_known_wherever_a_batch_may_end(end: int, start: int, places: list[int]) -> None:
     """Between the last line that is in a batch and what was read last, and as if the reading had never begun anew."""
     content = CONTENT[: max(start, end)]
     with file_of(content) as fd:
@@ -65,7 +63,7 @@ def test_in_whatever_pieces_a_file_is_read_its_fingerprint_is_known_wherever_a_b
         assert file.offset == len(content)
 
 
-def test_a_head_and_a_tail_are_kept_of_a_file_and_no_piece() -> None:
+def test_a_file_keeps_its_head_and_tail_and_no_chunk() -> None:
     with file_of(CONTENT) as fd:
         file, position = begin_to_read(fd, 0)
         for length in (OFFSET, 1, len(CONTENT)):
@@ -86,9 +84,7 @@ def test_a_head_and_a_tail_are_kept_of_a_file_and_no_piece() -> None:
         pytest.param(bytes(5000), True, id="truncated under a writer that goes on where it was"),
     ],
 )
-def test_the_bytes_before_the_offset_tell_a_file_that_was_truncated_between_two_looks(
-    content: bytes, cut: bool, offset: int
-) -> None:
+def test_the_bytes_before_the_offset_show_a_truncation(content: bytes, cut: bool, offset: int) -> None:
     with file_of(CONTENT) as fd:
         file, _ = begin_to_read(fd, offset)
         os.truncate(fd, 0)
@@ -96,7 +92,7 @@ def test_the_bytes_before_the_offset_tell_a_file_that_was_truncated_between_two_
         assert file.is_cut() is (cut and offset > 0)
 
 
-def test_a_file_truncated_to_the_offset_is_not_cut_and_a_byte_less_is() -> None:
+def test_a_file_is_cut_only_below_the_offset() -> None:
     with file_of(CONTENT) as fd:
         file, _ = begin_to_read(fd, OFFSET)
         os.truncate(fd, OFFSET)
@@ -105,7 +101,7 @@ def test_a_file_truncated_to_the_offset_is_not_cut_and_a_byte_less_is() -> None:
         assert file.is_cut()
 
 
-def test_a_file_system_that_gives_less_than_there_is_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_read_is_continued(monkeypatch: pytest.MonkeyPatch) -> None:
     pread = os.pread
     with file_of(CONTENT) as fd:
         monkeypatch.setattr(os, "pread", lambda fd, length, offset: pread(fd, min(length, 100), offset))

@@ -89,7 +89,7 @@ async def test_an_error_of_the_logger_leaves_nothing_open(event: str, state: Pat
 
 
 @virtual
-async def test_what_is_asked_before_the_reading_has_an_answer(state: Path) -> None:
+async def test_measure_and_leave_answer_before_reading_begins(state: Path) -> None:
     files = open_files(state, Journal())
     assert files.measure() == (0, 0)
     assert files.leave() is False
@@ -98,7 +98,7 @@ async def test_what_is_asked_before_the_reading_has_an_answer(state: Path) -> No
 
 
 @virtual
-async def test_release_twice_is_as_good_as_once(state: Path) -> None:
+async def test_a_second_release_does_nothing(state: Path) -> None:
     files = open_files(state, Journal())
     assert is_claimed(state)
     await files.release()

@@ -39,7 +39,7 @@ def fill(path: str, *, appname: str = "token", procid: str = "shuttle") -> tuple
         ("/logs/{stem}", "{name}", "{stem}"),
     ],
 )
-def test_what_stands_in_braces_is_filled_in(path: str, text: str, filled: str) -> None:
+def test_placeholders_are_filled_in(path: str, text: str, filled: str) -> None:
     assert fill(path, appname=text, procid=text) == (filled, filled)
 
 
@@ -52,22 +52,22 @@ def test_what_stands_in_braces_is_filled_in(path: str, text: str, filled: str) -
         ("{path}-app", "x" * 40 + ".log-app"),
     ],
 )
-def test_of_what_is_too_long_the_end_is_kept(text: str, filled: str) -> None:
+def test_an_overlong_value_keeps_its_end(text: str, filled: str) -> None:
     assert fill("/var/log/" + "x" * 200 + ".log", appname=text)[0] == filled
 
 
-def test_a_path_that_fits_the_one_may_be_too_long_for_the_other() -> None:
+def test_appname_and_procid_have_their_own_limits() -> None:
     path = "/" + "x" * 99
     assert fill(path, appname="{path}", procid="{path}") == (path[-APPNAME:], path)
 
 
-def test_what_is_of_no_file_says_so() -> None:
+def test_a_report_stands_for_any_file() -> None:
     config = Config(logs_url="http://drain.example/", appname="{stem}", procid="app-{name}")
     filled = fill_header(config, ANY)
     assert (filled.appname, filled.procid) == ("*", "app-*")
 
 
-def test_nothing_else_of_the_configuration_changes() -> None:
+def test_only_appname_and_procid_change() -> None:
     config = Config(logs_url="http://drain.example/", appname="{stem}", msgid="{stem} -", hostname="{name}")
     filled = fill_header(config, Path("/var/log/app.log"))
     assert (filled.msgid, filled.hostname) == ("{stem} -", "{name}")
@@ -77,7 +77,7 @@ def test_nothing_else_of_the_configuration_changes() -> None:
     path=st.text(min_size=1).filter(lambda text: "\0" not in text),
     text=st.lists(st.sampled_from(["{path}", "{name}", "{stem}", "x" * 10, "-"]), min_size=1, max_size=6).map("".join),
 )
-def test_whatever_the_path_the_header_is_one(path: str, text: str) -> None:
+def test_any_path_gives_a_valid_header(path: str, text: str) -> None:
     """`replace` checks the settings again, so an error would be raised here."""
     appname, procid = fill(path, appname=text[:APPNAME], procid=text[:PROCID])
     assert 1 <= len(appname) <= APPNAME

@@ -78,14 +78,14 @@ def test_a_batch_is_made_again_as_it_was(first: list[bytes], second: list[bytes]
         assert [half.id for half in again.halve()] == [half.id for half in batch.halve()]
 
 
-def test_it_is_as_old_as_the_process_that_makes_it() -> None:
+def test_a_batch_made_again_is_born_now() -> None:
     """The clock of the process that made it first means nothing here, and it is tried as long as any."""
     batch, _ = replay(Plan("a" * 32, (Span(1, 0, 4, 1, STAMPS[0]),)), {1: make_file("a.log", b"one\n")})
     assert batch
     assert batch.born == 5.0
 
 
-def test_a_file_that_is_not_there_any_more_costs_its_own_lines_only() -> None:
+def test_a_missing_file_loses_its_own_lines_only() -> None:
     plan = Plan("a" * 32, (Span(1, 0, 8, 2, STAMPS[0]), Span(2, 0, 4, 1, STAMPS[1])))
     batch, missing = replay(plan, {2: make_file("b.log", b"two\n")})
     assert missing == 2
@@ -94,16 +94,16 @@ def test_a_file_that_is_not_there_any_more_costs_its_own_lines_only() -> None:
     assert STAMPS[1].encode() in batch.body
 
 
-def test_a_batch_of_which_nothing_is_left_is_none() -> None:
+def test_nothing_left_makes_no_batch() -> None:
     assert replay(Plan("a" * 32, (Span(1, 0, 8, 2, STAMPS[0]),)), {}) == (None, 2)
 
 
 @pytest.mark.parametrize("left", [b"", b"one\nt", b"one\ntwo"])
-def test_a_file_that_has_become_too_short_costs_the_lines_of_the_span(left: bytes) -> None:
+def test_a_file_too_short_loses_the_lines_of_its_span(left: bytes) -> None:
     assert replay(Plan("a" * 32, (Span(1, 0, 8, 2, STAMPS[0]),)), {1: make_file("a.log", left)}) == (None, 2)
 
 
-def test_the_header_is_that_of_the_file() -> None:
+def test_a_batch_made_again_has_the_header_of_each_file() -> None:
     plan = Plan("a" * 32, (Span(1, 0, 4, 1, STAMPS[0]), Span(2, 0, 4, 1, STAMPS[0])))
     batch, _ = replay(plan, {1: make_file("a.log", b"one\n"), 2: make_file("b.log", b"two\n")})
     assert batch
@@ -111,7 +111,7 @@ def test_the_header_is_that_of_the_file() -> None:
     assert b" b.log - - two\n" in batch.body
 
 
-def test_a_file_that_cannot_be_read_raises_what_the_system_says() -> None:
+def test_an_unreadable_file_raises_the_system_error() -> None:
     def fail(_offset: int, _length: int) -> bytes:
         raise OSError(5, "Input/output error")
 

@@ -106,7 +106,7 @@ HAPPENINGS: dict[str, tuple[Callable[[Path, Path], object], list[str]]] = {
 
 @pytest.mark.parametrize("happening", HAPPENINGS)
 @everywhere
-async def test_what_happens_to_a_file_is_told_by_its_name(tmp_path: Path, happening: str) -> None:
+async def test_a_change_is_told_by_the_name_of_the_file(tmp_path: Path, happening: str) -> None:
     inside, outside = tmp_path / "in", tmp_path / "out"
     for directory in (inside, outside):
         directory.mkdir()
@@ -120,7 +120,7 @@ async def test_what_happens_to_a_file_is_told_by_its_name(tmp_path: Path, happen
 
 
 @everywhere
-async def test_a_line_wakes_who_waits_already(tmp_path: Path) -> None:
+async def test_a_line_wakes_a_waiting_watcher(tmp_path: Path) -> None:
     append(tmp_path / "a")
     with watching(tmp_path) as watcher:
         await see_directory(watcher, tmp_path)
@@ -131,7 +131,7 @@ async def test_a_line_wakes_who_waits_already(tmp_path: Path) -> None:
 
 
 @everywhere
-async def test_a_file_is_told_by_its_new_name_after_a_rename_and_by_its_old_after_an_unlink(tmp_path: Path) -> None:
+async def test_a_renamed_file_is_told_by_its_new_name(tmp_path: Path) -> None:
     with watching(tmp_path) as watcher, (tmp_path / "a").open("ab", buffering=0) as file:
         (tmp_path / "a").rename(tmp_path / "a.1")
         await see(watcher, tmp_path / "a.1")
@@ -156,7 +156,7 @@ async def test_a_name_may_be_any_bytes(tmp_path: Path, name: bytes) -> None:
 
 
 @everywhere
-async def test_a_directory_that_appears_vanishes_and_comes_again_is_told_each_time(tmp_path: Path) -> None:
+async def test_a_directory_that_comes_and_goes_is_told_each_time(tmp_path: Path) -> None:
     directory = tmp_path / "a" / "b" / "c"
     with watching(directory) as watcher:
         for _ in range(3):
@@ -173,7 +173,7 @@ async def test_a_directory_that_appears_vanishes_and_comes_again_is_told_each_ti
 
 
 @everywhere
-async def test_a_directory_that_another_replaces_is_watched_and_the_old_one_is_not(tmp_path: Path) -> None:
+async def test_a_replaced_directory_is_no_longer_watched(tmp_path: Path) -> None:
     directory, old = tmp_path / "logs", tmp_path / "logs.old"
     directory.mkdir()
     with watching(directory) as watcher:
@@ -187,7 +187,7 @@ async def test_a_directory_that_another_replaces_is_watched_and_the_old_one_is_n
 
 
 @everywhere
-async def test_a_file_in_the_way_of_a_directory_is_waited_for_to_go(tmp_path: Path) -> None:
+async def test_a_directory_in_place_of_a_file_is_watched(tmp_path: Path) -> None:
     append(tmp_path / "a")
     with watching(tmp_path / "a") as watcher:
         (tmp_path / "a").unlink()
@@ -198,7 +198,7 @@ async def test_a_file_in_the_way_of_a_directory_is_waited_for_to_go(tmp_path: Pa
 
 
 @everywhere
-async def test_a_directory_is_told_under_each_name_that_was_added_and_a_parent_of_both_is_another(
+async def test_a_directory_is_told_under_each_name_added(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "real").mkdir()
@@ -218,7 +218,7 @@ async def test_a_directory_is_told_under_each_name_that_was_added_and_a_parent_o
 
 
 @everywhere
-async def test_what_was_removed_is_told_no_more_and_can_be_added_again(tmp_path: Path) -> None:
+async def test_a_removed_directory_can_be_added_again(tmp_path: Path) -> None:
     with watching(tmp_path) as watcher:
         watcher.add(tmp_path)
         watcher.remove(tmp_path)
@@ -233,7 +233,7 @@ async def test_what_was_removed_is_told_no_more_and_can_be_added_again(tmp_path:
 
 
 @everywhere
-async def test_a_directory_that_is_added_wakes_who_waits_and_counts_as_changed(tmp_path: Path) -> None:
+async def test_an_added_directory_wakes_a_waiting_watcher(tmp_path: Path) -> None:
     with watching() as watcher:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(see_directory, watcher, tmp_path)
@@ -243,7 +243,7 @@ async def test_a_directory_that_is_added_wakes_who_waits_and_counts_as_changed(t
 
 @pytest.mark.skipif(LONGEST_QUEUE > 200_000, reason="fs.inotify.max_queued_events takes too long to reach here")
 @everywhere
-async def test_when_inotify_has_too_much_to_tell_everything_is_told(tmp_path: Path) -> None:
+async def test_when_inotifys_queue_overflows_everything_is_told(tmp_path: Path) -> None:
     for name in ("a", "b"):
         append(tmp_path / name)
     with watching(tmp_path, tmp_path / "later") as watcher:
@@ -262,7 +262,7 @@ async def test_when_inotify_has_too_much_to_tell_everything_is_told(tmp_path: Pa
 
 
 @virtual
-async def test_nothing_wakes_it_but_its_time_and_the_slow_look_at_everything(tmp_path: Path) -> None:
+async def test_only_the_deadline_and_the_slow_look_end_a_wait(tmp_path: Path) -> None:
     append(tmp_path / "a")
     with watching(tmp_path, tmp_path / "later") as watcher:
         assert await watcher.wait() == Changes(directories=frozenset({tmp_path}))
@@ -275,14 +275,14 @@ async def test_nothing_wakes_it_but_its_time_and_the_slow_look_at_everything(tmp
 
 
 @virtual
-async def test_without_a_directory_there_is_no_look() -> None:
+async def test_without_a_directory_there_is_no_slow_look() -> None:
     with watching() as watcher:
         assert await watcher.wait(until=1000.0) == Changes()
         assert trio.current_time() == 1000.0
 
 
 @virtual
-async def test_the_look_finds_a_directory_that_now_stands_under_the_name(tmp_path: Path) -> None:
+async def test_the_slow_look_finds_a_replaced_directory(tmp_path: Path) -> None:
     """Its parent was renamed, or a link was turned: nobody tells of that."""
     directories = [tmp_path / "parent" / "logs", tmp_path / "link"]
     for directory in (directories[0], tmp_path / "old", tmp_path / "new"):
@@ -304,7 +304,7 @@ async def test_the_look_finds_a_directory_that_now_stands_under_the_name(tmp_pat
 
 
 @virtual
-async def test_the_first_line_of_a_quiet_file_is_told_at_once_and_the_next_a_rest_later(tmp_path: Path) -> None:
+async def test_a_quiet_files_first_line_is_told_at_once(tmp_path: Path) -> None:
     with watching(tmp_path) as watcher:
         await watcher.wait()
         for second in (1.0, 2.0):
@@ -356,7 +356,7 @@ async def test_a_cancellation_loses_nothing(tmp_path: Path) -> None:
 
 
 @everywhere
-async def test_a_cancellation_as_a_line_comes_loses_it_on_no_event_loop(tmp_path: Path) -> None:
+async def test_a_cancellation_as_a_line_comes_loses_nothing(tmp_path: Path) -> None:
     with watching(tmp_path) as watcher:
         await see_directory(watcher, tmp_path)
         for number in range(20):
@@ -392,7 +392,7 @@ REFUSALS: dict[str, dict[str, Exception]] = {
 
 @pytest.mark.parametrize(("call", "reason"), [(call, reason) for call in REFUSALS for reason in REFUSALS[call]])
 @virtual
-async def test_where_inotify_is_refused_directories_are_polled_and_the_log_says_so_once(
+async def test_without_inotify_directories_are_polled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, reason: str
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
@@ -420,9 +420,7 @@ async def test_where_inotify_is_refused_directories_are_polled_and_the_log_says_
 
 
 @virtual
-async def test_a_directory_that_was_refused_is_watched_as_soon_as_the_slow_look_may(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_slow_look_watches_what_inotify_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -439,7 +437,7 @@ async def test_a_directory_that_was_refused_is_watched_as_soon_as_the_slow_look_
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 @virtual
-async def test_a_directory_that_can_be_entered_but_not_listed_is_polled(tmp_path: Path) -> None:
+async def test_a_directory_that_cannot_be_listed_is_polled(tmp_path: Path) -> None:
     directory = tmp_path / "dark"
     directory.mkdir(mode=0o300)
     journal = Journal()
@@ -457,7 +455,7 @@ async def test_a_directory_that_can_be_entered_but_not_listed_is_polled(tmp_path
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 @everywhere
-async def test_a_directory_that_cannot_be_entered_is_watched_as_soon_as_it_can(tmp_path: Path) -> None:
+async def test_a_closed_directory_is_watched_once_it_opens(tmp_path: Path) -> None:
     directory = tmp_path / "dark"
     directory.mkdir(mode=0)
     with watching(directory) as watcher:
@@ -469,7 +467,7 @@ async def test_a_directory_that_cannot_be_entered_is_watched_as_soon_as_it_can(t
 
 
 @virtual
-async def test_what_the_kernel_makes_up_is_polled(tmp_path: Path) -> None:
+async def test_a_directory_in_proc_is_polled(tmp_path: Path) -> None:
     journal = Journal()
     proc = Path("/proc/self")
     with watching(proc, proc / "net" / "none", tmp_path, log=journal) as watcher:
@@ -483,7 +481,7 @@ def test_a_line_in_a_polled_directory_is_told_within_250_ms() -> None:
     assert POLL + REST < 0.25
 
 
-def test_changes_hold_a_path_by_its_name_by_its_directory_or_with_everything() -> None:
+def test_changes_contain_a_path_or_all_of_its_directory() -> None:
     path = Path("/logs/a")
     assert path in Changes(paths=frozenset({path}))
     assert path in Changes(directories=frozenset({path.parent}))

@@ -127,7 +127,7 @@ def read_rest(rest: list[tuple[Path, int]] | None) -> list[bytes] | None:
         pytest.param(["app.2026-11-25.log", "app.2026-11-26.log"], id="dates between dots"),
     ],
 )
-def test_names_say_their_order_whatever_the_times(path: Path, names: list[str]) -> None:
+def test_names_give_the_order_whatever_the_times(path: Path, names: list[str]) -> None:
     for order in (names, names[::-1]):
         make_files(path.parent, [*order, path.name])
         assert list_names(path) == names
@@ -142,7 +142,7 @@ def test_names_say_their_order_whatever_the_times(path: Path, names: list[str]) 
         pytest.param(["app.log.20261125", "app.log.1795600000"], id="dates and seconds since 1970"),
     ],
 )
-def test_the_time_of_the_last_change_decides_where_names_do_not(path: Path, names: list[str]) -> None:
+def test_times_give_the_order_where_names_do_not(path: Path, names: list[str]) -> None:
     for order in (names, names[::-1]):
         make_files(path.parent, order)
         assert list_names(path) == order
@@ -189,12 +189,12 @@ def test_other_files_are_no_siblings(path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["app", ".app", "app.log.txt", "syslog", "a b [x]*?.log", "-", "1", "app-20261125.log"]
 )
-def test_a_file_of_any_name_has_siblings(tmp_path: Path, name: str) -> None:
+def test_any_file_name_can_have_siblings(tmp_path: Path, name: str) -> None:
     make_files(tmp_path, [f"{name}.2.gz", f"{name}.1", name])
     assert list_names(tmp_path / name) == [f"{name}.2.gz", f"{name}.1"]
 
 
-def test_a_name_that_is_not_utf_8_has_siblings(tmp_path: Path) -> None:
+def test_a_name_that_is_not_utf_8_can_have_siblings(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"caf\xe9 \xff\n.log")
     path.write_bytes(OLD)
     fingerprint = read_so_far(path)
@@ -205,7 +205,7 @@ def test_a_name_that_is_not_utf_8_has_siblings(tmp_path: Path) -> None:
     assert find_rest(path, fingerprint) == [(packed, OFFSET)]
 
 
-def test_siblings_are_given_as_the_path_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_siblings_are_relative_if_the_path_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_files(path.parent, ["app.log.1"])
     monkeypatch.chdir(path.parent)
     assert list_siblings(Path("app.log")) == [Path("app.log.1")]
@@ -217,7 +217,7 @@ def test_a_file_and_its_gz_count_once_while_gzip_runs(path: Path) -> None:
     assert list_names(path) == ["app.log.3.gz", "app.log.2", "app.log.1"]
 
 
-def test_what_is_no_regular_file_is_no_sibling(path: Path) -> None:
+def test_only_a_regular_file_is_a_sibling(path: Path) -> None:
     make_files(path.parent, ["app.log.1"])
     path.with_name("app.log.2").mkdir()
     os.mkfifo(path.with_name("app.log.3"))
@@ -247,16 +247,14 @@ def test_a_file_under_two_names_counts_once(path: Path) -> None:
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link])
-def test_the_file_itself_is_no_sibling_under_another_name_either(
-    path: Path, link: Callable[[Path, Path], None]
-) -> None:
+def test_a_link_to_the_file_itself_is_no_sibling(path: Path, link: Callable[[Path, Path], None]) -> None:
     """The name of today's file may be a link to one with a date; a rotation by hard link begins with two names."""
     make_files(path.parent, ["app.log-20261125", "app.log-20261126"])
     link(path.with_name("app.log-20261126"), path)
     assert list_names(path) == ["app.log-20261125"]
 
 
-def test_where_there_is_no_directory_there_are_no_siblings(path: Path) -> None:
+def test_a_missing_directory_has_no_siblings(path: Path) -> None:
     assert list_siblings(path.parent / "gone" / "app.log") == []
     assert list_siblings(path / "x.log") == []
 
@@ -265,7 +263,7 @@ def test_where_there_is_no_directory_there_are_no_siblings(path: Path) -> None:
 
 
 @with_each_decompressor
-def test_a_file_is_judged_by_how_it_begins_and_not_by_its_name(path: Path) -> None:
+def test_gzip_is_recognized_by_content_not_by_name(path: Path) -> None:
     for name, data, packed in (("1", gzip.compress(OLD), True), ("1.gz", OLD, False), ("2.gz", b"", False)):
         path.with_name(name).write_bytes(data)
         with open_content(path.with_name(name)) as content:
@@ -275,7 +273,7 @@ def test_a_file_is_judged_by_how_it_begins_and_not_by_its_name(path: Path) -> No
 
 @with_each_decompressor
 @given(st.lists(st.tuples(st.integers(0, 5100), st.integers(0, 5100)), max_size=6))
-def test_a_content_is_read_at_any_offset_compressed_or_not(reads: list[tuple[int, int]]) -> None:
+def test_content_is_read_at_any_offset(reads: list[tuple[int, int]]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "app.log.1")
         for data in (OLD, gzip.compress(OLD), gzip.compress(OLD[:2000]) + gzip.compress(OLD[2000:]) + bytes(512)):
@@ -287,7 +285,7 @@ def test_a_content_is_read_at_any_offset_compressed_or_not(reads: list[tuple[int
 
 
 @with_each_decompressor
-def test_a_content_larger_than_a_step_is_read_whole(path: Path) -> None:
+def test_content_larger_than_a_step_is_read_whole(path: Path) -> None:
     data = random.Random(5).randbytes(3 * STEP + 17)
     path.write_bytes(gzip.compress(data, 1))
     with open_content(path) as content:
@@ -299,7 +297,7 @@ def test_a_content_larger_than_a_step_is_read_whole(path: Path) -> None:
 
 @with_each_decompressor
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.999])
-def test_a_gz_that_is_cut_off_gives_what_is_there_and_then_ends(path: Path, part: float) -> None:
+def test_a_gz_cut_off_gives_what_is_there(path: Path, part: float) -> None:
     lines = b"".join(b"line %d of some\n" % number for number in range(100_000))
     packed = gzip.compress(lines)
     path.write_bytes(packed[: int(len(packed) * part)])
@@ -314,7 +312,7 @@ def test_a_gz_that_is_cut_off_gives_what_is_there_and_then_ends(path: Path, part
 
 @with_each_decompressor
 @pytest.mark.parametrize("missing", range(1, 9))
-def test_a_gz_cut_off_within_its_trailer_lacks_nothing(path: Path, missing: int) -> None:
+def test_a_gz_without_its_trailer_is_read_whole(path: Path, missing: int) -> None:
     path.write_bytes(gzip.compress(OLD)[:-missing])
     with open_content(path) as content:
         assert content.read(0, len(OLD)) == OLD
@@ -323,7 +321,7 @@ def test_a_gz_cut_off_within_its_trailer_lacks_nothing(path: Path, missing: int)
 
 
 @with_each_decompressor
-def test_what_stands_a_step_before_a_damaged_place_is_read(path: Path) -> None:
+def test_content_before_a_damaged_place_is_read(path: Path) -> None:
     data = random.Random(6).randbytes(8 * STEP)  # stored as it is, so that places in the file are places in the content
     packed = bytearray(gzip.compress(data))
     place = 5 * STEP
@@ -337,7 +335,7 @@ def test_what_stands_a_step_before_a_damaged_place_is_read(path: Path) -> None:
 
 @with_each_decompressor
 @given(st.lists(st.tuples(st.integers(2, 400), st.integers(0, 255)), min_size=1, max_size=5), st.integers(2, 400))
-def test_whatever_is_damaged_in_a_gz_reading_it_ends(damages: list[tuple[int, int]], size: int) -> None:
+def test_reading_a_damaged_gz_always_ends(damages: list[tuple[int, int]], size: int) -> None:
     packed = bytearray(gzip.compress(b"".join(b"line %d\n" % number for number in range(200))))
     for place, value in damages:
         packed[place % len(packed) or 2] = value
@@ -351,7 +349,7 @@ def test_whatever_is_damaged_in_a_gz_reading_it_ends(damages: list[tuple[int, in
             assert content.read(0, 1_000_000) == found
 
 
-def test_nothing_but_a_regular_file_is_opened_and_no_writer_waited_for(path: Path) -> None:
+def test_only_a_regular_file_has_content(path: Path) -> None:
     os.mkfifo(path)
     with pytest.raises(OSError, match="not a regular file"):
         open_content(path)
@@ -364,7 +362,7 @@ def test_nothing_but_a_regular_file_is_opened_and_no_writer_waited_for(path: Pat
 # --- what was never read ---
 
 
-def test_a_file_that_was_renamed_is_read_on(path: Path) -> None:
+def test_a_renamed_file_is_found(path: Path) -> None:
     path.write_bytes(OLD)
     fingerprint = read_so_far(path)
     rotate(path)
@@ -374,7 +372,7 @@ def test_a_file_that_was_renamed_is_read_on(path: Path) -> None:
 
 @with_each_decompressor
 @pytest.mark.parametrize("pack", [False, True])
-def test_after_two_rotations_the_newer_file_follows_whole(path: Path, pack: bool) -> None:
+def test_after_two_rotations_the_newer_file_follows(path: Path, pack: bool) -> None:
     path.write_bytes(OLDEST)
     rotate(path, pack=pack)
     path.write_bytes(OLD)
@@ -388,7 +386,7 @@ def test_after_two_rotations_the_newer_file_follows_whole(path: Path, pack: bool
 
 
 @with_each_decompressor
-def test_after_many_rotations_all_that_are_newer_follow_in_order_and_none_that_is_older(path: Path) -> None:
+def test_after_many_rotations_only_newer_files_follow(path: Path) -> None:
     path.write_bytes(OLDEST)
     rotate(path)
     path.write_bytes(OLD)
@@ -402,7 +400,7 @@ def test_after_many_rotations_all_that_are_newer_follow_in_order_and_none_that_i
 
 @with_each_decompressor
 @pytest.mark.parametrize("pack", [False, True])
-def test_a_copy_made_before_a_truncation_is_found_by_its_content(path: Path, pack: bool) -> None:
+def test_a_copy_is_found_by_its_content(path: Path, pack: bool) -> None:
     path.write_bytes(OLD)
     fingerprint = read_so_far(path)
     copy = path.with_name("app.log-20261125")
@@ -416,7 +414,7 @@ def test_a_copy_made_before_a_truncation_is_found_by_its_content(path: Path, pac
 
 @with_each_decompressor
 @pytest.mark.parametrize("pack", [False, True])
-def test_a_file_that_was_read_to_its_end_says_where_the_newer_ones_begin(path: Path, pack: bool) -> None:
+def test_a_file_read_to_its_end_precedes_the_newer_ones(path: Path, pack: bool) -> None:
     path.write_bytes(OLD)
     fingerprint = read_so_far(path, len(OLD))
     rotate(path, pack=pack)
@@ -428,7 +426,7 @@ def test_a_file_that_was_read_to_its_end_says_where_the_newer_ones_begin(path: P
 
 
 @pytest.mark.parametrize("content", [b"another", OLD[: OFFSET - 1], OLD[:HEAD] + NEW, NEW, b""])
-def test_a_sibling_with_the_inode_and_another_content_is_not_taken(path: Path, content: bytes) -> None:
+def test_the_same_inode_with_other_content_is_no_match(path: Path, content: bytes) -> None:
     """The inode was used again, or the file truncated, replaced or restored from an older copy."""
     path.write_bytes(OLD)
     fingerprint = read_so_far(path)
@@ -437,7 +435,7 @@ def test_a_sibling_with_the_inode_and_another_content_is_not_taken(path: Path, c
     assert find_rest(path, fingerprint) is None
 
 
-def test_an_inode_that_was_used_again_does_not_hide_the_content(path: Path) -> None:
+def test_a_reused_inode_does_not_hide_the_content(path: Path) -> None:
     path.write_bytes(OLD)
     fingerprint = read_so_far(path)
     rotate(path)
@@ -447,14 +445,14 @@ def test_an_inode_that_was_used_again_does_not_hide_the_content(path: Path) -> N
     assert read_rest(find_rest(path, used_again)) == [OLD[OFFSET:], NEW]
 
 
-def test_another_device_number_after_a_restart_does_not_hide_the_content(path: Path) -> None:
+def test_another_device_number_does_not_hide_the_content(path: Path) -> None:
     path.write_bytes(OLD)
     fingerprint = replace(read_so_far(path), device=0)
     rotate(path)
     assert find_rest(path, fingerprint) == [(path.with_name("app.log.1"), OFFSET)]
 
 
-def test_a_whole_backup_put_back_in_place_of_the_file_is_read_on(path: Path) -> None:
+def test_a_backup_put_back_is_found(path: Path) -> None:
     path.write_bytes(OLD)
     fingerprint = read_so_far(path)
     rotate(path)
@@ -472,7 +470,7 @@ def test_without_siblings_nothing_is_found(path: Path) -> None:
     assert find_rest(path, fingerprint) is None
 
 
-def test_of_files_that_begin_alike_the_one_with_the_inode_is_meant_and_else_the_oldest(path: Path) -> None:
+def test_among_equal_files_the_inode_decides_then_the_age(path: Path) -> None:
     for _ in range(3):
         path.write_bytes(BANNER + b"more")
         fingerprint = read_so_far(path, len(BANNER))
@@ -484,7 +482,7 @@ def test_of_files_that_begin_alike_the_one_with_the_inode_is_meant_and_else_the_
     assert found[0] == (first, len(BANNER))
 
 
-def test_a_file_of_which_nothing_was_read_is_known_by_its_inode_alone(path: Path) -> None:
+def test_an_unread_file_is_found_by_its_inode_alone(path: Path) -> None:
     path.write_bytes(OLDEST)
     rotate(path)
     path.write_bytes(b"")
@@ -499,7 +497,7 @@ def test_a_file_of_which_nothing_was_read_is_known_by_its_inode_alone(path: Path
 
 @with_each_decompressor
 @pytest.mark.parametrize("offset", [0, OFFSET])
-def test_a_compressed_file_is_a_new_one_whose_inode_is_an_accident(path: Path, offset: int) -> None:
+def test_the_inode_of_a_compressed_file_means_nothing(path: Path, offset: int) -> None:
     path.write_bytes(OLD)
     fingerprint = read_so_far(path, offset)
     rotate(path)
@@ -511,7 +509,7 @@ def test_a_compressed_file_is_a_new_one_whose_inode_is_an_accident(path: Path, o
 
 @with_each_decompressor
 @pytest.mark.parametrize("kept", [0.1, 0.7, 0.99])
-def test_a_broken_gz_is_taken_if_it_holds_what_was_read(path: Path, kept: float) -> None:
+def test_a_broken_gz_matches_if_it_holds_what_was_read(path: Path, kept: float) -> None:
     path.write_bytes(OLD)
     fingerprint = read_so_far(path)
     rotate(path)
@@ -540,7 +538,7 @@ def test_a_sibling_that_cannot_be_read_is_passed_over(path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_sibling_that_may_not_be_read_is_passed_over(path: Path) -> None:
+def test_a_sibling_without_read_permission_is_passed_over(path: Path) -> None:
     path.write_bytes(OLD)
     fingerprint = read_so_far(path)
     rotate(path)
@@ -580,7 +578,7 @@ def test_a_sibling_that_vanishes_is_passed_over(path: Path, monkeypatch: pytest.
     assert not meanwhile.left
 
 
-def test_the_sibling_that_was_meant_may_vanish(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_matching_sibling_may_vanish(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_bytes(OLD)
     fingerprint = read_so_far(path)
     rotate(path)
@@ -590,7 +588,7 @@ def test_the_sibling_that_was_meant_may_vanish(path: Path, monkeypatch: pytest.M
 
 
 @with_each_decompressor
-def test_a_file_that_gzip_has_just_finished_is_found_compressed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_just_compressed_is_found(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_bytes(OLD)
     fingerprint = read_so_far(path)
     rotate(path)
@@ -601,7 +599,7 @@ def test_a_file_that_gzip_has_just_finished_is_found_compressed(path: Path, monk
 
 
 @pytest.mark.parametrize("rotations", [1, 2])
-def test_a_rotation_meanwhile_makes_it_look_again(path: Path, monkeypatch: pytest.MonkeyPatch, rotations: int) -> None:
+def test_a_rotation_during_the_search_repeats_it(path: Path, monkeypatch: pytest.MonkeyPatch, rotations: int) -> None:
     path.write_bytes(OLD)
     fingerprint = read_so_far(path)
     rotate(path)
@@ -621,7 +619,7 @@ def test_a_rotation_meanwhile_makes_it_look_again(path: Path, monkeypatch: pytes
     assert read_rest(rest) == [OLD[OFFSET:], NEW, *[NEWEST] * (rotations - 1)]
 
 
-def test_a_directory_that_never_rests_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_in_a_restless_directory_ends(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_files(path.parent, ["app.log.1"])
     path.write_bytes(OLD)
     fingerprint = read_so_far(path)
@@ -691,7 +689,7 @@ class Log:
     st.integers(len("000000000000\n"), 2000),
     st.sampled_from(["app.log.{number}", "app.{number}.log", "app.log-202612{day:02}", "app-2026-12-{day:02}.log"]),
 )
-def test_whatever_rotates_while_nobody_reads_all_that_was_not_read_is_found_once(
+def test_any_rotations_leave_what_is_unread_found_once(
     steps: list[Callable[..., None]], offset: int, style: str
 ) -> None:
     with tempfile.TemporaryDirectory() as directory:
