@@ -12,11 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shuttle.core.fingerprint import HEAD, TAIL, is_same_content
+from shuttle.core.fingerprint import HEAD, TAIL
 from shuttle.core.lines import NewlineSplitter
 from shuttle.core.position import Position
 from shuttle.delivery.source import Source
-from shuttle.input.files.content import read_at
 from shuttle.input.files.file import File
 from shuttle.input.files.open_file import FileState, OpenFile, read_descriptor
 from tests.helpers.chunks import cut_at
@@ -99,11 +98,3 @@ def test_a_file_is_cut_only_below_the_offset() -> None:
         assert not file.is_cut()
         os.truncate(fd, OFFSET - 1)
         assert file.is_cut()
-
-
-def test_a_short_read_is_continued(monkeypatch: pytest.MonkeyPatch) -> None:
-    pread = os.pread
-    with file_of(CONTENT) as fd:
-        monkeypatch.setattr(os, "pread", lambda fd, length, offset: pread(fd, min(length, 100), offset))
-        assert is_same_content(fingerprint_content(CONTENT, OFFSET), partial(read_at, fd))
-        assert read_at(fd, 4000, 5000) == CONTENT[4000:]
