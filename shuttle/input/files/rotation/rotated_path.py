@@ -91,9 +91,9 @@ class RotatedPath:
 
     def let_go(self, *, at_once: bool = False) -> None:
         """Close the files of which nothing more is to come; call this when all is read."""
-        until = self._clock() - (0.0 if at_once else QUIET)
+        now = self._clock()
         for file in list(self.files):
-            if file.state is FileState.LIVE or (file.state is FileState.MOVED and file.grown > until):
+            if file.state is FileState.LIVE or not (at_once or _is_over(file, now)):
                 break  # what comes after it is not let go before it: where reading stands is one place
             self._chain.last = file.fingerprint(file.offset)
             self.files.remove(file)
@@ -107,19 +107,15 @@ class RotatedPath:
     def find_overdue(self, patience: float) -> tuple[list[File], float]:
         """Return the files whose last line has waited for its newline for `patience` seconds, and when to ask again.
 
-        That is when the next of them has waited as long, or a moved file has been quiet for QUIET.
+        That is when the next of them has waited as long, or when the next file can be let go.
         """
         now = self._clock()
-        overdue = []
-        due = math.inf
-        for file in self.files:
-            if file.partial and file.state is not FileState.WHOLE:
-                if file.grown + patience <= now:
-                    overdue.append(file)
-                else:
-                    due = min(due, file.grown + patience)
-            if file.state is FileState.MOVED:
-                due = min(due, file.grown + QUIET)
+        partial = [file for file in self.files if file.partial and file.state is not FileState.WHOLE]
+        overdue = [file for file in partial if file.grown + patience <= now]
+        due = min((file.grown + patience for file in partial if file not in overdue), default=math.inf)
+        first = next((file for file in self.files if not _is_over(file, now)), None)  # the others wait for this one
+        if first and first.state is FileState.MOVED:
+            due = min(due, first.grown + QUIET)
         return overdue, due
 
     def close(self) -> list[Source]:
@@ -159,3 +155,8 @@ class RotatedPath:
     def is_untouched(self) -> bool:
         """The path leads to a file of which nothing was read or counted, and another one was there before it."""
         return self._chain.is_untouched
+
+
+def _is_over(file: File, now: float) -> bool:
+    """Say whether nothing more is to come of a file that was read to its end."""
+    return file.state is FileState.WHOLE or (file.state is FileState.MOVED and file.grown + QUIET <= now)

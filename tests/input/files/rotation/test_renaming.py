@@ -115,6 +115,42 @@ def _list_open(log: Path) -> list[str]:
     return [name for name in names if name.startswith(str(log))]
 
 
+class StepLimit(trio.abc.Instrument):
+    """Cancels a scope once the tasks of the event loop have made so many steps: virtual time stands still meanwhile."""
+
+    def __init__(self, most: int, scope: trio.CancelScope) -> None:
+        self._left = most
+        self._scope = scope
+
+    def before_task_step(self, _task: trio.lowlevel.Task) -> None:
+        self._left -= 1
+        if self._left < 0:
+            self._scope.cancel()
+
+
+@virtual
+async def test_a_quiet_file_waits_asleep_behind_a_busy_one(agent: Agent, log: Path) -> None:
+    """Both are rotated, the older one still grows, and files are let go in their order."""
+    async with agent.following():
+        with log.open("ab", buffering=0) as busy:
+            await soon()
+            for line in (b"one", b"two"):
+                rotate(log)
+                append(log, line)
+                await soon()
+            with trio.CancelScope() as scope:
+                limit = StepLimit(10_000, scope)
+                trio.lowlevel.add_instrument(limit)
+                for _ in range(20):
+                    busy.write(b"late\n")
+                    await trio.sleep(QUIET / 6)
+                await trio.sleep(QUIET + LOOK)
+                trio.lowlevel.remove_instrument(limit)
+        assert not scope.cancelled_caught
+        assert _list_open(log) == [str(log)]
+        assert sorted(agent.drain.lines) == sorted([b"one", b"two", *[b"late"] * 20])
+
+
 @virtual
 async def test_an_empty_moved_file_is_closed(agent: Agent, log: Path) -> None:
     log.unlink()
