@@ -65,12 +65,12 @@ class File:
         return file
 
     def forget(self) -> None:
-        """Know nothing any more of what was counted and not read."""
+        """Forget what was counted and not read."""
         self.counted = self.unread = 0
         self._seen = self._seen_head = b""
 
     def read(self, length: int) -> bytes:
-        """Return what comes next, at most `length` bytes; nothing at the end. It is known until `take_in`."""
+        """Return what comes next, at most `length` bytes; nothing at the end. It is kept until `take_in`."""
         data = self.read_at(self.offset, length)
         if data:
             if len(self.head) < HEAD:
@@ -82,17 +82,21 @@ class File:
         return data
 
     def take_in(self) -> None:
-        """Forget of the chunk what no fingerprint needs any more: thousands of files must not hold one each."""
+        """Keep of the chunk only what fingerprints need: thousands of files must not hold one each."""
         self.recent = self._look_back(0, TAIL + self.partial)
         self.chunk = b""
 
     def fingerprint(self, offset: int) -> Fingerprint:
-        """Return its fingerprint as it was when it had been read up to `offset`, which lies within what is known."""
+        """Return its fingerprint as read up to `offset`, which lies within the bytes that are kept."""
         tail = self._look_back(self.offset - offset, TAIL)
         return Trail(*self.opened.key, offset, self.head[: min(HEAD, offset)], tail).fingerprint()
 
     def is_cut(self) -> bool:
-        """Say whether it was truncated: it is shorter than it was, or other bytes stand where some are known."""
+        """Say whether it was truncated: it is shorter than it was, or other bytes stand before the offset.
+
+        Raises:
+            OSError: It cannot be read.
+        """
         if self.opened.stat().st_size < max(self.offset, self.counted):
             return True
         known = self._look_back(0, _COMPARED)
@@ -103,7 +107,7 @@ class File:
         )
 
     def _look_back(self, behind: int, length: int) -> bytes:
-        """Return `length` bytes, or as many as are known, that end `behind` bytes before the offset."""
+        """Return the `length` bytes that end `behind` bytes before the offset, or as many of them as are kept."""
         end = len(self.chunk) - behind
         if end >= length:
             return self.chunk[end - length : end]
@@ -111,10 +115,10 @@ class File:
         return known[-length:]
 
     def count_unread(self, most: int = _COUNTED_AT_ONCE) -> bool:
-        """Count lines that are there and not read: should they vanish, it can be told how many they were.
+        """Count the lines that are there and not read: should they vanish, their number is known.
 
         Returns:
-            Whether there may be more: some `most` bytes were counted.
+            Whether there may be more: about `most` bytes were counted.
         """
         if self.counted < self.offset or not self.counted:
             self.counted, self.unread, self._seen = self.offset, 0, self._look_back(0, TAIL)
@@ -133,25 +137,25 @@ class File:
         return self.count_lost()
 
     def count_lost(self) -> int:
-        """Return how many of the lines that were counted are lost if nothing of the rest can be read."""
+        """Return how many of the counted lines are lost if nothing more of the file can be read."""
         if self.counted <= self.offset:
             return 0
         # The first newline ends the line whose beginning was read; behind the last one a line may have begun.
         return max(0, self.unread - bool(self.partial)) + (not self._seen.endswith(b"\n"))
 
     def fingerprint_seen(self) -> Fingerprint:
-        """Return its fingerprint as far as it was read, or if nothing of it was, as far as it was counted."""
+        """Return its fingerprint as read so far; if nothing was read, as counted so far."""
         if self.offset or not self.counted:
             return self.fingerprint(self.offset)
         return Trail(*self.opened.key, self.counted, self._seen_head, self._seen).fingerprint()
 
     def count_left(self) -> int:
-        """Return the bytes that are there and not read; of a compressed file, no more than it has on the disk."""
+        """Return the bytes that are there and not read; of a compressed file, at most its bytes on the disk."""
         return max(0, self.opened.stat().st_size - self.offset)
 
     @property
     def is_deleted(self) -> bool:
-        """It has no name any more, and is gone as soon as nobody has it open."""
+        """It has no name any more, and is gone once nobody has it open."""
         return self.opened.stat().st_nlink == 0
 
     @property

@@ -25,8 +25,8 @@ class FollowedPaths:
         self._waiting = False  # there are more files than can be open
 
     def forget(self, path: RotatedPath) -> bool:
-        """Stop following a path that only matched a pattern and leads nowhere, and say whether it was one."""
-        over = not path.files and not self._discovery.names(path.path) and not os.path.lexists(path.path)
+        """Stop following `path` if it only matched a pattern and leads nowhere; say whether that was so."""
+        over = not path.files and not self._discovery.is_named(path.path) and not os.path.lexists(path.path)
         if over:
             self.rotated.pop(path.path, None)
         return over
@@ -37,7 +37,7 @@ class FollowedPaths:
         self.fifos.clear()
 
     def count_left(self) -> int:
-        """Return the bytes that are there and not read; of what is compressed, its own."""
+        """Return the bytes that are there and not read; of a compressed file, at most its bytes on the disk."""
         return sum(path.count_left() for path in self.rotated.values())
 
     def note_readable(self, path: Path) -> None:

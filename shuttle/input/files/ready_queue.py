@@ -17,13 +17,16 @@ class ReadyQueue:
         self._changed = anyio.Event()
 
     def put(self, path: RotatedPath) -> None:
-        """Have `path` read, if anything of it is to be read still, and wake the reader."""
+        """Put `path` at the end unless it waits already, and wake the reader.
+
+        After `leave` only if something of it would be gone for the next start.
+        """
         if not self.leaving or path.vanishing:
             self.ready[path] = None
         self.wake()
 
     def leave(self, paths: Iterable[RotatedPath]) -> bool:
-        """Have nothing more read of `paths` but what no later start finds; say whether there is any of that."""
+        """Keep only those of `paths` of which something would be gone for the next start; say whether there are any."""
         self.leaving = True
         self.ready.clear()
         self.ready.update((path, None) for path in paths if path.vanishing)

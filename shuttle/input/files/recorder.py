@@ -21,7 +21,7 @@ class Recorder:
         self._checkpoints = checkpoints
         self._catalogue = catalogue
         self.lines = 0
-        """In batches that are in flight, and recorded."""
+        """Lines in batches that are in flight and recorded."""
         self._settled: list[str] = []
         self._held: Counter[int] = Counter()  # batches in flight, by the number of each file in them
         self._planned: dict[int, int] = {}  # the offset up to which each file is in plans
@@ -49,7 +49,7 @@ class Recorder:
         self._record([Plan(batch.id, batch.spans) for batch in batches], fingerprints)
 
     def hold(self, batches: Sequence[Batch]) -> None:
-        """Know of batches that are in flight and recorded already."""
+        """Count batches as in flight that are recorded already."""
         self.lines += sum(span.lines for batch in batches for span in batch.spans)
         self._held.update(number for batch in batches for number in {span.file for span in batch.spans})
 
@@ -61,7 +61,7 @@ class Recorder:
         self._some.set()
 
     def leave(self, number: int) -> None:
-        """Forget the file as soon as all of it is settled: it was read to its end, and a later one has its path."""
+        """Forget the file once all of it is settled: it was read to its end, and its path leads to a later one."""
         if not self._checkpoints.keeps:
             self._catalogue.remove(number)
             return
@@ -76,7 +76,7 @@ class Recorder:
             self.flush()
 
     def flush(self) -> None:
-        """Record now what is settled, and forget the files that are over with all their lines."""
+        """Record now what is settled, and forget the files that are over and settled."""
         self._some = anyio.Event()
         if self._closed:
             return
@@ -95,11 +95,11 @@ class Recorder:
         self._closed = True
 
     def _is_needed(self, number: int) -> bool:
-        """Say whether a start has to know of the file that is over, to catch up with what was rotated away.
+        """Say whether the next start needs the file that is over to find what rotation moved away.
 
-        Catching up begins at the oldest file of a path that is known, so none is forgotten before those; and of a later
-        one of which nothing was read, nothing can be found by its content: should it be copied and truncated, what
-        says where the copy stands is the file before it.
+        A start begins at the oldest known file of a path, so files are forgotten in their order. And a later file of
+        which nothing was read cannot be found by its content: if it is copied and truncated, only the file before it
+        tells where the copy stands.
         """
         files = self._checkpoints.files()
         path = next((known.path for known in files if known.number == number), None)

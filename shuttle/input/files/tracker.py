@@ -58,7 +58,7 @@ class Tracker:
 
     def find(self, *, first: bool = False) -> None:
         """Begin to follow what is to be followed and is not yet; `first` says that the process starts."""
-        for directory in self._discovery.directories():
+        for directory in self._discovery.list_directories():
             self._watch(directory)
         for path in self._discovery.find(self._paths.rotated.keys() | self._paths.fifos, self._opener.known):
             rotated = self._opener.open(path, first=first)

@@ -42,7 +42,11 @@ class FileChain:
         self._missed = missed
 
     def look(self) -> bool:
-        """Notice what has become of the path and its files, and say whether any of them has more to read."""
+        """See what has become of the path and its files; say whether any of them has more to read.
+
+        Raises:
+            OSError: One of them cannot be read.
+        """
         live = self._live
         if live is None or self._leads_elsewhere(live.opened.key):
             if live:
@@ -59,7 +63,11 @@ class FileChain:
         return bool(live and not live.offset and not live.counted and (self.last or len(self.files) > 1))
 
     def begin_again(self, file: File) -> None:
-        """Go on at the top of a file that was truncated; what was never read is in a copy, or lost."""
+        """Go on at the top of a file that was truncated; what was never read is in a copy, or lost.
+
+        Raises:
+            OSError: One of the files cannot be read.
+        """
         lost = file.count_lost()
         copies = self._opener.open_rest(file.fingerprint_seen()) or ()
         keys = {other.opened.key for other in self.files}
@@ -112,7 +120,7 @@ class FileChain:
         if live:
             file = self._catalogue.begin(self.path, live)
             self.files.append(file)
-            file.count_unread()  # so that it is known should it be copied and cut before it is read
+            file.count_unread()  # it may be copied and cut before it is read
 
     def _take_back(self, live: OpenFile) -> bool:
         """Say whether the path leads to a file again that it led to before; that one is read on."""
@@ -155,7 +163,7 @@ class FileChain:
         keys = {file.opened.key for file in older} | ({live.key} if live else set())
         place = len(older)
         for number, (opened, offset) in enumerate(self._opener.open_rest(newest) or ()):
-            # The first holds what was read: the newest file itself, compressed maybe, or what was let go of.
+            # The first holds what was read: it is the newest file itself, perhaps compressed, or the one let go last.
             over = number == 0 and bool(older or not opened.read_at(offset, 1))
             if over or opened.key in keys or (live and is_copy(opened, live)):
                 opened.close()

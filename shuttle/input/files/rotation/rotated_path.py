@@ -25,7 +25,13 @@ QUIET = 60.0  # seconds that a moved file is kept after its last line: an applic
 
 
 class RotatedPath:
-    """One path and its files."""
+    """One path and its files.
+
+    Attributes:
+        files: The open ones, the oldest first.
+        ended: The sources of files that were let go or truncated. Whoever ends them takes them out.
+        left: The numbers of files that were let go. Whoever tells the checkpoints takes them out.
+    """
 
     def __init__(self, chain: FileChain, missed: MissedLines, clock: Clock) -> None:
         self.path = chain.path
@@ -59,7 +65,11 @@ class RotatedPath:
         return cls(FileChain(opener, resumption.files, resumption.left, catalogue, missed), missed, clock)
 
     def look(self) -> bool:
-        """Notice what has become of the path and its files, and say whether any of them has more to read."""
+        """See what has become of the path and its files; say whether any of them has more to read.
+
+        Raises:
+            OSError: One of them cannot be read.
+        """
         return self._chain.look()
 
     @property
@@ -82,15 +92,15 @@ class RotatedPath:
         return None
 
     def count_unread(self) -> bool:
-        """Count lines that are there and not read, and say whether there are more to count."""
+        """Count lines that are there and not read; say whether there are more to count."""
         return bool([file for file in self.files if file.state is FileState.LIVE and file.count_unread()])
 
     def count_left(self) -> int:
-        """Return the bytes that are there and not read; of what is compressed, its own."""
+        """Return the bytes that are there and not read; of a compressed file, at most its bytes on the disk."""
         return sum(file.count_left() for file in self.files)
 
     def let_go(self, *, at_once: bool = False) -> None:
-        """Close the files of which nothing more is to come; call this when all is read."""
+        """Close the files to which nothing more is written. Call this when all of them are read."""
         now = self._clock()
         for file in list(self.files):
             if file.state is FileState.LIVE or not (at_once or _is_over(file, now)):
@@ -141,7 +151,7 @@ class RotatedPath:
 
     @property
     def is_tidy(self) -> bool:
-        """Nothing here is over after a while: no file that is let go of, no line that waits for its newline."""
+        """Nothing here waits for its time: no moved file to be let go, no line to be sent without its newline."""
         return all(file.state is FileState.LIVE and not file.partial for file in self.files)
 
     @property

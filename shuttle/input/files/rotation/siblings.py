@@ -14,6 +14,7 @@ from pathlib import Path
 
 from shuttle.core.fingerprint import Fingerprint, is_same_content
 from shuttle.input.files.content import open_content
+from shuttle.input.files.open_file import Key
 
 LOOKS = 3  # at the directory: rotation takes milliseconds and comes once an hour, and a second one is no accident
 
@@ -40,7 +41,7 @@ class _Sibling:
     inode: int
 
     @property
-    def file(self) -> tuple[int, int]:
+    def key(self) -> Key:
         return self.device, self.inode
 
 
@@ -85,7 +86,7 @@ def find_rest(path: Path, fingerprint: Fingerprint) -> list[tuple[Path, int]] | 
 def _find_match(siblings: list[_Sibling], fingerprint: Fingerprint) -> int | None:
     """Return the place of the sibling that holds what was read: the same file, else the same content."""
     for place, sibling in enumerate(siblings):
-        if sibling.file == (fingerprint.device, fingerprint.inode) and _holds(sibling, fingerprint, packed=False):
+        if sibling.key == (fingerprint.device, fingerprint.inode) and _holds(sibling, fingerprint, packed=False):
             return place
     if fingerprint.offset:
         for place, sibling in enumerate(siblings):
@@ -103,7 +104,7 @@ def _holds(sibling: _Sibling, fingerprint: Fingerprint, *, packed: bool) -> bool
 
 def _look(path: Path) -> list[_Sibling]:
     """Return the siblings of `path` as they are now, oldest first."""
-    taken: set[tuple[int, int]] = set()
+    taken: set[Key] = set()
     with contextlib.suppress(OSError):  # nothing is there any more
         status = path.stat()  # through a link: the name of today's file may be one to a file with a date
         taken.add((status.st_dev, status.st_ino))
@@ -118,8 +119,8 @@ def _look(path: Path) -> list[_Sibling]:
         except OSError:  # it has vanished, or is a link to nothing
             continue
         sibling = _Sibling(path.parent / entry.name, status.st_dev, status.st_ino)
-        if stat.S_ISREG(status.st_mode) and sibling.file not in taken:
-            taken.add(sibling.file)
+        if stat.S_ISREG(status.st_mode) and sibling.key not in taken:
+            taken.add(sibling.key)
             twins.add(entry.name.removesuffix(".gz"))
             found.append((*age, status.st_mtime_ns, sibling))
     kinds = {kind for kind, *_ in found}
