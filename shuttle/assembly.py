@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from shuttle.delivery.journal import Journal
     from shuttle.delivery.shipment import Drain
     from shuttle.delivery.spool import Spool
-    from shuttle.input.files.file_input import Following
+    from shuttle.input.files.file_input import FileInput
 
 Random = Callable[[], float]
 """Gives numbers from 0 to 1 without 1."""
@@ -56,7 +56,7 @@ class Parts:
     crew: Crew
     queue: Buffer
     statistics: Statistics
-    following: "Following | None"
+    files: "FileInput | None"
     spool: "Spool | None"
     make_source: Callable[[], Source]
     """Returns the source of a stream of bytes that nobody can read again."""
@@ -79,17 +79,17 @@ async def assemble(
         ConfigError: A file, directory, certificate or proxy that the configuration names cannot be used.
     """
     async with AsyncExitStack() as opened:
-        following = _open_following(config, log, clocks, opened) if config.file else None
+        files = _open_files(config, log, clocks, opened) if config.file else None
         gate = Gate(log=log, random=random, clocks=clocks)
         landing = Landing(gate, timeout=config.land_timeout, clocks=clocks)
         new_id = _number_ids()
-        framer = Framer(following.header if following else config.framing)
+        framer = Framer(files.header if files else config.framing)
         drain = _make_drain(config, framer, _make_client(config, transport, clocks, opened), clocks)
         losses = Losses(ledger, log, clocks)
         spool = (
             _open_spool(config, opened, ledger=ledger, losses=losses, log=log, clocks=clocks) if config.spool else None
         )
-        journal: Journal | None = following or spool
+        journal: Journal | None = files or spool
         queue: Buffer = Buffer(max_bytes=config.back_bytes, max_batches=config.back_buff) if spool is None else spool
         statistics = Statistics(
             source=config.stats_source, format=config.stats_format, started=clocks.monotonic(), random=random
@@ -143,7 +143,7 @@ async def assemble(
             crew=crew,
             queue=queue,
             statistics=statistics,
-            following=following,
+            files=files,
             spool=spool,
             make_source=make_source,
             opened=opened.pop_all(),
@@ -189,12 +189,12 @@ def _make_drain(config: Config, framer: Framer, client: Client, clocks: Clocks) 
     return CloudWatch(config, framer, client, destination, clocks.wall)
 
 
-def _open_following(config: Config, log: Logger, clocks: Clocks, opened: AsyncExitStack) -> "Following":
-    from shuttle.input.files.file_input import Following  # noqa: PLC0415  # who reads stdin need not wait for SQLite
+def _open_files(config: Config, log: Logger, clocks: Clocks, opened: AsyncExitStack) -> "FileInput":
+    from shuttle.input.files.file_input import FileInput  # noqa: PLC0415  # who reads stdin need not wait for SQLite
 
-    following = Following(config, log=log, clock=clocks.monotonic)
-    opened.push_async_callback(following.release)
-    return following
+    files = FileInput.open(config, log=log, clock=clocks.monotonic)
+    opened.push_async_callback(files.release)
+    return files
 
 
 def _open_spool(

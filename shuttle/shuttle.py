@@ -131,19 +131,19 @@ class Shuttle:
 
     async def follow(self) -> None:
         """Take in what stands in the files of the configuration, and what is written to them, if it says so."""
-        following = self._parts.following
-        assert following, "the configuration names no files"
-        await following.follow(self._parts.crew.intake, self._parts.crew.accounts.losses.miss)
+        files = self._parts.files
+        assert files, "the configuration names no files"
+        await files.follow(self._parts.crew.intake, self._parts.crew.accounts.losses.miss)
 
     def leave_files(self) -> bool:
         """Read nothing more of files but what is left of deleted ones; say whether there is any of that."""
-        following = self._parts.following
-        return bool(following and following.leave())
+        files = self._parts.files
+        return bool(files and files.leave())
 
     def measure(self) -> tuple[int, int, int]:
         """Return the bytes of files that were read, the bytes that there are in all, and the lines delivered."""
-        following = self._parts.following
-        read, left = following.measure() if following else (0, 0)
+        files = self._parts.files
+        read, left = files.measure() if files else (0, 0)
         return read, read + left, self.ledger.delivered
 
     def hold_input(self) -> None:

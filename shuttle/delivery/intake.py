@@ -158,16 +158,16 @@ class Intake:
         if not lines:
             return
         if self._queue.closed:
-            if source.place is None:  # else the next start reads them again
+            if source.position is None:  # else the next start reads them again
                 self._accounts.read(len(lines))
                 self._accounts.losses.give_up(len(lines), "read after the end")
             return
         self._accounts.read(len(lines))
         now = self._clocks.monotonic()
-        if source.place:
-            source.place.cut(source.splitter.take_cuts())
+        if source.position:
+            source.position.cut(source.splitter.take_cuts())
         stamp = make_stamp(self._clocks.wall())
-        for batch in self._batcher.add(lines, stamp=stamp, now=now, framer=source.framer, place=source.place):
+        for batch in self._batcher.add(lines, stamp=stamp, now=now, framer=source.framer, position=source.position):
             self._close(batch, now)
         if self._batcher.lines:
             self._opened.set()

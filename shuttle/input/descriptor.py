@@ -12,9 +12,8 @@ import anyio.lowlevel
 from shuttle.delivery.source import CHUNK
 
 PIPE_ROOM = 1024 * 1024  # bytes; as much as Linux lets anyone ask for: the writer wakes a sixteenth as often
-SIP = (
-    16 * 1024
-)  # bytes, for a source that had no more the last time: mapping CHUNK and giving most of it back costs more
+# Bytes, for a source that had no more the last time: mapping CHUNK and giving most of it back costs more.
+SIP = 16 * 1024
 
 
 async def read(fd: int, write: Callable[[bytes], Awaitable[None]]) -> None:

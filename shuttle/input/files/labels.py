@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from shuttle.core.batch import Place
 from shuttle.core.frame import PLACEHOLDER, Framer, Framing
 from shuttle.core.lines import NewlineSplitter
+from shuttle.core.position import Position
 from shuttle.delivery.source import Source
 
 _APPNAME, _PROCID = 48, 128  # bytes (RFC 5424, 6.2.5 and 6.2.6)
@@ -13,17 +13,17 @@ ANY = Path("*")
 """Stands for all files, in the reports of loss."""
 
 
-class Sources:
+class Labels:
     """Makes the sources of files, each with the header that says which file it is."""
 
     def __init__(self, framing: Framing) -> None:
         self._framing = framing
         self._framers: dict[tuple[str, str], Framer] = {}
 
-    def make(self, path: Path, place: Place | None = None) -> Source:
-        """Return the source of the lines of the file at `path`, from `place` on."""
+    def make(self, path: Path, position: Position | None = None) -> Source:
+        """Return the source of the lines of the file at `path`, from `position` on."""
         framer = self.find_framer(path)
-        return Source(NewlineSplitter(framer.line_limit), framer, place)
+        return Source(NewlineSplitter(framer.line_limit), framer, position)
 
     def find_framer(self, path: Path) -> Framer:
         """Return what frames the lines of the file at `path`; files with the same header share one."""

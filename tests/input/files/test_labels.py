@@ -68,12 +68,12 @@ def test_a_path_that_fits_the_one_may_be_too_long_for_the_other() -> None:
     assert fill(path, appname="{path}", procid="{path}") == (path[-APPNAME:], path)
 
 
-def test_what_is_of_no_file_says_so() -> None:
+def test_a_report_stands_for_any_file() -> None:
     filled = fill_header(make_framing(appname="{stem}", procid="app-{name}"), ANY)
     assert (filled.appname, filled.procid) == ("*", "app-*")
 
 
-def test_no_other_field_is_filled_in() -> None:
+def test_only_appname_and_procid_change() -> None:
     framing = make_framing(appname="{stem}", procid="-", msgid="{stem} [x]", hostname="{name}")
     assert fill_header(framing, Path("/var/log/app.log")) == replace(framing, appname="app")
 
@@ -82,7 +82,7 @@ def test_no_other_field_is_filled_in() -> None:
     path=st.text(min_size=1).filter(lambda text: "\0" not in text),
     text=st.lists(st.sampled_from(["{path}", "{name}", "{stem}", "x" * 10, "-"]), min_size=1, max_size=6).map("".join),
 )
-def test_whatever_the_path_the_header_is_one(path: str, text: str) -> None:
+def test_any_path_gives_a_valid_header(path: str, text: str) -> None:
     appname, procid = fill(path, appname=text[:APPNAME], procid=text[:PROCID])
     assert re.fullmatch(f"[!-~]{{1,{APPNAME}}}", appname)
     assert re.fullmatch(f"[!-~]{{1,{PROCID}}}", procid)
