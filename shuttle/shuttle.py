@@ -27,7 +27,7 @@ from shuttle.delivery.outlet import Outlet
 from shuttle.input import descriptor as stdin
 from shuttle.observe.log import SILENT, Logger
 from shuttle.observe.statistics import Statistics
-from shuttle.observe.throttle import Notice
+from shuttle.observe.throttle import Throttle
 
 if TYPE_CHECKING:
     from shuttle.delivery.journal import Keeper
@@ -65,7 +65,7 @@ class Shuttle:
         self._random = random
         self._wall = wall
         self._new_id: Callable[[], str]
-        self._lost = Notice(log, "lines.lost")
+        self._losses = Throttle()
         self._clock: Clock
         self._tasks: anyio.abc.TaskGroup
         self._outlets: anyio.CancelScope
@@ -115,7 +115,7 @@ class Shuttle:
             transport=transport,
             ledger=self.ledger,
             statistics=self._statistics,
-            lost=self._lost,
+            losses=self._losses,
             log=self._log,
             settled=self._keeper.settle if self._keeper is not None else None,
             progress=self._progress,
@@ -268,7 +268,8 @@ class Shuttle:
 
     def _lose(self, lines: int, reason: str) -> None:
         self.ledger.lose(lines, make_stamp(self._wall()))
-        self._lost.tell(lines, now=self._clock(), error=reason)
+        if (counted := self._losses.admit(lines, self._clock())) is not None:
+            self._log.warning("lines.lost", lines=counted, error=reason)
 
     async def _report_rest(self) -> None:
         if self.ledger.owed:

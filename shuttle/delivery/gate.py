@@ -16,9 +16,9 @@ from shuttle.clock import Clock
 from shuttle.core.backoff import LONGEST_DELAY, next_delay, read_retry_after
 from shuttle.core.outcome import Outcome, Verdict, judge
 from shuttle.observe.log import Logger
+from shuttle.observe.throttle import Throttle
 
 LANDING_DELAY = 1.0  # seconds; at the end of a process every chance to deliver counts
-QUIET = 10.0  # seconds between two reports of a drain that flaps; each says how much it leaves out
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,8 @@ class Gate:
         self._probing = False
         self._landing_since = math.inf
         self._down_since = 0.0
-        self._reported_at = -QUIET  # when the last line about a drain going down was due
+        self._reports = Throttle()
         self._reported = False  # the drain is down and a line said so
-        self._unreported = 0
         self.refusals = math.inf
         """Answers that refuse a batch, in a row; without end as long as the drain has taken none."""
 
@@ -128,19 +127,9 @@ class Gate:
         self._change()
 
     def _report(self, now: float, outcome: Outcome) -> None:
-        """Log that the drain is down: once for each time, and not each time if it flaps."""
-        if self._reported:
+        """Log that the drain is down: once an outage, and not each outage if it flaps."""
+        if self._reported or (failures := self._reports.admit(1, now)) is None:
             return
-        if now < self._reported_at + QUIET:
-            self._unreported += 1
-            return
-        told = {
-            "status": outcome.status,
-            "error": outcome.error,
-            "advice": outcome.advice,
-            "unreported": self._unreported,
-        }
-        self._log.warning("drain.down", **{key: value for key, value in told.items() if value})
         self._reported = True
-        self._reported_at = now
-        self._unreported = 0
+        why = {"status": outcome.status, "error": outcome.error, "advice": outcome.advice, "unreported": failures - 1}
+        self._log.warning("drain.down", **{key: value for key, value in why.items() if value})

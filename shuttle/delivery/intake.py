@@ -17,7 +17,7 @@ from shuttle.delivery.source import Source
 from shuttle.delivery.turn import Turn
 from shuttle.observe.log import Logger
 from shuttle.observe.statistics import Timer
-from shuttle.observe.throttle import Notice
+from shuttle.observe.throttle import Throttle
 
 CHUNK = 256 * 1024  # bytes that are split at once: enough to make a batch's costs small, little enough to stay flat
 PLENTY = 16  # batches that wait: more keep no outlet busier, and memory that is used again soon stays in the caches
@@ -56,7 +56,7 @@ class Intake:
         """Seconds; None: hold the input as long as it takes."""
         self._fill = fill
         self._log = log
-        self._dropped = Notice(log, "lines.dropped")
+        self._drops = Throttle()
         self._wall = wall
         self._clock = clock
         self.batched = 0
@@ -207,7 +207,8 @@ class Intake:
             else:
                 self._ready.popleft()
                 self._ledger.drop(batch.lines, make_stamp(self._wall()))
-                self._dropped.tell(batch.lines, now=self._clock(), error="the buffer is full")
+                if (lines := self._drops.admit(batch.lines, self._clock())) is not None:
+                    self._log.warning("lines.dropped", lines=lines, error="the buffer is full")
                 await anyio.lowlevel.checkpoint()  # a host that writes without a pause leaves the outlets their turn
 
     async def _keep_pace(self, length: int) -> None:

@@ -18,7 +18,7 @@ from shuttle.delivery.shipment import Drain, Shipment
 from shuttle.drain.http.attempt import attempt
 from shuttle.observe.log import Logger
 from shuttle.observe.statistics import Statistics
-from shuttle.observe.throttle import Notice
+from shuttle.observe.throttle import Throttle
 
 HOPELESS = 16  # lines of a batch refused one by one, by a hopeless drain, before the rest is given up
 REFUSALS = 1000  # in a row make a drain hopeless: as many as a batch of 500 bad lines; before it took any, it is one
@@ -35,7 +35,7 @@ class Outlet:
     transport: httpx.AsyncBaseTransport
     ledger: Ledger
     statistics: Statistics
-    lost: Notice
+    losses: Throttle
     log: Logger
     settled: Callable[[Batch], None] | None
     """Called with each batch all of which is delivered or lost."""
@@ -81,8 +81,9 @@ class Outlet:
 
     def _lose(self, lines: int, outcome: Outcome) -> None:
         self.ledger.lose(lines, make_stamp(self.wall()))
-        reason = {"status": outcome.status, "error": outcome.error, "advice": outcome.advice}
-        self.lost.tell(lines, now=self.clock(), **reason)
+        if (counted := self.losses.admit(lines, self.clock())) is not None:
+            reason = {"status": outcome.status, "error": outcome.error, "advice": outcome.advice}
+            self.log.warning("lines.lost", lines=counted, **{key: value for key, value in reason.items() if value})
 
     async def _try(self, part: Batch, owed: Owed, *, max_attempts: int | None = None) -> tuple[Verdict, Outcome, int]:
         """Make attempts until one says what becomes of `part`; return that, why, and how many lines the drain took.

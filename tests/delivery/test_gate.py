@@ -3,7 +3,8 @@ import trio
 import trio.testing
 
 from shuttle.core.outcome import Outcome
-from shuttle.delivery.gate import LANDING_DELAY, QUIET, Pass
+from shuttle.delivery.gate import LANDING_DELAY, Pass
+from shuttle.observe.throttle import QUIET
 from tests.helpers.drains import http_date
 from tests.helpers.gates import DOWN, TAKEN, answer, enter_all, make_gate
 from tests.helpers.virtual import EPOCH, Journal, virtual
