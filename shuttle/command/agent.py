@@ -14,7 +14,7 @@ import anyio
 from shuttle.config import Config
 from shuttle.core.ledger import Ledger
 from shuttle.errors import ConfigError
-from shuttle.observe.line_writer import Stream
+from shuttle.observe.line_writer import LineWriter
 from shuttle.observe.log import Logger, make_logger
 from shuttle.shuttle import Shuttle
 
@@ -35,7 +35,7 @@ def run(config: Config) -> int:
         _raise_file_limit()
     else:
         _check_stdin()
-    log = make_logger(verbose=config.verbose, to_syslog=config.log_to_syslog, stream=Stream(STDERR))
+    log = make_logger(verbose=config.verbose, to_syslog=config.log_to_syslog, writer=LineWriter(STDERR))
     gc.freeze()  # what the start has made stays: no collection need look at it
     gc.enable()  # the command has it disabled
     options: dict[str, Any] = {"use_uvloop": importlib.util.find_spec("uvloop") is not None}
@@ -75,7 +75,7 @@ class _Agent:
                 await self._forward(shuttle)
                 tasks.cancel_scope.cancel()
         if self._config.stats_interval:
-            Stream(STDOUT).write(shuttle.render_statistics())
+            LineWriter(STDOUT).write(shuttle.render_statistics())
         self._tell(shuttle.ledger)
         return shuttle.ledger
 
@@ -121,7 +121,7 @@ class _Agent:
             self._log.info("land", signal=number.name, within=self._config.land_timeout)
 
     async def _print_statistics(self, shuttle: Shuttle) -> None:
-        stdout = Stream(STDOUT)
+        stdout = LineWriter(STDOUT)
         while True:
             await anyio.sleep(self._config.stats_interval)
             stdout.write(shuttle.render_statistics())

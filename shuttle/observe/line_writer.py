@@ -13,7 +13,7 @@ LIMIT = 4096  # bytes of a line, its newline included: PIPE_BUF of Linux, what a
 MARK = b"..."  # ends a line that was cut
 
 
-class Stream:
+class LineWriter:
     """Whole lines to a file descriptor, or nothing: a line that cannot be written now is skipped and counted.
 
     Attributes:
