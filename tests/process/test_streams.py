@@ -1,17 +1,20 @@
 """stdin, stdout and stderr that are closed, full, a terminal, a file: each has its answer."""
 
+import fcntl
 import os
 import pty
 import re
+import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from shuttle.local_drain import LocalDrain
-from tests.helpers.process import LONGEST, Ended, clean_environ, make_lines, run, start
+from tests.helpers.process import LONGEST, Agent, Ended, clean_environ, make_lines, run, start
 
 pytestmark = pytest.mark.process
 
@@ -83,6 +86,104 @@ def test_a_closed_stdin_is_refused_in_one_line(drain: LocalDrain) -> None:
     assert ended.err.startswith("log-shuttle: stdin is closed")
     assert ended.err.count("\n") == 1
     assert drain.requests == []
+
+
+def open_pipe(_directory: Path) -> tuple[int, int]:
+    return os.pipe()
+
+
+def open_fifo(directory: Path) -> tuple[int, int]:
+    path = directory / "fifo"
+    os.mkfifo(path)
+    both = os.open(path, os.O_RDWR)
+    return both, os.dup(both)
+
+
+def open_socket(_directory: Path) -> tuple[int, int]:
+    near, far = socket.socketpair()
+    return near.detach(), far.detach()
+
+
+def deliver_one_by_one(agent: Agent, drain: LocalDrain, writer: int) -> None:
+    """Have the agent wait for its stdin between two lines."""
+    for number in range(1, 4):
+        os.write(writer, b"line\n")
+        assert drain.wait_for(messages=number)
+
+
+@pytest.mark.parametrize("opener", [open_pipe, open_fifo, open_socket])
+def test_the_flags_of_stdin_stay_as_they_are(
+    drain: LocalDrain, tmp_path: Path, opener: Callable[[Path], tuple[int, int]]
+) -> None:
+    reader, writer = opener(tmp_path)
+    before = fcntl.fcntl(reader, fcntl.F_GETFL)
+    try:
+        with start("-logs-url", drain.url, "-wait", "1ms", "-land-timeout", "1s", stdin=reader) as agent:
+            deliver_one_by_one(agent, drain, writer)
+            assert fcntl.fcntl(reader, fcntl.F_GETFL) == before
+            agent.signal(signal.SIGTERM)
+            assert agent.finish().code == 0
+        assert fcntl.fcntl(reader, fcntl.F_GETFL) == before
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def test_whoever_writes_to_the_socket_on_stdin_can_go_on(drain: LocalDrain) -> None:
+    """As under inetd, where one socket is everybody's stdin and stdout."""
+    near, far = socket.socketpair()
+    with near, far, start("-logs-url", drain.url, "-wait", "1ms", stdin=far) as agent:
+        deliver_one_by_one(agent, drain, near.fileno())
+        seq = subprocess.Popen(["seq", "1", "300000"], stdout=far.fileno(), stderr=subprocess.PIPE)
+        far.close()
+        out = b""
+        while not out.endswith(b"\n300000\n") and (more := near.recv(1 << 16)):
+            out += more
+            if seq.poll():  # it failed: nothing more comes
+                break
+        assert seq.communicate(timeout=LONGEST)[1] == b""
+        assert out.count(b"\n") == 300_000
+        near.shutdown(socket.SHUT_WR)
+        assert agent.finish().code == 0
+
+
+def test_a_program_can_read_the_pipe_afterwards(drain: LocalDrain) -> None:
+    reader, writer = os.pipe()
+    with start("-logs-url", drain.url, "-wait", "1ms", "-land-timeout", "100ms", stdin=reader) as agent:
+        deliver_one_by_one(agent, drain, writer)
+        agent.signal(signal.SIGTERM)
+        assert agent.finish().code == 0
+    waiting = subprocess.run(["timeout", "0.3", "cat"], stdin=reader, capture_output=True, timeout=LONGEST, check=False)
+    assert (waiting.returncode, waiting.stderr) == (124, b"")  # it waited, until it was ended
+    os.write(writer, b"rest\n")
+    os.close(writer)
+    assert subprocess.run(["cat"], stdin=reader, capture_output=True, check=True, timeout=LONGEST).stdout == b"rest\n"
+    os.close(reader)
+
+
+def test_a_stdin_that_somebody_made_non_blocking_is_read_to_its_end(drain: LocalDrain) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    with start("-logs-url", drain.url, "-wait", "1ms", stdin=reader) as agent:
+        os.close(reader)
+        deliver_one_by_one(agent, drain, writer)
+        os.close(writer)
+        assert agent.finish().code == 0
+
+
+def test_two_that_share_a_pipe_end_with_it(drain: LocalDrain) -> None:
+    """Each line wakes both, and one of them finds nothing."""
+    reader, writer = os.pipe()
+    flags = ("-logs-url", drain.url, "-wait", "1ms", "-verbose")
+    with start(*flags, stdin=reader) as first, start(*flags, stdin=reader) as second:
+        os.close(reader)
+        for number in range(1, 50):
+            os.write(writer, b"line\n")
+            assert drain.wait_for(messages=number)
+        os.close(writer)
+        ended = first.finish(), second.finish()
+    assert [(each.code, each.named("input.failed")) for each in ended] == [(0, [])] * 2
+    assert sum(each.ledger.delivered for each in ended) == 49
 
 
 @pytest.mark.parametrize("redirections", ["1>&-", "2>&-", "1>&- 2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>&1"])
