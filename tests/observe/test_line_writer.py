@@ -1,9 +1,11 @@
+import contextlib
 import os
 import pty
 import resource
 import signal
 import termios
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shuttle.observe.line_writer import LIMIT, MARK, LineWriter
+from tests.helpers.sockets import GUARD
 
 
 @contextmanager
@@ -167,3 +170,66 @@ def test_the_descriptor_stays_blocking_for_the_processes_that_share_it() -> None
     with pipe() as (_, writer):
         LineWriter(writer).write("at=start")
         assert os.get_blocking(writer)
+
+
+def ends(write: Callable[[], object]) -> bool:
+    """Return whether `write` ends: it runs in a thread, which one that hangs does not hold up."""
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    thread.join(GUARD)
+    return not thread.is_alive()
+
+
+@pytest.mark.parametrize("length", [1, 50, 200, 1000, LIMIT])
+def test_a_terminal_that_nobody_reads_costs_lines(length: int) -> None:
+    controller, terminal = pty.openpty()
+    out = LineWriter(terminal)
+
+    def write() -> None:
+        while out.skipped < 3:
+            out.write("x" * length)
+
+    try:
+        assert ends(write)
+        assert os.get_blocking(terminal)
+    finally:
+        os.close(controller)
+        os.close(terminal)
+
+
+def test_the_other_end_of_a_terminal_takes_lines() -> None:
+    controller, terminal = pty.openpty()
+    try:
+        LineWriter(controller).write("typed")
+        assert os.read(terminal, LIMIT) == b"typed\n"
+    finally:
+        os.close(controller)
+        os.close(terminal)
+
+
+def test_a_pipe_that_somebody_else_fills_costs_lines() -> None:
+    """Each page that is read makes room for one line, and two want it."""
+    reader, writer = os.pipe()
+    own = os.open(f"/proc/self/fd/{writer}", os.O_WRONLY | os.O_NONBLOCK)
+    out = LineWriter(writer)
+    over = threading.Event()
+
+    def fill() -> None:
+        while not over.is_set():
+            with contextlib.suppress(BlockingIOError):
+                os.write(own, b"x" * LIMIT)
+
+    def write() -> None:
+        for _ in range(20_000):
+            os.read(reader, LIMIT)
+            out.write("x" * LIMIT)
+
+    filler = threading.Thread(target=fill)
+    filler.start()
+    try:
+        assert ends(write)
+    finally:
+        over.set()
+        filler.join()
+        for fd in (reader, writer, own):
+            os.close(fd)
