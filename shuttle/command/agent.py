@@ -18,6 +18,7 @@ from shuttle.observe.line_writer import LineWriter
 from shuttle.observe.log import Logger, make_logger
 from shuttle.shuttle import Shuttle
 
+EXIT_UNREADABLE = 1  # stdin was not read to its end; what was read is delivered
 EXIT_MISSING = 3  # lines were dropped or lost; Go exits with 0
 EXIT_SPOOLED = 4  # the rest is in the spool, and the next start delivers it
 READING_SHARE = 0.8  # of land_timeout: how long a stopped agent goes on reading; the rest is for delivering
@@ -39,8 +40,13 @@ def run(config: Config) -> int:
     gc.freeze()  # what the start has made stays: no collection need look at it
     gc.enable()  # the command has it disabled
     options: dict[str, Any] = {"use_uvloop": importlib.util.find_spec("uvloop") is not None}
-    ledger = anyio.run(_Agent(config, log).run, backend_options=options)
-    return EXIT_MISSING if ledger.dropped or ledger.lost else EXIT_SPOOLED if ledger.spooled else 0
+    agent = _Agent(config, log)
+    ledger = anyio.run(agent.run, backend_options=options)
+    if ledger.dropped or ledger.lost:
+        return EXIT_MISSING
+    if agent.unreadable:
+        return EXIT_UNREADABLE
+    return EXIT_SPOOLED if ledger.spooled else 0
 
 
 def _check_stdin() -> None:
@@ -58,6 +64,8 @@ def _raise_file_limit() -> None:
 
 class _Agent:
     def __init__(self, config: Config, log: Logger) -> None:
+        self.unreadable = False
+        """Whether stdin ended with an error."""
         self._config = config
         self._log = log
         self._reading: anyio.CancelScope
@@ -103,7 +111,9 @@ class _Agent:
         try:
             await shuttle.read(STDIN)
         except OSError as error:
-            self._log.error("input.failed", error=error.strerror)
+            self.unreadable = True
+            advice = "stdin was not read to its end: it must be a pipe, a socket or a file that can be read"
+            self._log.error("input.failed", error=error.strerror or str(error), advice=advice)
 
     async def _obey(self, signals: Any, shuttle: Shuttle) -> None:
         """Land on the first signal. Whoever writes to the pipe was told to stop with it, and is read to the end."""

@@ -6,6 +6,7 @@ import pty
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from shuttle.local_drain import LocalDrain
+from shuttle.local_drain import LocalDrain, Options
 from tests.helpers.process import LONGEST, Agent, Ended, clean_environ, make_lines, run, start
 
 pytestmark = pytest.mark.process
@@ -86,6 +87,54 @@ def test_a_closed_stdin_is_refused_in_one_line(drain: LocalDrain) -> None:
     assert ended.err.startswith("log-shuttle: stdin is closed")
     assert ended.err.count("\n") == 1
     assert drain.requests == []
+
+
+def check_unreadable(ended: Ended, reason: str) -> None:
+    assert ended.code == 1
+    (said,) = ended.err.splitlines()
+    assert f' level=error at=input.failed error="{reason}" ' in said
+    assert "stdin was not read to its end" in said
+
+
+@pytest.mark.parametrize("redirections", ["0>/dev/full", "0>/dev/stdout", "0>&1"])
+def test_a_stdin_that_is_open_for_writing_is_no_success(drain: LocalDrain, redirections: str) -> None:
+    check_unreadable(run_in_shell(redirections, "-logs-url", drain.url), "Bad file descriptor")
+    assert drain.requests == []
+
+
+def test_a_stdin_on_a_bad_medium_is_no_success(drain: LocalDrain) -> None:
+    """The first page of a process's memory stands for it: reading it is an error."""
+    with Path("/proc/self/mem").open("rb", buffering=0) as memory:
+        check_unreadable(run("-logs-url", drain.url, stdin=memory), "Input/output error")
+    assert drain.requests == []
+
+
+def break_off(*flags: str, lines: int) -> Ended:
+    """Run the command with a socket on stdin that is reset after some lines."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    with near, far, start("-wait", "1ms", "-verbose", *flags, stdin=far.fileno()) as agent:
+        near.sendall(b"".join(make_lines(lines)))
+        agent.hear(f"msgcount={lines} ")
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        near.close()
+        return agent.finish()
+
+
+def test_what_was_read_before_stdin_broke_off_is_delivered(drain: LocalDrain) -> None:
+    ended = break_off("-logs-url", drain.url, lines=10)
+    assert ended.code == 1
+    assert ended.named("input.failed")[0].count('error="Connection reset by peer"') == 1
+    assert (ended.ledger.read, ended.ledger.delivered) == (10, 10)
+
+
+def test_a_loss_is_told_before_an_input_that_broke_off() -> None:
+    with LocalDrain(Options(status=404)) as drain:
+        ended = break_off("-logs-url", drain.url, lines=10)
+    assert ended.code == 3
+    assert ended.named("input.failed")
+    assert ended.ledger.lost == 10
 
 
 def open_pipe(_directory: Path) -> tuple[int, int]:
