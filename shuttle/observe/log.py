@@ -9,6 +9,7 @@ from typing import Protocol
 import structlog
 from structlog.typing import EventDict, Processor
 
+from shuttle.core.escape import escape
 from shuttle.observe.line_writer import LineWriter
 
 APP = "log-shuttle"
@@ -68,13 +69,6 @@ def make_logger(*, verbose: bool, to_syslog: bool, writer: LineWriter) -> Logger
         app=APP,
     ).bind()
     return logger
-
-
-def escape(text: str) -> str:
-    r"""Return `text` with all that a terminal or a line could act on written out: ESC as \x1b, a newline as \n."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def _show(_logger: object, _method: str, event: EventDict) -> EventDict:

@@ -9,8 +9,9 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shuttle.core.escape import escape
 from shuttle.observe.line_writer import LineWriter
-from shuttle.observe.log import SILENT, VALUE_LIMIT, Logger, escape, make_logger
+from shuttle.observe.log import SILENT, VALUE_LIMIT, Logger, make_logger
 
 PAIR = re.compile(r'([^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?: |$)')
 
