@@ -146,6 +146,12 @@ class Shuttle:
         read, left = files.measure() if files else (0, 0)
         return read, read + left, self.ledger.delivered
 
+    @property
+    def incomplete(self) -> bool:
+        """Whether a file that the configuration names was not read: it is not there, or cannot be read."""
+        files = self._parts.files
+        return bool(files and files.incomplete)
+
     def hold_input(self) -> None:
         """From now on wait for room in the queue, however long, and drop nothing: the source can wait."""
         self._parts.crew.intake.hold_input()

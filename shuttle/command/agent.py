@@ -14,14 +14,15 @@ import anyio
 
 from shuttle.command import signals
 from shuttle.config import Config
-from shuttle.core.ledger import Ledger
 from shuttle.errors import ConfigError
-from shuttle.observe.line_writer import Stream as LineWriter
+from shuttle.observe.line_writer import LineWriter
 from shuttle.observe.log import Logger, make_logger
 from shuttle.shuttle import Shuttle
 
+EXIT_UNREADABLE = 1  # stdin, or a path of a replay, was not read to its end; what was read is delivered
 EXIT_MISSING = 3  # lines were dropped or lost; Go exits with 0
 EXIT_SPOOLED = 4  # the rest is in the spool, and the next start delivers it
+EXIT_SIGNAL = 128  # and the signal's number: a replay was interrupted
 READING_SHARE = 0.8  # of land_timeout: how long a stopped agent goes on reading; the rest is for delivering
 STDIN, STDOUT, STDERR = 0, 1, 2
 
@@ -36,12 +37,11 @@ def run(config: Config) -> int:
         _raise_file_limit()
     else:
         _check_stdin()
-    log = make_logger(verbose=config.verbose, to_syslog=config.log_to_syslog, stream=LineWriter(STDERR))
+    log = make_logger(verbose=config.verbose, to_syslog=config.log_to_syslog, writer=LineWriter(STDERR))
     gc.freeze()  # what the start has made stays: no collection need look at it
     gc.enable()  # the command has it disabled
     options: dict[str, Any] = {"use_uvloop": importlib.util.find_spec("uvloop") is not None}
-    ledger = anyio.run(_run_agent, config, log, backend_options=options)
-    return EXIT_MISSING if ledger.dropped or ledger.lost else EXIT_SPOOLED if ledger.spooled else 0
+    return anyio.run(_run_agent, config, log, backend_options=options)
 
 
 def _check_stdin() -> None:
@@ -57,7 +57,7 @@ def _raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def _run_agent(config: Config, log: Logger) -> Ledger:
+async def _run_agent(config: Config, log: Logger) -> int:
     return await _Agent(config, log).run()
 
 
@@ -69,9 +69,12 @@ class _Agent:
         self._log = log
         self._shuttle = Shuttle(config, log=log)
         self._reading = anyio.CancelScope()
-        self._land_by: float | None = None
+        self._signal: signal.Signals | None = None  # that ended the reading
+        self._unread = 0  # bytes of files that were there when it came
+        self._unreadable = False  # something that was to be read to its end was not
 
-    async def run(self) -> Ledger:
+    async def run(self) -> int:
+        """Forward everything, and return the exit code."""
         shuttle = self._shuttle
         with anyio.open_signal_receiver(*signals.list_heeded()) as received:
             signals.release()  # the command holds them back until here
@@ -84,7 +87,7 @@ class _Agent:
         if self._config.stats_interval:
             LineWriter(STDOUT).write(shuttle.render_statistics())
         self._tell()
-        return shuttle.ledger
+        return self._choose_exit_code()
 
     async def _forward(self) -> None:
         """Read until the end of stdin or of the files, or as long as a signal leaves time, then land."""
@@ -110,14 +113,16 @@ class _Agent:
         try:
             await self._shuttle.read(STDIN)
         except OSError as error:
-            self._log.error("input.failed", error=error.strerror)
+            self._unreadable = True
+            advice = "stdin was not read to its end: it must be a pipe, a socket or a file that can be read"
+            self._log.error("input.failed", error=error.strerror or str(error), advice=advice)
 
     async def _obey(self, received: AsyncIterator[signal.Signals]) -> None:
         """Land on the first signal, end on the second, and answer those that ask."""
         async for number in received:
             if number == signals.ASKING:
                 self._log.info("status", **self._count(), **self._shuttle.describe_drain())
-            elif self._land_by is None:
+            elif self._signal is None:
                 self._land(number)
             else:
                 self._log.warning("stop.now", signal=number.name)
@@ -127,11 +132,13 @@ class _Agent:
 
     def _land(self, number: signal.Signals) -> None:
         """Be over by `land_timeout`. Whoever writes to the pipe was told to stop too, and is read to the end."""
+        self._signal = number
         now = anyio.current_time()
-        self._land_by = now + self._config.land_timeout
-        self._shuttle.limit_landing(self._land_by)
+        self._shuttle.limit_landing(now + self._config.land_timeout)
         # Whoever writes to the pipe must be read to the end; what stands in a file is read by the next start.
         reads_on = self._shuttle.leave_files() if self._config.file else True
+        read, total, _ = self._shuttle.measure()
+        self._unread = total - read
         self._reading.deadline = now + (self._config.land_timeout * READING_SHARE if reads_on else 0.0)
         self._log.info("land", signal=number.name, within=self._config.land_timeout)
 
@@ -140,6 +147,18 @@ class _Agent:
         while True:
             await anyio.sleep(self._config.stats_interval)
             stdout.write(self._shuttle.render_statistics())
+
+    def _choose_exit_code(self) -> int:
+        ledger, replays = self._shuttle.ledger, bool(self._config.file) and not self._config.follow
+        if replays and self._signal and (self._unread or ledger.held or ledger.lost):
+            advice = "deliver the files again before they are removed"
+            self._log.warning("replay.interrupted", unread=self._unread, held=ledger.held, advice=advice)
+            return EXIT_SIGNAL + self._signal
+        if ledger.dropped or ledger.lost:
+            return EXIT_MISSING
+        if self._unreadable or (replays and self._shuttle.incomplete):
+            return EXIT_UNREADABLE
+        return EXIT_SPOOLED if ledger.spooled else 0
 
     def _tell(self) -> None:
         ledger = self._shuttle.ledger

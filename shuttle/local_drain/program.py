@@ -11,7 +11,7 @@ from shuttle.command.flags import Flag, format_help, parse_flags
 from shuttle.errors import ConfigError, UsageError
 from shuttle.local_drain.behaviour import Behaviour
 from shuttle.local_drain.receiver import Exchange, LocalDrain
-from shuttle.local_drain.syslog import escape, format_frame
+from shuttle.local_drain.syslog import format_frame, show
 
 NAME = "log-shuttle-drain"
 DEFAULT_PORT = 9080
@@ -118,7 +118,7 @@ def _serve(behaviour: Behaviour, stdout: TextIO | None) -> None:
 
 def _describe(exchange: Exchange) -> str:
     answer = f"answered {exchange.status}: " if exchange.status else ""
-    return answer + escape(exchange.reason.encode())
+    return answer + show(exchange.reason.encode())
 
 
 def _write(stream: TextIO | None, text: str) -> bool:

@@ -37,6 +37,10 @@ class Discovery:
             found.add(next(path for path in (parent, *parent.parents) if not glob.has_magic(str(path))))
         return found
 
+    def list_unmatched(self) -> list[str]:
+        """Return the patterns that nothing matches now."""
+        return [pattern for pattern in self._patterns if not glob.glob(pattern, recursive=True)]  # noqa: PTH207
+
     def is_named(self, path: Path) -> bool:
         """Say whether `path` was given by name and not by a pattern."""
         return path in self._named

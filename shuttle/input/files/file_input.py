@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import anyio
@@ -113,6 +114,9 @@ class FileInput:
             recorder=self._recorder,
         )
         tracker.find(first=True)
+        if not self._config.follow:
+            for pattern in self._discovery.list_unmatched():
+                self._paths.note_unreadable(Path(pattern), FileNotFoundError("nothing matches it"))
         if watcher:
             tasks.start_soon(tracker.run)
             tasks.start_soon(UnreadCounter(self._queue, self._progress).run)
@@ -126,6 +130,11 @@ class FileInput:
     def measure(self) -> tuple[int, int]:
         """Return the bytes that were read, and those that are there and were not."""
         return self._progress.taken, self._paths.count_left()
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether something that the configuration names was not read: it is not there, or cannot be read."""
+        return self._paths.incomplete
 
     async def record(self, batches: Sequence[Batch]) -> None:
         """Record batches that are about to be sent; those of FIFOs cannot be read again."""

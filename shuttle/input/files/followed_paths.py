@@ -40,6 +40,11 @@ class FollowedPaths:
         """Return the bytes that are there and not read; of a compressed file, at most its bytes on the disk."""
         return sum(path.count_left() for path in self.rotated.values())
 
+    @property
+    def incomplete(self) -> bool:
+        """Whether a path cannot be read, or waits because too many files are open."""
+        return bool(self._unreadable) or self._waiting
+
     def note_readable(self, path: Path) -> None:
         """Note that `path` can be read, or is not there."""
         self._unreadable.discard(path)

@@ -1,13 +1,11 @@
 """Watching: whatever happens to a file is told, once for all that happens together, on every event loop."""
 
 import errno
-import functools
 import os
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -18,7 +16,7 @@ import trio
 from shuttle.input.files.changes import Changes
 from shuttle.input.files.watcher import LOOK, POLL, REST, Watcher
 from shuttle.observe.log import SILENT, Logger
-from tests.helpers.loops import LOOPS, on_every_loop
+from tests.helpers.loops import everywhere
 from tests.helpers.sockets import GUARD
 from tests.helpers.virtual import Journal, virtual
 
@@ -26,26 +24,6 @@ QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
 LONGEST_QUEUE = int(QUEUE.read_text("ascii")) if QUEUE.exists() else 0
 
 pytestmark = pytest.mark.skipif(not LONGEST_QUEUE, reason="inotify is Linux's")
-
-
-def everywhere(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
-    """Make a test for each event loop, trio's too."""
-    on_asyncio = on_every_loop(test)
-
-    @functools.wraps(test)
-    def run(*args: Any, loop: str, **kwargs: Any) -> None:
-        async def main() -> None:
-            with trio.fail_after(GUARD):
-                await test(*args, **kwargs)
-
-        if loop == "trio":
-            trio.run(main)
-        else:
-            on_asyncio(*args, loop=loop, **kwargs)
-
-    run.__signature__ = on_asyncio.__signature__  # type: ignore[attr-defined]
-    parametrized: Callable[..., None] = pytest.mark.parametrize("loop", [*LOOPS, "trio"])(run)
-    return parametrized
 
 
 @contextmanager
