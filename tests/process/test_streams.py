@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from shuttle.local_drain import LocalDrain, Behaviour
+from shuttle.local_drain import Behaviour, LocalDrain
 from tests.helpers.process import LONGEST, Agent, Ended, clean_environ, make_lines, run, start
 
 pytestmark = pytest.mark.process
