@@ -25,8 +25,9 @@ lint: $(VENV)/installed-test ## ruff and mypy
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-reference: $(VENV)/installed ## write the flags, as they are declared, into the documents
+reference: $(VENV)/installed ## write the flags and the rooms, as the code has them, into the documents
 	$(BIN)/python -m shuttle.command.reference README.md
+	$(BIN)/python -m tests.helpers.rooms docs/rooms.md
 
 bench: $(VENV)/installed-test ## measure; make bench BENCH='--peer go=./log-shuttle' puts a peer beside it
 	$(BIN)/python -m bench.micro

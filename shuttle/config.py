@@ -176,7 +176,7 @@ class Config:
         bool,
         Setting(
             "bool",
-            "drop when the buffer is full; -drop=false blocks the application instead",
+            "drop when the queue is full; -drop=false blocks the application instead",
             needs=(need.PIPE_TO_DROP_FROM,),
         ),
     ] = True

@@ -103,7 +103,7 @@ Exit codes:
   0  every line was delivered
   1  the configuration cannot be used
   2  the command line cannot be read
-  3  lines were dropped (the buffer was full) or lost (given up, or refused by the drain)
+  3  lines were dropped (the queue was full) or lost (given up, or refused by the drain)
   4  none was, but some are in the spool still: the next start delivers them
 
 Signals:

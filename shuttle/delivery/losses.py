@@ -24,7 +24,7 @@ class Losses:
     def drop(self, lines: int) -> None:
         """Count held lines for which the queue had no room."""
         self._ledger.drop(lines, self.stamp())
-        self._tell(self._dropped, "lines.dropped", lines, error="the buffer is full")
+        self._tell(self._dropped, "lines.dropped", lines, error="the queue is full")
 
     def lose(self, lines: int, outcome: Outcome) -> None:
         """Count held lines that were refused or given up, because of `outcome`."""

@@ -18,7 +18,7 @@ def test_the_table_has_a_row_for_each_flag() -> None:
     [
         "| `-wait DURATION` | `250ms` | longest time from a batch's first line to its flush |",
         "| `-batch-bytes SIZE` | `1MiB` | most bytes in a batch |",
-        "| `-drop` | `true` | drop when the buffer is full; -drop=false blocks the application instead |",
+        "| `-drop` | `true` | drop when the queue is full; -drop=false blocks the application instead |",
         "| `-gzip` |  | compress the requests |",
         "| `-logplex-token TEXT` |  | the same as -appname |",
     ],

@@ -37,7 +37,7 @@ BESIDE = {("store", "observe")}  # within a layer: the stores log
 
 # A program of its own, which takes nothing of the agent but the flags' grammar, the log and what escapes text.
 LOCAL_DRAIN = "local_drain"
-LENT = {"errors", "command.flags", "core.utf8"}
+LENT = {"errors", "command.flags", "core.utf8", "core.escape"}
 LENT_ROOMS = {"observe", LOCAL_DRAIN}
 
 

@@ -10,11 +10,11 @@ import pytest
 from shuttle import __version__
 from shuttle.command.options import FLAGS
 from shuttle.command.reference import insert_reference
+from tests.helpers.rooms import insert_rooms
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 PACKAGE = {path.relative_to(ROOT / "shuttle").as_posix() for path in (ROOT / "shuttle").rglob("*.py")}
-LOCAL_DRAIN = "local_drain/"  # stands in the README's rooms as one
 
 # Somebody's home, or where a tool had its files: it means nothing to whoever reads it elsewhere.
 MACHINE_PATH = re.compile(r"/(?:root|work|Users|home)/\w|/tmp/\w|[A-Z]:\\Users\\")
@@ -38,10 +38,15 @@ def test_readme_has_no_flag_that_does_not_exist() -> None:
     assert named <= {flag.name for flag in FLAGS}
 
 
-def test_readme_shows_the_rooms_as_they_are() -> None:
-    rooms = set(re.findall(r"^      ([\w/]+\.py)  ", README, re.MULTILINE))
-    assert f"      {LOCAL_DRAIN}  " in README
-    assert rooms == {name for name in PACKAGE if not name.startswith(LOCAL_DRAIN) and not name.endswith("__init__.py")}
+def test_the_map_shows_every_room_as_it_is() -> None:
+    document = (ROOT / "docs/rooms.md").read_text("utf-8")
+    assert insert_rooms(document) == document, "run make reference"
+
+
+def test_readme_shows_every_folder_and_module_of_the_top() -> None:
+    top = {name.partition("/")[0] + "/" * ("/" in name) for name in PACKAGE} - {"__init__.py", "__main__.py"}
+    tree = README.partition("    shuttle/\n")[2].partition("\n    tests/")[0]
+    assert set(re.findall(r"[\w]+(?:\.py|/)(?=[ \n])", tree)) >= top
 
 
 def test_readme_names_only_files_that_exist() -> None:

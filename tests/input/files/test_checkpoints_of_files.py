@@ -14,7 +14,7 @@ from shuttle.errors import ConfigError
 from shuttle.input.files.rotation.rotated_path import QUIET
 from shuttle.store.checkpoints import FILE
 from tests.helpers.checkpoints import kill
-from tests.helpers.drains import TAKE, Answer, Drain
+from tests.helpers.drains import HANG, TAKE, Answer, Drain
 from tests.helpers.following import SOON, Catcher, append, copytruncate, following, number_lines, rotate
 from tests.helpers.virtual import Journal, virtual
 
@@ -425,3 +425,16 @@ async def test_an_hour_without_the_drain_loses_nothing(log: Path) -> None:
         await trio.sleep(3700)
     assert sorted(drain.lines) == sorted(number_lines(0, 100))
     assert shuttle.ledger.lost == 0
+
+
+@virtual
+async def test_a_landing_that_gives_up_loses_no_line_of_a_file(log: Path, state: Path) -> None:
+    """A flush waits for room in the queue, and another line is in the batch that is being filled."""
+    settings: dict[str, Any] = {"num_outlets": 1, "back_buff": 1, "batch_size": 100, "land_timeout": 1.0}
+    log.touch()
+    async with following(Drain(HANG), log, state_dir=state, **settings) as shuttle:
+        await trio.sleep(SOON)
+        for number in range(4):
+            append(log, b"%d" % number)
+            await trio.sleep(SOON)
+    assert str(shuttle.ledger) == "read=4 delivered=0 dropped=0 lost=0 held=4"
