@@ -17,7 +17,7 @@ from shuttle.core.frame import Framer, make_stamp
 from shuttle.core.ledger import Owed
 from shuttle.core.lines import LengthSplitter, NewlineSplitter
 from shuttle.delivery.intake import CHUNK
-from shuttle.delivery.memory_queue import Buffer
+from shuttle.delivery.memory_queue import MemoryQueue
 from shuttle.drain.logplex import Logplex
 
 LINES = 500  # of a batch
@@ -73,7 +73,7 @@ def list_cases() -> Iterable[Case]:
 
 def _pass_through(batch: Batch) -> Callable[[], object]:
     """Return what offers a batch to a buffer and takes one: nothing waits, so no event loop has to run."""
-    buffer = Buffer(max_bytes=2 * batch.size)
+    buffer = MemoryQueue(max_bytes=2 * batch.size)
 
     def run() -> None:
         buffer.offer(batch)

@@ -22,7 +22,7 @@ from shuttle.core.ledger import Ledger
 from shuttle.core.lines import LengthSplitter, NewlineSplitter
 from shuttle.delivery.gate import Gate
 from shuttle.delivery.intake import Intake
-from shuttle.delivery.memory_queue import Buffer
+from shuttle.delivery.memory_queue import MemoryQueue
 from shuttle.delivery.outlet import Outlet
 from shuttle.input import descriptor as stdin
 from shuttle.observe.log import SILENT, Logger
@@ -84,9 +84,9 @@ class Shuttle:
         transport = self._transport or open_transport(config)
         framer = Framer(self._following.header if self._following else config)
         splitter = {"lprfc5424": LengthSplitter}.get(config.input_format, NewlineSplitter)(framer.line_limit)
-        self._buffer: Buffer
+        self._buffer: MemoryQueue
         if self._spool is None:
-            self._buffer = Buffer(max_bytes=config.back_bytes, max_batches=config.back_buff)
+            self._buffer = MemoryQueue(max_bytes=config.back_bytes, max_batches=config.back_buff)
         else:
             self._buffer = self._spool
         self._statistics = Statistics(

@@ -7,7 +7,7 @@ import anyio
 from shuttle.core.batch import Batch
 
 
-class Buffer:
+class MemoryQueue:
     """Batches first in, first out, bounded by bytes in memory and, if given, by number.
 
     An empty buffer takes any batch, however large. Closing it is the signal to the outlets that no more will come.

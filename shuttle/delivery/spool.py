@@ -18,7 +18,7 @@ import anyio.to_thread
 
 from shuttle.core.batch import Batch
 from shuttle.core.ledger import Ledger
-from shuttle.delivery.memory_queue import Buffer
+from shuttle.delivery.memory_queue import MemoryQueue
 from shuttle.delivery.turn import Turn
 from shuttle.store.backlog import Backlog, Change
 from shuttle.store.batch_table import Row, measure
@@ -31,7 +31,7 @@ _Arguments = TypeVarTuple("_Arguments")
 _Answer = TypeVar("_Answer")
 
 
-class Spool(Buffer):
+class Spool(MemoryQueue):
     """Batches first in, first out, on the disk before the buffer has them; bounded by what the backlog may take there.
 
     Those that the disk does not take wait in memory, at most `max_bytes` and `max_batches` of them. `lose` is called
