@@ -31,6 +31,7 @@ from shuttle.observe.throttle import Notice
 
 if TYPE_CHECKING:
     from shuttle.delivery.journal import Keeper
+    from shuttle.delivery.queue import Queue
     from shuttle.delivery.spool import Spool
     from shuttle.input.files.file_input import Following
 
@@ -84,7 +85,7 @@ class Shuttle:
         transport = self._transport or open_transport(config)
         framer = Framer(self._following.header if self._following else config)
         splitter = {"lprfc5424": LengthSplitter}.get(config.input_format, NewlineSplitter)(framer.line_limit)
-        self._buffer: MemoryQueue
+        self._buffer: Queue
         if self._spool is None:
             self._buffer = MemoryQueue(max_bytes=config.back_bytes, max_batches=config.back_buff)
         else:

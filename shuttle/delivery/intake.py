@@ -12,7 +12,7 @@ from shuttle.core.batch import Batch, Batcher
 from shuttle.core.frame import make_stamp
 from shuttle.core.ledger import Ledger
 from shuttle.core.lines import Splitter
-from shuttle.delivery.memory_queue import MemoryQueue
+from shuttle.delivery.queue import Queue
 from shuttle.delivery.source import Source
 from shuttle.delivery.turn import Turn
 from shuttle.observe.log import Logger
@@ -38,7 +38,7 @@ class Intake:
         *,
         splitter: Splitter,
         batcher: Batcher,
-        buffer: MemoryQueue,
+        buffer: Queue,
         ledger: Ledger,
         patience: float | None,
         record: Callable[[Sequence[Batch]], Awaitable[None]] | None = None,

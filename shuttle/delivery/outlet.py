@@ -13,7 +13,7 @@ from shuttle.core.frame import make_stamp
 from shuttle.core.ledger import Ledger, Owed
 from shuttle.core.outcome import Outcome, Verdict, judge
 from shuttle.delivery.gate import Gate
-from shuttle.delivery.memory_queue import MemoryQueue
+from shuttle.delivery.queue import Queue
 from shuttle.delivery.shipment import Drain, Shipment
 from shuttle.drain.http.attempt import attempt
 from shuttle.observe.log import Logger
@@ -29,7 +29,7 @@ class Outlet:
     """One sender. All outlets of a shuttle share everything they are given."""
 
     config: Config
-    buffer: MemoryQueue
+    buffer: Queue
     gate: Gate
     drain: Drain
     transport: httpx.AsyncBaseTransport
