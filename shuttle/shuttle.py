@@ -286,17 +286,15 @@ class Shuttle:
 
         config = self._config
         assert config.spool
-        backlog = Backlog(
+        backlog = Backlog.open(
             config.spool, most_bytes=config.spool_bytes, log=self._log, wall=self._wall, clock=self._clock
         )
-        backlog.open()
-        self.ledger.take_in(backlog.lines)
         return Spool(
             backlog,
             max_bytes=config.back_bytes,
             max_batches=config.back_buff,
             ledger=self.ledger,
-            lose=lambda lines: self._lose(lines, "the spool is broken"),
+            lose=self._lose,
         )
 
 

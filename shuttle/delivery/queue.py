@@ -76,6 +76,11 @@ class Waiters:
         if self._takers:
             self._takers.popleft().set()
 
+    def call_takers(self) -> None:
+        """Call every taker."""
+        while self._takers:
+            self.call_taker()
+
     def next_room(self) -> anyio.Event:
         """Return the event that is set when there may be room that is not there now, or the queue is closed."""
         self._room = self._room or anyio.Event()
@@ -90,6 +95,5 @@ class Waiters:
     def close(self) -> None:
         """Call everybody."""
         self.closed = True
-        while self._takers:
-            self.call_taker()
+        self.call_takers()
         self.call_putters()

@@ -21,17 +21,26 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from shuttle.core.batch import Span
 from shuttle.core.fingerprint import Identity
 from shuttle.observe.log import Logger
-from shuttle.store.sqlite import ERRORS, BrokenError, Database, is_broken
+from shuttle.store.schema import Schema
+from shuttle.store.sqlite import Database
+from shuttle.store.sqlite_errors import ERRORS, BrokenError, is_broken
 
 NAME = "checkpoints"
 FILE = f"{NAME}.sqlite"
 LOCK = f"{NAME}.lock"
 VERSION = 1  # of the schema and of what the rows hold; a database of another is set aside
-_ADVICE = "what is to be recorded is kept in memory, and recorded as soon as that is possible"
 
-_SCHEMA = tuple(
-    f"CREATE TABLE {name} (key INTEGER PRIMARY KEY, content BLOB NOT NULL, checksum INTEGER NOT NULL)"
-    for name in ("files", "plans")
+_SCHEMA = Schema(
+    name=NAME,
+    flag="-state-dir",
+    event="state",
+    statements=tuple(
+        f"CREATE TABLE {name} (key INTEGER PRIMARY KEY, content BLOB NOT NULL, checksum INTEGER NOT NULL)"
+        for name in ("files", "plans")
+    ),
+    version=VERSION,
+    pragmas=("synchronous=OFF",),
+    advice="what is to be recorded is kept in memory, and recorded as soon as that is possible",
 )
 
 
@@ -129,7 +138,9 @@ class Store:
     """
 
     def __init__(self, directory: Path | None, log: Logger) -> None:
-        self._database = _make_database(directory, log) if directory else None
+        self._directory = directory
+        self._log = log
+        self._database: Database | None = None
         self._files = _Table[Known]("files", _encode_file, _decode_file)
         self._plans = _Table[Plan]("plans", tuple, _decode_plan)
         self._keys: dict[str, int] = {}  # of the plans in flight, by id
@@ -142,11 +153,16 @@ class Store:
         """Take what the last agent left. A broken store is set aside, and logged as `state.broken`.
 
         Raises:
-            ConfigError: The directory cannot be made or written, or another agent uses it.
+            ConfigError: It cannot be read, its directory cannot be one, or another agent uses it.
         """
-        if self._database:
-            with self._database.claim():
-                self._load(self._database)
+        if self._directory:
+            database = Database.open(self._directory, _SCHEMA, self._log)
+            try:
+                self._load(database)
+            except (OSError, *ERRORS) as error:
+                database.release()
+                raise database.refuse(error) from None
+            self._database = database
             self._save()
 
     def files(self) -> list[Known]:
@@ -207,7 +223,7 @@ class Store:
 
     def close(self) -> None:
         """Write what is still due, and leave the directory to the next agent."""
-        if self._database and self._database.is_claimed:
+        if self._database and not self._database.released:
             self._save()
             self._database.release()
 
@@ -216,14 +232,15 @@ class Store:
         if not database.exists:
             return
         try:
-            connection = database.examine(thoroughly=True)
-            self._files.load(connection)
-            self._plans.load(connection)
+            with database.examine(thoroughly=True, copy=True) as connection:
+                self._files.load(connection)
+                self._plans.load(connection)
         except ERRORS as error:
             if not is_broken(error, at_start=True):
                 raise
             self._files.rows, self._plans.rows = {}, {}
-            self._set_aside(database, error)
+            database.set_aside(error)
+            self._begin()
             return
         self.new = False
         self._keys = {plan.id: key for key, plan in self._plans.rows.items()}
@@ -233,18 +250,18 @@ class Store:
     def _save(self) -> None:
         """Write what is due, or keep it for the next time."""
         database = self._database
-        if not database or (database.begun and not self._files.due and not self._plans.due):
+        if not database or (not self._files.due and not self._plans.due and database.current):
             return
         try:
             try:
                 self._write(database)
             except ERRORS as error:
-                if not is_broken(error):
+                if not database.start_over(error):
                     raise
-                self._set_aside(database, error)
+                self._begin()
                 self._write(database)
         except (OSError, *ERRORS) as error:
-            database.note_failure(error, _ADVICE)
+            database.note_failure(error)
         else:
             database.note_success()
 
@@ -255,23 +272,9 @@ class Store:
         self._files.settle()
         self._plans.settle()
 
-    def _set_aside(self, database: Database, error: Exception) -> None:
-        database.set_aside(error)
+    def _begin(self) -> None:
         self._files.begin()
         self._plans.begin()
-
-
-def _make_database(directory: Path, log: Logger) -> Database:
-    return Database(
-        directory,
-        NAME,
-        flag="-state-dir",
-        event="state",
-        statements=_SCHEMA,
-        version=VERSION,
-        pragmas=("synchronous=OFF",),
-        log=log,
-    )
 
 
 def _check(key: int, content: bytes) -> int:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from shuttle.errors import ConfigError
 from shuttle.store.checkpoints import FILE, VERSION, Plan, Store
-from shuttle.store.sqlite import MOST_BROKEN, Database
+from shuttle.store.schema import MOST_BROKEN
+from shuttle.store.sqlite import Database
 from tests.helpers.process import LONGEST
 from tests.helpers.virtual import Journal
 from tests.store.test_checkpoints import State, kill, make_identity, make_plan, opened, read, restart

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shuttle.store.schema import Schema
 from shuttle.store.sqlite import Database
 from tests.helpers.limits import files_of_at_most
 from tests.helpers.virtual import Journal
@@ -14,25 +15,22 @@ from tests.helpers.virtual import Journal
 TABLE = "CREATE TABLE words (word TEXT)"
 
 
-def make(directory: Path) -> Database:
-    return Database(
-        directory,
-        "some",
-        flag="-dir",
-        event="some",
-        statements=(TABLE,),
-        version=1,
-        pragmas=(),
-        log=Journal(),
-        most_broken=2,
-    )
+SCHEMA = Schema(
+    name="some",
+    flag="-dir",
+    event="some",
+    statements=(TABLE,),
+    version=1,
+    pragmas=(),
+    advice="wait",
+    most_broken=2,
+)
 
 
 @contextlib.contextmanager
-def claimed(directory: Path) -> Iterator[Database]:
-    database = make(directory)
-    with database.claim():
-        yield database
+def opened(directory: Path) -> Iterator[Database]:
+    database = Database.open(directory, SCHEMA, Journal())
+    yield database
     database.release()
 
 
@@ -46,18 +44,18 @@ def test_one_that_was_made_after_the_disk_was_full_is_examined_while_it_is_full_
     length: int, tmp_path: Path
 ) -> None:
     """It has a write-ahead log: with any other journal, reading it may have to write."""
-    with claimed(tmp_path) as database:
+    with opened(tmp_path) as database:
         with files_of_at_most(length), pytest.raises(sqlite3.Error):
             write(database)
         write(database)
-    with files_of_at_most(length), claimed(tmp_path) as database:
-        found = database.examine(thoroughly=True).execute("SELECT word FROM words").fetchall()
+    with files_of_at_most(length), opened(tmp_path) as database, database.examine(thoroughly=True) as connection:
+        found = connection.execute("SELECT word FROM words").fetchall()
     assert found == [(b"a",)]
 
 
 def test_those_set_aside_are_listed_and_the_last_name_is_given_again(tmp_path: Path) -> None:
     names = ["some.sqlite.broken-1", "some.sqlite.broken-2"]
-    database = make(tmp_path)
+    database = Database(tmp_path, SCHEMA, Journal())
     for number, expected in enumerate([names[:1], names, names]):
         database.path.write_bytes(b"%d" % number)
         database.set_aside(sqlite3.DatabaseError())
