@@ -238,7 +238,8 @@ class Spool:
 
     async def _transact(self, entries: Sequence[Entry], settled: Sequence[int]) -> DiskFault | None:
         """Write `entries` and remove what is `settled`, all or nothing; return what kept the disk from it."""
-        answer = await self._ask(self._backlog.write, [entry.batch for entry in entries], settled)
+        add = [StoredBatch(entry.key, entry.batch) for entry in entries]
+        answer = await self._ask(self._backlog.write, add, settled)
         if isinstance(answer, DiskFault):
             return answer
         self._tiers.note_written(entries, answer)
@@ -318,7 +319,7 @@ class Spool:
             batches, lines = self._backlog.batches, self._backlog.lines
             lost = self._tiers.note_rescued(saved, settled, batches=batches, lines=lines)
         else:
-            lost = self._tiers.lose_disk()
+            lost = self._tiers.lose_disk(keep_keys=fault is DiskFault.BROKEN)
             self._fail()
         self._tiers.unload()
         self._count_spooled()

@@ -105,7 +105,7 @@ class Entry:
         self.batch = batch
         self.state = state
         self.key = key
-        """Of its row on the disk."""
+        """Of its row on the disk; 0 if it has never had one."""
 
 
 class Total:
@@ -270,10 +270,14 @@ class Tiers:
         self.cursor = 0
         return before - disk.lines
 
-    def lose_disk(self) -> int:
-        """Note that nothing the disk had can be used any more, and return how many lines were there alone."""
+    def lose_disk(self, *, keep_keys: bool) -> int:
+        """Note that nothing the disk had can be used any more, and return how many lines were there alone.
+
+        With `keep_keys` a batch is written again under its key: the next process may find it in the broken file, too.
+        """
         for entry in self.list_saved():
             self._move(entry, Event.DISK_LOST)
+            entry.key = entry.key if keep_keys else 0
             if entry.state is State.NEW:
                 del self._incoming[id(entry.batch)]
         self._settled.clear()

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Self
 
 from shuttle.clock import Clock
-from shuttle.core.batch import Batch
 from shuttle.observe.log import Logger
 from shuttle.store import batch_table
 from shuttle.store.batch_table import PAGE, StoredBatch, Totals, measure
@@ -160,19 +159,25 @@ class Backlog:
             return self._judge(error)
         return None
 
-    def write(self, add: Sequence[Batch], remove: Sequence[int]) -> list[int] | DiskFault:
-        """Add batches, and remove those with the keys `remove`, all or nothing; return the keys of those added."""
+    def write(self, add: Sequence[StoredBatch], remove: Sequence[int]) -> list[int] | DiskFault:
+        """Add batches, and remove those with the keys `remove`, all or nothing; return the keys of those added.
+
+        One with the key 0 gets the next.
+        """
         if not self.is_open:
             return DiskFault.FAILED
-        keys = list(range(self.last_key + 1, self.last_key + 1 + len(add)))
-        self.last_key += len(add)  # if it fails, no key is given twice
+        stored = [StoredBatch(key or self._next_key(), batch) for key, batch in add]
         try:
-            self._apply(list(map(StoredBatch, keys, add)), remove)
+            self._apply(stored, remove)
         except (OSError, *ERRORS) as error:
             return self._judge(error)
         self._reserve.keep()
         self._give_back()
-        return keys
+        return [key for key, _ in stored]
+
+    def _next_key(self) -> int:
+        self.last_key += 1
+        return self.last_key
 
     def note_success(self) -> None:
         """Log that the disk takes what is written, if it did not."""
@@ -362,7 +367,11 @@ class Backlog:
                     self._take_over(stored)
                 complete = True
         self._given_up = False
-        self._count()
+        try:
+            self._count()
+        except (OSError, *ERRORS) as error:
+            self._error = error  # what it has already is not to be taken for an earlier process's
+            raise
         if complete:
             with contextlib.suppress(OSError):
                 self._salvaging.unlink(missing_ok=True)

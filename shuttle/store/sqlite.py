@@ -82,8 +82,16 @@ class Database:
 
     @property
     def exists(self) -> bool:
-        """Whether there is something by its name."""
-        return os.path.lexists(self.path)
+        """Whether there is something by its name.
+
+        Raises:
+            OSError: It cannot be looked at.
+        """
+        try:
+            self.path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
 
     @property
     def size(self) -> int:

@@ -17,6 +17,7 @@ from shuttle.store.batch_table import StoredBatch
 from tests.helpers.batches import make_batch
 from tests.helpers.limits import files_of_at_most
 from tests.helpers.virtual import Journal
+from tests.store.test_backlog import write
 
 FILE = f"{NAME}.sqlite"
 KEYS = range(1, 61)
@@ -30,7 +31,7 @@ def open_backlog(directory: Path, log: Journal | None = None) -> Backlog:
 def fill(directory: Path) -> None:
     backlog = open_backlog(directory)
     for key in KEYS:
-        assert backlog.write([make_batch(key, LENGTH)], []) == [key]
+        assert write(backlog, [make_batch(key, LENGTH)], []) == [key]
     backlog.close()
 
 
@@ -72,7 +73,7 @@ def test_a_file_that_is_none_is_set_aside_and_the_start_goes_on(tmp_path: Path, 
     journal = Journal()
     backlog = open_backlog(tmp_path, journal)
     assert read_all(backlog) == {}
-    assert isinstance(backlog.write([make_batch(100)], []), list)
+    assert isinstance(write(backlog, [make_batch(100)], []), list)
     assert backlog.batches == 1
     backlog.close()
     assert len(journal.named("spool.broken")) == 1
@@ -97,7 +98,7 @@ def test_of_a_file_with_any_damage_all_that_is_read_is_as_it_was_and_it_ends(
         (directory / FILE).write_bytes(content[: int(cut * len(content))])
         backlog = open_backlog(directory)
         assert_sound(read_all(backlog))
-        assert isinstance(new := backlog.write([make_batch(100)], list(KEYS)), list)
+        assert isinstance(new := write(backlog, [make_batch(100)], list(KEYS)), list)
         assert list(read_all(backlog)) == new
         backlog.close()
 
@@ -106,7 +107,7 @@ def test_of_a_file_with_any_damage_all_that_is_read_is_as_it_was_and_it_ends(
 def test_one_that_is_whole_is_not_taken_for_a_broken_one(tmp_path: Path, length: int) -> None:
     """Whatever the batches take of a page: `measure` rounds up."""
     backlog = open_backlog(tmp_path)
-    backlog.write([make_batch(key, length or 3) for key in range(1, 1001)], [])
+    write(backlog, [make_batch(key, length or 3) for key in range(1, 1001)], [])
     backlog.close()
     journal = Journal()
     backlog = open_backlog(tmp_path, journal)
@@ -129,11 +130,11 @@ def test_one_damaged_body_costs_one_batch(tmp_path: Path) -> None:
 
 def test_a_rescue_has_what_is_in_memory(tmp_path: Path) -> None:
     backlog = open_backlog(tmp_path)
-    backlog.write([make_batch(key, LENGTH, lines=10) for key in KEYS], [])
+    write(backlog, [make_batch(key, LENGTH, lines=10) for key in KEYS], [])
     backlog.close()
     backlog = open_backlog(tmp_path)
     (tmp_path / FILE).write_bytes(bytes(100_000))
-    assert backlog.write([], [1]) is DiskFault.BROKEN
+    assert write(backlog, [], [1]) is DiskFault.BROKEN
     assert backlog.rescue([StoredBatch(5, make_batch(5, LENGTH, lines=10))], ())
     assert backlog.lines == 10
     assert list(read_all(backlog)) == [5]
@@ -150,7 +151,7 @@ def test_what_was_set_aside_is_gone_through_again_if_the_process_was_killed_mean
     backlog.close()
     assert not (tmp_path / f"{NAME}.salvaging").exists()
     backlog = open_backlog(tmp_path)
-    assert backlog.write([], list(KEYS)) == []
+    assert write(backlog, [], list(KEYS)) == []
     backlog.close()
     assert open_backlog(tmp_path).batches == 0
 
@@ -167,17 +168,17 @@ def test_broken_files_do_not_fill_the_disk(tmp_path: Path) -> None:
 def test_a_full_disk_changes_nothing_is_told_once_and_so_is_its_end(tmp_path: Path) -> None:
     journal = Journal()
     backlog = open_backlog(tmp_path, journal)
-    assert backlog.write([make_batch(1, LENGTH)], []) == [1]
+    assert write(backlog, [make_batch(1, LENGTH)], []) == [1]
     connection = backlog._database.connect()
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count={pages}").fetchall()
     for key in (2, 3):
-        assert backlog.write([make_batch(key, 10 * LENGTH)], [1]) is DiskFault.FAILED
+        assert write(backlog, [make_batch(key, 10 * LENGTH)], [1]) is DiskFault.FAILED
     assert backlog.batches == 1
     assert list(read_all(backlog)) == [1]
     assert len(journal.named("spool.failed")) == 1
     connection.execute("PRAGMA max_page_count=100000").fetchall()
-    assert backlog.write([make_batch(4, 10 * LENGTH)], [1]) == [4]
+    assert write(backlog, [make_batch(4, 10 * LENGTH)], [1]) == [4]
     assert list(read_all(backlog)) == [4]
     backlog.note_success()
     assert len(journal.named("spool.restored")) == 1
@@ -202,12 +203,12 @@ def test_a_disk_that_is_full_at_the_start_does_not_stop_it(tmp_path: Path) -> No
         backlog = open_backlog(tmp_path, journal)
         for _ in range(2):
             assert not backlog.begin()
-            assert backlog.write([make_batch(1)], []) is DiskFault.FAILED
+            assert write(backlog, [make_batch(1)], []) is DiskFault.FAILED
             assert backlog.read(0, 1) is DiskFault.FAILED
     assert len(journal.named("spool.failed")) == 1
     assert backlog.begin()
     assert len(journal.named("spool.restored")) == 1
-    assert backlog.write([make_batch(1)], []) == [1]
+    assert write(backlog, [make_batch(1)], []) == [1]
     assert list(read_all(backlog)) == [1]
     backlog.close()
 
@@ -247,13 +248,13 @@ def test_a_file_that_cannot_be_set_aside_is_told_once_and_salvaged_by_the_next_p
     for _ in range(2):
         assert (backlog.batches, backlog.lines, backlog.bytes, backlog.oldest) == (0, 0, 0, None)
         assert backlog.read(0, 1) is DiskFault.FAILED
-        assert backlog.write([held], []) is DiskFault.FAILED
+        assert write(backlog, [held], []) is DiskFault.FAILED
         assert not backlog.begin()
     assert len(journal.named("spool.failed")) == 1
     for path in in_the_way:
         path.rmdir()
     assert backlog.begin()
-    assert isinstance(keys := backlog.write([held], []), list)
+    assert isinstance(keys := write(backlog, [held], []), list)
     assert list(read_all(backlog)) == keys
     assert len(journal.named("spool.restored")) == 1
     backlog.close()
@@ -275,9 +276,9 @@ def test_a_key_of_what_is_yet_to_be_salvaged_is_not_given_again(tmp_path: Path) 
 
 def test_a_broken_file_is_not_mixed_with_the_log_of_an_older_one(tmp_path: Path) -> None:
     backlog = open_backlog(tmp_path)
-    backlog.write([make_batch(1, LENGTH)], [])
+    write(backlog, [make_batch(1, LENGTH)], [])
     shutil.copy(tmp_path / f"{FILE}-wal", tmp_path / f"{FILE}.broken-1-wal")
-    backlog.write([], [1])
+    write(backlog, [], [1])
     backlog.close()
     (tmp_path / FILE).write_bytes(bytes(100_000))
     backlog = open_backlog(tmp_path)
@@ -287,13 +288,13 @@ def test_a_broken_file_is_not_mixed_with_the_log_of_an_older_one(tmp_path: Path)
 
 def test_a_file_that_may_only_be_read_is_not_broken(tmp_path: Path) -> None:
     backlog = open_backlog(tmp_path)
-    assert backlog.write([make_batch(1)], []) == [1]
+    assert write(backlog, [make_batch(1)], []) == [1]
     connection = backlog._database.connect()
     connection.execute("PRAGMA query_only=ON")
-    assert backlog.write([make_batch(2)], [1]) is DiskFault.FAILED
+    assert write(backlog, [make_batch(2)], [1]) is DiskFault.FAILED
     assert list(read_all(backlog)) == [1]
     connection.execute("PRAGMA query_only=OFF")
-    assert backlog.write([make_batch(2)], [1]) == [3]
+    assert write(backlog, [make_batch(2)], [1]) == [3]
     assert list(read_all(backlog)) == [3]
     backlog.close()
 
@@ -329,13 +330,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_it_has_filled_itself_is_emptied_again(small_disk: Path) -> None:
     backlog = open_backlog(small_disk / "spool")
     keys: list[int] = []
-    while isinstance(new := backlog.write([make_batch(1, 90_000)], []), list):
+    while isinstance(new := write(backlog, [make_batch(1, 90_000)], []), list):
         keys += new
     assert len(keys) > 100
-    assert backlog.write([], keys) is DiskFault.FAILED
+    assert write(backlog, [], keys) is DiskFault.FAILED
     assert backlog.shrink(keys[:-20]) == keys[:-20]
     assert list(read_all(backlog)) == keys[-20:]
-    new = backlog.write([make_batch(1, 90_000)], [])
+    new = write(backlog, [make_batch(1, 90_000)], [])
     assert isinstance(new, list)
     backlog.close()
     backlog = open_backlog(small_disk / "spool")
@@ -345,9 +346,9 @@ def test_a_disk_that_it_has_filled_itself_is_emptied_again(small_disk: Path) -> 
 
 def test_after_the_end_nothing_is_touched(tmp_path: Path) -> None:
     backlog = open_backlog(tmp_path)
-    backlog.write([make_batch(1)], [])
+    write(backlog, [make_batch(1)], [])
     backlog.close()
-    assert backlog.write([make_batch(2)], [1]) is DiskFault.FAILED
+    assert write(backlog, [make_batch(2)], [1]) is DiskFault.FAILED
     other = open_backlog(tmp_path)
     assert list(read_all(other)) == [1]
     other.close()
