@@ -9,10 +9,10 @@ PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13 python3.1
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint reference bench clean
 
 help: ## list what there is to make
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/installed ## see it work: an application, log-shuttle and a local drain, for five seconds
 	$(BIN)/python demo/run.py
@@ -24,6 +24,10 @@ lint: $(VENV)/installed-test ## ruff and mypy
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+reference: $(VENV)/installed ## write the flags and the rooms, as the code has them, into the documents
+	$(BIN)/python -m shuttle.command.reference README.md
+	$(BIN)/python -m tests.helpers.rooms docs/rooms.md
 
 bench: $(VENV)/installed-test ## measure; make bench BENCH='--peer go=./log-shuttle' puts a peer beside it
 	$(BIN)/python -m bench.micro

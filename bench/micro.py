@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from functools import partial
 
 import anyio
+import httpx
 
 from bench.corpus import make_log_text
 from bench.metrics import Summary, summarize
+from shuttle.clock import Clocks
 from shuttle.config import Config
 from shuttle.core.batch import Batch, Batcher
 from shuttle.core.frame import Framer, make_stamp
 from shuttle.core.ledger import Owed
 from shuttle.core.lines import LengthSplitter, NewlineSplitter
-from shuttle.delivery.intake import CHUNK
 from shuttle.delivery.memory_queue import MemoryQueue
+from shuttle.delivery.source import CHUNK
+from shuttle.drain.http.client import Client
 from shuttle.drain.logplex import Logplex
 
 LINES = 500  # of a batch
@@ -41,7 +44,7 @@ def make_lines(length: int, lines: int) -> list[bytes]:
 def list_cases() -> Iterable[Case]:
     stamp = make_stamp(time.time())
     config = Config(logs_url="http://token:x@127.0.0.1:1/")
-    framer = Framer(config)
+    framer = Framer(config.framing)
     for length in (20, 178, 5000):
         count = CHUNK // (length + 1)
         lines = make_lines(length, min(count, 2000)) * (count // min(count, 2000))
@@ -61,9 +64,10 @@ def list_cases() -> Iterable[Case]:
     yield Case("frame and batch, 178 bytes", LINES, lambda: batcher.add(lines, stamp=stamp, now=0.0))
 
     (batch,) = batcher.add(lines, stamp=stamp, now=0.0)
+    client = Client(httpx.AsyncBaseTransport(), timeout=0.0, clocks=Clocks(time.monotonic, time.time))
     yield Case("buffer in and out, batches of 500", LINES, _pass_through(batch))
     for name, gzip in (("request", False), ("request with -gzip", True)):
-        drain = Logplex(Config(logs_url=config.logs_url, gzip=gzip), framer)
+        drain = Logplex(Config(logs_url=config.logs_url, gzip=gzip), framer, client)
         yield Case(
             f"{name}, batches of 500",
             LINES,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import anyio
 
-from shuttle.input.files.watcher import POLL, Watch
+from shuttle.input.files.watcher import POLL, Watcher
 from shuttle.observe.log import SILENT
 
 FILES = (10, 1000, 5000)
@@ -36,16 +36,16 @@ async def follow_nothing(directory: Path) -> AsyncIterator[None]:
 
 async def follow_by_inotify(directory: Path) -> AsyncIterator[None]:
     sizes = list_files(directory)
-    watch = Watch(SILENT)
-    watch.add(directory)
+    watcher = Watcher(SILENT)
+    watcher.add(directory)
     try:
         while True:
-            changes = await watch.wait()
+            changes = await watcher.wait()
             whole = changes.everything or changes.directories
             if look_at(list(sizes) if whole else map(str, changes.paths), sizes):
                 yield
     finally:
-        watch.close()
+        watcher.close()
 
 
 async def follow_by_stat(directory: Path) -> AsyncIterator[None]:

@@ -1,10 +1,9 @@
 """Where the command begins: `log-shuttle`, or `python -m shuttle`."""
 
 import gc
-import signal
 import sys
 
-HELD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+from shuttle.command import signals
 
 
 def main() -> int:
@@ -13,7 +12,7 @@ def main() -> int:
     Signals wait from the first moment on until the agent can land on them: who is stopped while still starting has a
     pipe behind it that may hold lines already.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+    signals.hold()
     gc.disable()  # until the agent runs: what imports make stays, and looking through it takes a tenth of the start
     from shuttle.command import cli  # noqa: PLC0415  # its imports take most of the start
 

@@ -1,43 +1,231 @@
-"""Which drain a configuration names, and what carries requests to it."""
+"""Builds the parts of a shuttle and connects them. This is the only place that knows all of them.
 
+What is opened here is closed again if a later part cannot be made: a start that fails leaves nothing behind.
+"""
+
+import importlib.util
+import secrets
 from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 import httpx
 
+from shuttle.clock import Clocks
 from shuttle.config import Config
 from shuttle.core.aws_stream import KINESIS
+from shuttle.core.batch import Batch, Batcher
 from shuttle.core.frame import Framer
+from shuttle.core.ledger import Ledger
+from shuttle.core.lines import LengthSplitter, NewlineSplitter, Splitter
+from shuttle.delivery.accounts import Accounts
+from shuttle.delivery.backpressure import Backpressure
+from shuttle.delivery.gate import Gate
+from shuttle.delivery.intake import Intake
+from shuttle.delivery.losses import Losses
+from shuttle.delivery.memory_queue import MemoryQueue
+from shuttle.delivery.outlet import Limits, Outlet, Outlets
+from shuttle.delivery.queue import Queue
+from shuttle.delivery.source import Source
+from shuttle.drain.http.client import Client
 from shuttle.drain.http.transport import make_transport
 from shuttle.drain.logplex import Logplex
+from shuttle.errors import ConfigError
+from shuttle.landing import Crew, Landing
+from shuttle.observe.log import Logger
+from shuttle.observe.statistics import Statistics
 
 if TYPE_CHECKING:
+    from shuttle.delivery.journal import Journal
     from shuttle.delivery.shipment import Drain
+    from shuttle.delivery.spool import Spool
+    from shuttle.input.files.file_input import FileInput
+
+Random = Callable[[], float]
+"""Gives numbers from 0 to 1 without 1."""
 
 
-def make_drain(config: Config, framer: Framer, wall: Callable[[], float]) -> "Drain":
-    """Return the drain of `config`."""
-    destination = config.endpoint.aws
-    if destination is None:
-        return Logplex(config, framer)
-    if destination.service.name == KINESIS:
-        from shuttle.drain.aws.kinesis import Kinesis  # noqa: PLC0415  # with botocore, which is an extra
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """What a running shuttle consists of."""
 
-        return Kinesis(config, framer, destination)
-    from shuttle.drain.aws.cloudwatch import CloudWatch  # noqa: PLC0415
+    clocks: Clocks
+    gate: Gate
+    landing: Landing
+    crew: Crew
+    queue: Queue
+    statistics: Statistics
+    files: "FileInput | None"
+    spool: "Spool | None"
+    make_source: Callable[[], Source]
+    """Returns the source of a stream of bytes that nobody can read again."""
+    opened: AsyncExitStack
+    """Closes everything that was opened."""
 
-    return CloudWatch(config, framer, destination, wall)
 
-
-def open_transport(config: Config) -> httpx.AsyncBaseTransport:
-    """Return what carries requests to the drain of `config`.
+async def assemble(
+    config: Config,
+    *,
+    ledger: Ledger,
+    log: Logger,
+    clocks: Clocks,
+    random: Random,
+    transport: httpx.AsyncBaseTransport | None,
+) -> Parts:
+    """Return the connected parts; nothing of them runs yet.
 
     Raises:
-        ConfigError: A certificate, or a proxy that the environment names, cannot be used.
+        ConfigError: A file, directory, certificate or proxy that the configuration names cannot be used.
     """
+    async with AsyncExitStack() as opened:
+        files = _open_files(config, log, clocks, opened) if config.file else None
+        gate = Gate(log=log, random=random, clocks=clocks)
+        landing = Landing(gate, timeout=config.land_timeout, clocks=clocks)
+        new_id = _number_ids()
+        framer = Framer(files.header if files else config.framing)
+        drain = _make_drain(config, framer, _make_client(config, transport, clocks, opened), clocks)
+        losses = Losses(ledger, log, clocks)
+        spool = (
+            _open_spool(config, opened, ledger=ledger, losses=losses, log=log, clocks=clocks) if config.spool else None
+        )
+        journal: Journal | None = files or spool
+        queue: Queue = (
+            MemoryQueue(max_bytes=config.back_bytes, max_batches=config.back_buff) if spool is None else spool
+        )
+        statistics = Statistics(
+            source=config.stats_source, format=config.stats_format, started=clocks.monotonic(), random=random
+        )
+        accounts = Accounts(
+            ledger=ledger,
+            losses=losses,
+            statistics=statistics,
+            journal=journal,
+            progress=landing.note_progress,
+            attempts=log if config.verbose else None,
+            clock=clocks.monotonic,
+        )
+
+        def make_source() -> Source:
+            return Source(_make_splitter(config, framer))
+
+        intake = Intake(
+            own=make_source(),
+            batcher=Batcher(
+                framer, size=config.batch_size, max_bytes=framer.batch_limit, wait=config.wait, new_id=new_id
+            ),
+            queue=queue,
+            backpressure=Backpressure(
+                queue, ledger, patience=config.patience if config.drop and not config.file else None
+            ),
+            accounts=accounts,
+            journal=journal,
+            clocks=clocks,
+        )
+        outlet = Outlet(
+            queue=queue,
+            gate=gate,
+            drain=drain,
+            accounts=accounts,
+            limits=Limits(config.max_attempts, config.age_limit, journaled=journal is not None),
+            random=random,
+            clock=clocks.monotonic,
+        )
+        crew = Crew(
+            intake,
+            Outlets(outlet, count=config.num_outlets),
+            accounts,
+            journal,
+            lambda: Batch(new_id(), b"", 0, 0, (), clocks.monotonic()),
+        )
+        return Parts(
+            clocks=clocks,
+            gate=gate,
+            landing=landing,
+            crew=crew,
+            queue=queue,
+            statistics=statistics,
+            files=files,
+            spool=spool,
+            make_source=make_source,
+            opened=opened.pop_all(),
+        )
+
+
+def _make_splitter(config: Config, framer: Framer) -> Splitter:
+    kind = LengthSplitter if config.input_format == "lprfc5424" else NewlineSplitter
+    return kind(framer.line_limit)
+
+
+def _make_client(
+    config: Config, transport: httpx.AsyncBaseTransport | None, clocks: Clocks, opened: AsyncExitStack
+) -> Client:
+    if transport is None:
+        transport = _open_transport(config)
+        opened.push_async_callback(transport.aclose)
+    return Client(transport, timeout=config.timeout, clocks=clocks)
+
+
+def _open_transport(config: Config) -> httpx.AsyncBaseTransport:
     tls = None
     if config.endpoint.url.scheme == "https":
         from shuttle.drain.http.tls import load_tls  # noqa: PLC0415  # start-up over http need not load authorities
 
         tls = load_tls(config)
     return make_transport(config.endpoint, tls)
+
+
+def _make_drain(config: Config, framer: Framer, client: Client, clocks: Clocks) -> "Drain":
+    destination = config.endpoint.aws
+    if destination is None:
+        return Logplex(config, framer, client)
+    if importlib.util.find_spec("botocore") is None:
+        host = httpx.URL(config.logs_url).host
+        raise ConfigError(f"-logs-url: {host} needs the extra [aws]: pip install 'log-shuttle[aws]'")
+    if destination.service.name == KINESIS:
+        from shuttle.drain.aws.kinesis import Kinesis  # noqa: PLC0415  # with botocore, which is an extra
+
+        return Kinesis(config, framer, client, destination)
+    from shuttle.drain.aws.cloudwatch import CloudWatch  # noqa: PLC0415  # botocore again
+
+    return CloudWatch(config, framer, client, destination, clocks.wall)
+
+
+def _open_files(config: Config, log: Logger, clocks: Clocks, opened: AsyncExitStack) -> "FileInput":
+    from shuttle.input.files.file_input import FileInput  # noqa: PLC0415  # who reads stdin need not wait for SQLite
+
+    files = FileInput.open(config, log=log, clock=clocks.monotonic)
+    opened.push_async_callback(files.release)
+    return files
+
+
+def _open_spool(
+    config: Config, opened: AsyncExitStack, *, ledger: Ledger, losses: Losses, log: Logger, clocks: Clocks
+) -> "Spool":
+    from shuttle.delivery.spool import Spool  # noqa: PLC0415  # SQLite again
+    from shuttle.store.backlog import Backlog  # noqa: PLC0415
+
+    assert config.spool
+    backlog = Backlog.open(
+        config.spool, most_bytes=config.spool_bytes, log=log, wall=clocks.wall, clock=clocks.monotonic
+    )
+    spool = Spool(
+        backlog,
+        max_bytes=config.back_bytes,
+        max_batches=config.back_buff,
+        ledger=ledger,
+        lose=losses.give_up,
+    )
+    opened.push_async_callback(spool.release)
+    return spool
+
+
+def _number_ids() -> Callable[[], str]:
+    """Return what gives the next Frame-Id, 32 hex digits: a counter with a random start.
+
+    Each random number would cost a system call. Two processes do not share ids: they would have to begin within a few
+    billions of 2**128.
+    """
+    numbers = count(secrets.randbits(128))
+    return lambda: f"{next(numbers) % 2**128:032x}"

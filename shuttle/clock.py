@@ -1,20 +1,118 @@
-"""The monotonic clock of the event loop, bound once: `anyio.current_time()` finds out each time which loop runs.
+"""The clocks of a shuttle, bound to its event loop once, and time limits that a stopped process does not use up.
 
-On Python 3.11 that asks the system for the process's id, so that ten readings cost as much as a request's headers.
+`anyio.current_time()` finds out each time which event loop runs. On Python 3.11 that asks the system for the process's
+id, so that ten readings cost as much as a request's headers.
+
+A process can be stopped (SIGSTOP, a suspended machine) for longer than a limit. When it goes on, every timer is due at
+once, though the answer may have arrived meanwhile and nobody has read it. So a `Limit` that fires late gives its block
+another chance.
 """
 
 import asyncio
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
 import anyio
 import sniffio
 
 Clock = Callable[[], float]
 """Gives seconds that never go back: those of `anyio.current_time()`."""
+Wall = Callable[[], float]
+"""Gives the seconds since the epoch."""
+
+LATE = 1.0  # seconds that a timer is late when the process was stopped; a busy machine is seldom as late
+SETTLE = 0.01  # seconds for reading what has arrived: an event loop may run what is due before it looks for more
 
 
-def bind_clock() -> Clock:
-    """Return the clock of the event loop that runs now."""
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The clocks of one event loop."""
+
+    monotonic: Clock
+    wall: Wall
+    loop: asyncio.AbstractEventLoop | None = None
+    """None: the loop is not asyncio's."""
+
+
+def bind_clocks(wall: Wall) -> Clocks:
+    """Return the clocks of the event loop that runs now."""
     if sniffio.current_async_library() == "asyncio":
-        return asyncio.get_running_loop().time
-    return anyio.current_time
+        loop = asyncio.get_running_loop()
+        return Clocks(loop.time, wall, loop)
+    return Clocks(anyio.current_time, wall)
+
+
+class Limit:
+    """Cancels its block at `deadline`, which may move.
+
+    What has arrived by the deadline is read first. If the limit fires more than LATE seconds after the deadline, the
+    process did not live through them, and the block has `grace` seconds more. (On trio a limit is a plain deadline.)
+    """
+
+    def __init__(self, clocks: Clocks, deadline: float, *, grace: float) -> None:
+        self._clocks = clocks
+        self._grace = grace
+        self._deadline = deadline
+        self._scope = anyio.CancelScope()
+        self._timer: asyncio.TimerHandle | None = None
+        self._entered = False
+        self._extended = False  # the deadline is over, and what has arrived is being read
+
+    def __enter__(self) -> Self:
+        self._scope.__enter__()
+        self._entered = True
+        self._arm()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        self._entered = False
+        if self._timer:
+            self._timer.cancel()
+        return bool(self._scope.__exit__(kind, error, traceback))
+
+    @property
+    def deadline(self) -> float:
+        """When the block is cancelled, in seconds of the monotonic clock."""
+        return self._deadline
+
+    @deadline.setter
+    def deadline(self, deadline: float) -> None:
+        self._deadline = deadline
+        if self._entered:
+            self._arm()
+
+    @property
+    def caught(self) -> bool:
+        """Whether the block was cut short."""
+        return self._scope.cancelled_caught
+
+    def cancel(self) -> None:
+        """Cancel the block now, or as soon as it begins."""
+        self._scope.cancel()
+
+    def _arm(self) -> None:
+        self._extended = False
+        loop = self._clocks.loop
+        if loop is None:
+            self._scope.deadline = self._deadline
+        elif self._timer is None or self._timer.when() > self._deadline:  # one that fires too early is armed again
+            if self._timer:
+                self._timer.cancel()
+            self._timer = loop.call_at(self._deadline, self._check) if self._deadline < math.inf else None
+
+    def _check(self) -> None:
+        assert self._clocks.loop
+        now = self._clocks.monotonic()
+        if self._extended:
+            self._scope.cancel()
+        elif now < self._deadline:
+            self._timer = self._clocks.loop.call_at(self._deadline, self._check)
+        else:
+            self._extended = True
+            more = self._grace if now - self._deadline > LATE else SETTLE
+            self._timer = self._clocks.loop.call_at(now + more, self._check)

@@ -1,16 +1,16 @@
-"""One frozen Config: every setting, its default with its reason, checked once when it is made."""
+"""One frozen Config: every setting, declared once, with the reason of its default, and checked when it is made."""
 
 import math
-import os
-import re
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal, get_args
 
-from shuttle.command.flags import show
+from shuttle.core import need
 from shuttle.core.endpoint import Endpoint, parse_endpoint
-from shuttle.errors import ConfigError
+from shuttle.core.frame import Framing, InputFormat
+from shuttle.core.rule import MSGID, PRIVAL, SYSLOG_VERSION, TOKEN, Rule, at_least, one_of, printable
+from shuttle.core.setting import Setting, check_setting, find_settings
+from shuttle.errors import ConfigError, quote
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -33,19 +33,9 @@ LAND_TIMEOUT = 25.0  # seconds; a dyno is killed 30 s after its SIGTERM
 MIN_BATCH_BYTES = 16 * KIB  # room for one frame of 10,240 bytes and two reports
 MIN_BACK_BYTES = 64 * KIB
 MIN_SPOOL_BYTES = MIB
-FRAME_LIMIT = 10_240  # bytes, header included: a longer frame is malformed to logplex
 
-InputFormat = Literal["raw", "rfc5424", "lprfc5424"]
-Place = Literal["", "beginning", "end"]
+Start = Literal["", "beginning", "end"]
 StatsFormat = Literal["go", "l2met"]
-STATS_FORMATS: tuple[StatsFormat, ...] = ("go", "l2met")
-INPUT_FORMATS: tuple[InputFormat, ...] = ("raw", "rfc5424", "lprfc5424")
-
-_SD_NAME = r"[!#-<>-\\^-~]{1,32}"  # PRINTUSASCII without = ] and "
-_SD_PARAM = rf'{_SD_NAME}="(?:[ !#-\[^-~]|\\[ -~])*"'
-_SD_ELEMENT = rf"\[{_SD_NAME}(?: {_SD_PARAM})*\]"
-LONGEST_MSGID = 4096  # bytes, structured data included: room for a line is left in every frame
-_MSGID = re.compile(rf"[!-~]{{1,32}}(?: (?:-|(?:{_SD_ELEMENT})+))?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,88 +43,278 @@ class Config:
     """Every setting of a shuttle. Times are in seconds, sizes in bytes.
 
     Raises:
-        ConfigError: A setting is out of its range; the text names the flag, the value and what is accepted.
+        ConfigError: A setting is of another type or out of its range; the text names the flag, the value and what is
+            accepted.
     """
 
-    logs_url: str = field(repr=False)
-    input_format: InputFormat = "raw"
+    logs_url: Annotated[
+        str,
+        Setting(
+            "string",
+            "where to post; else $LOGS_URL, else $LOGPLEX_URL (deprecated)",
+            "URL",
+            secret=True,
+            heading="Drain",
+        ),
+    ]
+    bearer_token: Annotated[
+        str,
+        Setting(
+            "string",
+            "authorize as Bearer; wins over the URL's user:password",
+            "TOKEN",
+            rule=TOKEN,
+            secret=True,
+            needs=(need.NO_AWS,),
+        ),
+    ] = ""
+    drain_token: Annotated[
+        str, Setting("string", "send it as Logplex-Drain-Token", "TOKEN", rule=TOKEN, secret=True, needs=(need.NO_AWS,))
+    ] = ""
+    ca_file: Annotated[
+        Path | None,
+        Setting("path", "PEM certificates to trust instead of the system's", needs=(need.HTTPS, need.VERIFICATION)),
+    ] = None
+    client_cert: Annotated[Path | None, Setting("path", "PEM certificate to show the drain", needs=(need.HTTPS,))] = (
+        None
+    )
+    client_key: Annotated[
+        Path | None, Setting("path", "its private key, if it stands in a file of its own", needs=(need.HTTPS,))
+    ] = None
+    skip_verify: Annotated[bool, Setting("bool", "trust any certificate", needs=(need.HTTPS,))] = False
+    gzip: Annotated[bool, Setting("bool", "compress the requests")] = False
+    kinesis_shards: Annotated[
+        int,
+        Setting(
+            "int",
+            "spread the records of a Kinesis stream over so many partition keys",
+            rule=at_least(1),
+            needs=(need.KINESIS_STREAM,),
+        ),
+    ] = 1
+    aws_create: Annotated[
+        bool, Setting("bool", "create a group and stream of CloudWatch Logs that are missing", needs=(need.LOG_STREAM,))
+    ] = False
+    aws_endpoint: Annotated[
+        str,
+        Setting(
+            "string",
+            "where AWS's services are reached; else $AWS_ENDPOINT_URL_KINESIS, _CLOUDWATCH_LOGS or $AWS_ENDPOINT_URL",
+            "URL",
+            secret=True,
+            needs=(need.AWS,),
+        ),
+    ] = ""
 
-    file: tuple[str, ...] = ()
-    """Paths, or patterns of them, of files to follow in place of stdin."""
-    follow: bool = True
-    from_: Place = ""
-    state_dir: Path | None = None
-    partial_timeout: float = PARTIAL_TIMEOUT
+    input_format: Annotated[
+        InputFormat,
+        Setting(
+            "string",
+            "raw (lines, framed here), rfc5424 (framed lines) or lprfc5424 (each frame behind its length)",
+            "FORMAT",
+            rule=one_of(*get_args(InputFormat)),
+            heading="Input",
+        ),
+    ] = "raw"
+    max_line_length: Annotated[
+        int, Setting("size", "raw lines longer than this are split", rule=at_least(1), needs=(need.RAW_LINES,))
+    ] = MAX_LINE_LENGTH
+    file: Annotated[
+        tuple[str, ...],
+        Setting(
+            "string",
+            "follow this file, or all that match, as '/var/log/*.log'; repeatable; stdin is not read then",
+            "PATH",
+            rule=Rule("must be a path or a pattern of paths", bool),
+            repeatable=True,
+        ),
+    ] = ()
+    follow: Annotated[
+        bool,
+        Setting("bool", "go on at the end of the files; -follow=false delivers them and exits", needs=(need.FILE,)),
+    ] = True
+    from_: Annotated[
+        Start,
+        Setting(
+            "string",
+            "where to begin in files that are there at the start and have no checkpoint: beginning or end "
+            "(end, or with -follow=false the beginning)",
+            "PLACE",
+            rule=one_of(*get_args(Start)),
+            needs=(need.FILE,),
+        ),
+    ] = ""
+    state_dir: Annotated[
+        Path | None,
+        Setting("path", "keep checkpoints there: how far each file has been delivered", "DIR", needs=(need.FILE,)),
+    ] = None
+    partial_timeout: Annotated[
+        float,
+        Setting(
+            "duration", "send a last line without its newline after this long", rule=at_least(0), needs=(need.FILE,)
+        ),
+    ] = PARTIAL_TIMEOUT
 
-    batch_size: int = BATCH_SIZE
-    batch_bytes: int = BATCH_BYTES
-    wait: float = WAIT
+    batch_size: Annotated[
+        int, Setting("int", "most lines in a batch", rule=at_least(1), heading="Batches (a request each)")
+    ] = BATCH_SIZE
+    batch_bytes: Annotated[int, Setting("size", "most bytes in a batch", rule=at_least(MIN_BATCH_BYTES))] = BATCH_BYTES
+    wait: Annotated[
+        float, Setting("duration", "longest time from a batch's first line to its flush", rule=at_least(0))
+    ] = WAIT
 
-    back_bytes: int = BACK_BYTES
-    back_buff: int | None = None
-    drop: bool = True
-    patience: float = PATIENCE
-    spool: Path | None = None
-    spool_bytes: int = SPOOL_BYTES
+    back_bytes: Annotated[
+        int,
+        Setting(
+            "size", "most bytes held; beyond them lines are dropped", rule=at_least(MIN_BACK_BYTES), heading="Buffer"
+        ),
+    ] = BACK_BYTES
+    back_buff: Annotated[
+        int | None, Setting("int", "most batches held (Go: 50; here only -back-bytes unless given)", rule=at_least(1))
+    ] = None
+    drop: Annotated[
+        bool,
+        Setting(
+            "bool",
+            "drop when the queue is full; -drop=false blocks the application instead",
+            needs=(need.PIPE_TO_DROP_FROM,),
+        ),
+    ] = True
+    patience: Annotated[
+        float,
+        Setting(
+            "duration",
+            "hold the input this long, once a stall, before dropping",
+            rule=at_least(0),
+            needs=(need.PIPE, need.DROP),
+        ),
+    ] = PATIENCE
+    spool: Annotated[
+        Path | None,
+        Setting("path", "keep what is held on the disk, there: a crash or a dead drain costs none of it", "DIR"),
+    ] = None
+    spool_bytes: Annotated[
+        int,
+        Setting(
+            "size",
+            "most bytes of it; beyond them lines are dropped, or wait with -drop=false",
+            rule=at_least(MIN_SPOOL_BYTES),
+            needs=(need.SPOOL,),
+        ),
+    ] = SPOOL_BYTES
 
-    num_outlets: int = NUM_OUTLETS
-    timeout: float = TIMEOUT
-    max_attempts: int | None = None
-    max_age: float | None = None
+    num_outlets: Annotated[int, Setting("int", "most requests at a time", rule=at_least(1), heading="Delivery")] = (
+        NUM_OUTLETS
+    )
+    timeout: Annotated[float, Setting("duration", "for a whole request; 0: none", rule=at_least(0, " (no limit)"))] = (
+        TIMEOUT
+    )
+    max_attempts: Annotated[
+        int | None, Setting("int", "attempts of a batch (Go: 3; here only -max-age unless given)", rule=at_least(1))
+    ] = None
+    max_age: Annotated[
+        float | None,
+        Setting(
+            "duration", "try a batch until it is this old (5m; no limit for files and with -spool)", rule=at_least(0)
+        ),
+    ] = None
     """None: MAX_AGE for what only memory holds; as long as it takes for files and with a spool."""
-    land_timeout: float = LAND_TIMEOUT
+    land_timeout: Annotated[
+        float,
+        Setting(
+            "duration",
+            "give up landing: at the end of input after this long without progress, at a signal after this long",
+            rule=at_least(0),
+        ),
+    ] = LAND_TIMEOUT
 
-    max_line_length: int = MAX_LINE_LENGTH
-    prival: str = "190"  # local7.info
-    syslog_version: str = "1"
-    hostname: str = "shuttle"
-    appname: str = "token"
-    procid: str = "shuttle"
-    msgid: str = "- -"  # a nil MSGID and a nil STRUCTURED-DATA
+    prival: Annotated[
+        str,
+        Setting(
+            "string",
+            "priority, 8 * facility + severity",
+            "0..191",
+            rule=PRIVAL,
+            heading="Header fields (of raw lines)",
+            needs=(need.RAW_LINES, need.HEADERS),
+        ),
+    ] = "190"  # local7.info
+    syslog_version: Annotated[str, Setting("string", "version", "N", rule=SYSLOG_VERSION, needs=(need.HEADERS,))] = "1"
+    hostname: Annotated[
+        str, Setting("string", "host name", rule=printable(255, "6.2.4"), needs=(need.HOST, need.HEADERS))
+    ] = "shuttle"
+    appname: Annotated[
+        str,
+        Setting("string", "application", rule=printable(48, "6.2.5"), needs=(need.HEADERS, need.filled_in("appname"))),
+    ] = "token"
+    procid: Annotated[
+        str,
+        Setting(
+            "string",
+            "process",
+            rule=printable(128, "6.2.6"),
+            needs=(need.RAW_LINES, need.HEADERS, need.filled_in("procid")),
+        ),
+    ] = "shuttle"
+    msgid: Annotated[
+        str, Setting("string", "message id, and structured data behind a space", rule=MSGID, needs=(need.HEADERS,))
+    ] = "- -"  # a nil MSGID and a nil STRUCTURED-DATA
 
-    bearer_token: str = field(default="", repr=False)
-    drain_token: str = field(default="", repr=False)
-    ca_file: Path | None = None
-    client_cert: Path | None = None
-    client_key: Path | None = None
-    skip_verify: bool = False
-    gzip: bool = False
-    aws_endpoint: str = field(default="", repr=False)
-    aws_create: bool = False
-    kinesis_shards: int = 1
-
-    verbose: bool = False
-    log_to_syslog: bool = False
-    stats_interval: float = 0.0
-    stats_source: str = ""
-    stats_format: StatsFormat = "go"
+    stats_interval: Annotated[
+        float,
+        Setting(
+            "duration",
+            "print statistics on stdout this often; 0: never",
+            rule=at_least(0),
+            heading="Statistics and logs",
+        ),
+    ] = 0.0
+    stats_source: Annotated[
+        str, Setting("string", "name of the source in the statistics", "NAME", needs=(need.INTERVAL,))
+    ] = ""
+    stats_format: Annotated[
+        StatsFormat,
+        Setting("string", "go or l2met", "FORMAT", rule=one_of(*get_args(StatsFormat)), needs=(need.INTERVAL,)),
+    ] = "go"
+    verbose: Annotated[bool, Setting("bool", "log each attempt, and the ledger at exit")] = False
+    log_to_syslog: Annotated[bool, Setting("bool", "log to syslog, not to stderr")] = False
 
     endpoint: Endpoint = field(init=False)
 
     def __post_init__(self) -> None:
-        for name, accepts, test in _RULES:
+        defaults = {entry.name: entry.default for entry in fields(self)}
+        for name, setting in SETTINGS.items():
             value = getattr(self, name)
-            if not test(value):
-                secret = any(entry.name == name and not entry.repr for entry in fields(self))
-                shown = "(not shown)" if secret else show(str(value)) if isinstance(value, str | Path) else repr(value)
-                raise ConfigError(f"{flag(name)} {shown}: {accepts}")
-        if self.client_key and not self.client_cert:
-            raise ConfigError(f"-client-key {show(str(self.client_key))}: needs -client-cert with its certificate")
-        if self.file and self.input_format == "lprfc5424":
-            raise ConfigError("-input-format lprfc5424: must be raw or rfc5424 for files")
-        if self.file and self.spool:
-            raise ConfigError(
-                f"-spool {show(str(self.spool))}: must not be given with -file; files hold their lines themselves, "
-                "and -state-dir keeps how far they were delivered"
-            )
-        if "" in self.file:
-            raise ConfigError("-file '': must be a path or a pattern of paths")
+            if value is not None or defaults[name] is not None:
+                check_setting(name, setting, value)
+        self._check_combinations()
         endpoint = parse_endpoint(
             self.logs_url, bearer_token=self.bearer_token, appname=self.appname, aws_endpoint=self.aws_endpoint
         )
         if endpoint.aws and self.gzip:
             raise ConfigError("-gzip True: must not be given with a stream of AWS, which takes no compressed requests")
         object.__setattr__(self, "endpoint", endpoint)
+
+    def _check_combinations(self) -> None:
+        if self.client_key and not self.client_cert:
+            raise ConfigError(f"-client-key {quote(str(self.client_key))}: needs -client-cert with its certificate")
+        if self.file and self.input_format == "lprfc5424":
+            raise ConfigError("-input-format lprfc5424: must be raw or rfc5424 for files")
+        if self.file and self.spool:
+            raise ConfigError(
+                f"-spool {quote(str(self.spool))}: must not be given with -file; files hold their lines themselves, "
+                "and -state-dir keeps how far they were delivered"
+            )
+
+    def __repr__(self) -> str:
+        secrets = {name for name, setting in SETTINGS.items() if setting.secret}
+        shown = [entry.name for entry in fields(self) if entry.name not in secrets]
+        return f"Config({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+
+    @property
+    def framing(self) -> Framing:
+        """What the frames are made by."""
+        return Framing(**{entry.name: getattr(self, entry.name) for entry in fields(Framing)})
 
     @property
     def age_limit(self) -> float:
@@ -144,72 +324,5 @@ class Config:
         return math.inf if self.file or self.spool else MAX_AGE
 
 
-def flag(name: str) -> str:
-    """Return the flag that sets the field `name`: `batch_size` is set by `-batch-size`."""
-    return "-" + name.rstrip("_").replace("_", "-")
-
-
-def _at_least(lowest: int) -> Callable[[Any], bool]:
-    return lambda value: value >= lowest
-
-
-def _printable(longest: int) -> Callable[[Any], bool]:
-    """Test for RFC 5424's PRINTUSASCII: 1 to `longest` characters from ! to ~ (section 6)."""
-    return re.compile(rf"[!-~]{{1,{longest}}}").fullmatch  # type: ignore[return-value]
-
-
-def _header_value(value: str) -> bool:
-    return value == "" or (value.isascii() and value.isprintable() and value == value.strip())
-
-
-def _readable(value: Path | None) -> bool:
-    try:
-        return value is None or (value.is_file() and os.access(value, os.R_OK))
-    except OSError:  # its directory is closed to us, or its name too long
-        return False
-
-
-_AT_LEAST_ONE = "must be 1 or more"
-_NOT_NEGATIVE = "must be 0 or more"
-_FILE = "must be a file that can be read"
-
-_RULES: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
-    ("input_format", "must be one of raw, rfc5424, lprfc5424", INPUT_FORMATS.__contains__),
-    ("from_", "must be beginning or end", ("", "beginning", "end").__contains__),
-    ("partial_timeout", _NOT_NEGATIVE, _at_least(0)),
-    ("batch_size", _AT_LEAST_ONE, _at_least(1)),
-    ("batch_bytes", f"must be {MIN_BATCH_BYTES} or more", _at_least(MIN_BATCH_BYTES)),
-    ("wait", _NOT_NEGATIVE, _at_least(0)),
-    ("back_bytes", f"must be {MIN_BACK_BYTES} or more", _at_least(MIN_BACK_BYTES)),
-    ("back_buff", _AT_LEAST_ONE, lambda value: value is None or value >= 1),
-    ("patience", _NOT_NEGATIVE, _at_least(0)),
-    ("spool_bytes", f"must be {MIN_SPOOL_BYTES} or more", _at_least(MIN_SPOOL_BYTES)),
-    ("num_outlets", _AT_LEAST_ONE, _at_least(1)),
-    ("timeout", "must be 0 (no limit) or more", _at_least(0)),
-    ("max_attempts", _AT_LEAST_ONE, lambda value: value is None or value >= 1),
-    ("max_age", _NOT_NEGATIVE, lambda value: value is None or value >= 0),
-    ("land_timeout", _NOT_NEGATIVE, _at_least(0)),
-    ("max_line_length", _AT_LEAST_ONE, _at_least(1)),
-    (
-        "prival",
-        "must be a number from 0 to 191 (RFC 5424, 6.2.1)",
-        re.compile(r"0|[1-9]\d?|1[0-8]\d|19[01]", re.ASCII).fullmatch,
-    ),
-    ("syslog_version", "must be a number from 1 to 999 (RFC 5424, 6.2.2)", re.compile(r"[1-9][0-9]{0,2}").fullmatch),
-    ("hostname", "must be 1 to 255 printable ASCII characters without spaces (RFC 5424, 6.2.4)", _printable(255)),
-    ("appname", "must be 1 to 48 printable ASCII characters without spaces (RFC 5424, 6.2.5)", _printable(48)),
-    ("procid", "must be 1 to 128 printable ASCII characters without spaces (RFC 5424, 6.2.6)", _printable(128)),
-    (
-        "msgid",
-        f"must be 1 to 32 printable ASCII characters, then ' -' or structured data, if any: {LONGEST_MSGID} in all",
-        lambda value: len(value) <= LONGEST_MSGID and _MSGID.fullmatch(value),
-    ),
-    ("bearer_token", "must be printable ASCII", _header_value),
-    ("drain_token", "must be printable ASCII", _header_value),
-    ("ca_file", _FILE, _readable),
-    ("client_cert", _FILE, _readable),
-    ("client_key", _FILE, _readable),
-    ("kinesis_shards", _AT_LEAST_ONE, _at_least(1)),
-    ("stats_format", "must be go or l2met", STATS_FORMATS.__contains__),
-    ("stats_interval", _NOT_NEGATIVE, _at_least(0)),
-)
+SETTINGS = find_settings(Config)
+"""What is declared of each setting, by its field's name, in the order of the usage."""

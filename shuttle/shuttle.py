@@ -1,41 +1,32 @@
-"""The wiring: what starts, what stops, in which order."""
+"""The public life of a shuttle: enter, write, read, follow, land, abort."""
 
 import random as randomness
-import secrets
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from itertools import count
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import NamedTuple, Self
 
 import anyio
 import anyio.abc
 import httpx
 
-from shuttle.assembly import make_drain, open_transport
-from shuttle.clock import Clock, bind_clock
+from shuttle.assembly import Parts, Random, assemble
+from shuttle.clock import Wall, bind_clocks
 from shuttle.config import Config
-from shuttle.core.batch import Batch, Batcher
-from shuttle.core.frame import Framer, make_stamp
 from shuttle.core.ledger import Ledger
-from shuttle.core.lines import LengthSplitter, NewlineSplitter
-from shuttle.delivery.gate import Gate
-from shuttle.delivery.intake import Intake
-from shuttle.delivery.memory_queue import MemoryQueue
-from shuttle.delivery.outlet import Outlet
-from shuttle.input import descriptor as stdin
+from shuttle.input import descriptor
+from shuttle.landing import Phase
 from shuttle.observe.log import SILENT, Logger
-from shuttle.observe.statistics import Statistics
-from shuttle.observe.throttle import Notice
 
-if TYPE_CHECKING:
-    from shuttle.delivery.journal import Keeper
-    from shuttle.delivery.queue import Queue
-    from shuttle.delivery.spool import Spool
-    from shuttle.input.files.file_input import Following
+CANCELLED_TIMEOUT = 1.0  # seconds that landing takes, at most, when the host is cancelled
 
-REPORT_TIME = 1.0  # seconds that landing keeps back, at most, for a last report of what was dropped or lost
+
+class _Inside(NamedTuple):
+    """What a shuttle has once it was entered."""
+
+    parts: Parts
+    tasks: anyio.abc.TaskGroup
+    block: anyio.CancelScope
+    """The host's block, which an abort ends."""
 
 
 class Shuttle:
@@ -44,10 +35,11 @@ class Shuttle:
         async with Shuttle(Config(logs_url=url)) as shuttle:
             await shuttle.write(b"Hello World\n")
 
-    Leaving the block lands: everything held is delivered, or given up after `land_timeout`. `ledger` has the counts at
-    every moment. `transport` carries the requests in place of the built-in one; the caller closes it. `random` gives
-    numbers from 0 to 1 without 1, `wall` the seconds since the epoch. What is raised in the block leaves it in an
-    ExceptionGroup.
+    Leaving the block lands, also when an error leaves it: everything held is delivered, or given up after
+    `land_timeout`. The error then comes out unchanged. If the host is cancelled, landing takes a second at most.
+
+    `ledger` has the counts at every moment. `transport` carries the requests in place of the built-in one; the caller
+    closes it. `random` gives numbers from 0 to 1 without 1, `wall` the seconds since the epoch.
     """
 
     def __init__(
@@ -56,8 +48,8 @@ class Shuttle:
         *,
         log: Logger = SILENT,
         transport: httpx.AsyncBaseTransport | None = None,
-        random: Callable[[], float] = randomness.random,
-        wall: Callable[[], float] = time.time,
+        random: Random = randomness.random,
+        wall: Wall = time.time,
     ) -> None:
         self.ledger = Ledger()
         self._config = config
@@ -65,103 +57,60 @@ class Shuttle:
         self._transport = transport
         self._random = random
         self._wall = wall
-        self._new_id: Callable[[], str]
-        self._lost = Notice(log, "lines.lost")
-        self._clock: Clock
-        self._tasks: anyio.abc.TaskGroup
-        self._outlets: anyio.CancelScope
-        self._outlets_ended: anyio.Event
-        self._running: AbstractAsyncContextManager[None]
-        self._landing: anyio.CancelScope | None = None
-        self._landed = False
+        self._inside: _Inside | None = None
 
     async def __aenter__(self) -> Self:
-        config = self._config
-        self._clock = bind_clock()
-        self._following = self._open_following() if config.file else None
-        self._spool = self._open_spool() if config.spool else None
-        self._keeper: Keeper | None = self._following or self._spool
-        self._new_id = _number_ids()
-        transport = self._transport or open_transport(config)
-        framer = Framer(self._following.header if self._following else config)
-        splitter = {"lprfc5424": LengthSplitter}.get(config.input_format, NewlineSplitter)(framer.line_limit)
-        self._buffer: Queue
-        if self._spool is None:
-            self._buffer = MemoryQueue(max_bytes=config.back_bytes, max_batches=config.back_buff)
-        else:
-            self._buffer = self._spool
-        self._statistics = Statistics(
-            source=config.stats_source, format=config.stats_format, started=self._clock(), random=self._random
-        )
-        self._gate = Gate(log=self._log, random=self._random, wall=self._wall, clock=self._clock)
-        self._intake = Intake(
-            splitter=splitter,
-            batcher=Batcher(
-                framer, size=config.batch_size, max_bytes=framer.batch_limit, wait=config.wait, new_id=self._new_id
-            ),
-            buffer=self._buffer,
+        if self._inside:
+            raise RuntimeError("a Shuttle is entered once: make another one")
+        parts = await assemble(
+            self._config,
             ledger=self.ledger,
-            patience=config.patience if config.drop and not config.file else None,
-            record=self._keeper.record if self._keeper is not None else None,
-            fill=self._statistics.fill,
             log=self._log,
-            wall=self._wall,
-            clock=self._clock,
-        )
-        self._outlet = Outlet(
-            config=config,
-            buffer=self._buffer,
-            gate=self._gate,
-            drain=make_drain(config, framer, self._wall),
-            transport=transport,
-            ledger=self.ledger,
-            statistics=self._statistics,
-            lost=self._lost,
-            log=self._log,
-            settled=self._keeper.settle if self._keeper is not None else None,
-            progress=self._progress,
+            clocks=bind_clocks(self._wall),
             random=self._random,
-            wall=self._wall,
-            clock=self._clock,
+            transport=self._transport,
         )
-        self._outlets = anyio.CancelScope()
-        self._outlets_ended = anyio.Event()
-        self._running = self._run()
-        await self._running.__aenter__()
+        self._inside = _Inside(parts, anyio.create_task_group(), anyio.CancelScope())
+        await self._inside.tasks.__aenter__()
+        self._inside.tasks.start_soon(_run, parts)
+        self._inside.block.__enter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        return await self._running.__aexit__(kind, error, traceback)
-
-    @asynccontextmanager
-    async def _run(self) -> AsyncIterator[None]:
+    ) -> bool:
+        assert self._inside
+        parts, tasks, block = self._inside
+        aborted = bool(block.__exit__(kind, error, traceback))
+        landing = parts.landing
+        landing.begin()
         try:
-            async with anyio.create_task_group() as self._tasks:
-                self._tasks.start_soon(self._run_outlets)
-                self._tasks.start_soon(self._intake.run)
-                if self._keeper is not None:
-                    self._tasks.start_soon(self._keeper.run)
-                yield
-                await self.land()
-                self._tasks.cancel_scope.cancel()
+            if kind is None or aborted or issubclass(kind, Exception):
+                await landing.wait()
+            else:
+                self._hurry(parts)
+        except BaseException:  # cancelled while it landed
+            self._hurry(parts)
+            raise
         finally:
-            self._landed = True
-            await self._give_up()
-            if self._transport is None:
-                with anyio.CancelScope(shield=True):
-                    await self._outlet.transport.aclose()
+            with anyio.CancelScope(shield=True):
+                await landing.wait()
+            tasks.cancel_scope.shield = True
+            await tasks.__aexit__(None, None, None)
+        return aborted
 
     async def write(self, chunk: bytes) -> None:
-        """Take `chunk` in: lines or parts of them. Waits while the buffer is full, as the configuration says.
+        """Take `chunk` in: lines or parts of them. Waits while the queue is full, as the configuration says.
 
         Raises:
+            TypeError: `chunk` is not bytes.
             anyio.ClosedResourceError: The shuttle has landed.
         """
-        if self._landed:
+        if not isinstance(chunk, bytes | bytearray | memoryview):
+            raise TypeError(f"write(chunk): must be bytes, not {type(chunk).__name__}; text has .encode()")
+        if self._parts.landing.phase is not Phase.RUNNING:
             raise anyio.ClosedResourceError
-        await self._intake.write(chunk)
+        await self._parts.crew.intake.write(bytes(chunk))
 
     async def read(self, fd: int) -> None:
         """Take in what comes on the file descriptor `fd` until its end.
@@ -169,139 +118,113 @@ class Shuttle:
         Raises:
             OSError: It cannot be read.
         """
-        await stdin.read(fd, self.write)
+        intake, source = self._parts.crew.intake, self._parts.make_source()
+
+        async def feed(chunk: bytes) -> None:
+            await intake.feed(chunk, source)
+
+        try:
+            await descriptor.read(fd, feed)
+            await intake.end(source)
+        finally:
+            intake.cut_off(source)
 
     async def follow(self) -> None:
         """Take in what stands in the files of the configuration, and what is written to them, if it says so."""
-        assert self._following, "the configuration names no files"
-        await self._following.follow(self._intake, self._miss)
+        files = self._parts.files
+        assert files, "the configuration names no files"
+        await files.follow(self._parts.crew.intake, self._parts.crew.accounts.losses.miss)
 
     def leave_files(self) -> bool:
         """Read nothing more of files but what is left of deleted ones; say whether there is any of that."""
-        return bool(self._following and self._following.leave())
+        files = self._parts.files
+        return bool(files and files.leave())
 
     def measure(self) -> tuple[int, int, int]:
         """Return the bytes of files that were read, the bytes that there are in all, and the lines delivered."""
-        read, left = self._following.measure() if self._following else (0, 0)
+        files = self._parts.files
+        read, left = files.measure() if files else (0, 0)
         return read, read + left, self.ledger.delivered
 
-    def _miss(self, lines: int) -> None:
-        """Count lines that vanished before they were read: to the drain they are lost."""
-        self.ledger.take_in(lines)
-        self.ledger.lose(lines, make_stamp(self._wall()))
+    @property
+    def incomplete(self) -> bool:
+        """Whether a file that the configuration names was not read: it is not there, or cannot be read."""
+        files = self._parts.files
+        return bool(files and files.incomplete)
 
     def hold_input(self) -> None:
-        """From now on wait for room in the buffer, however long, and drop nothing: the source can wait."""
-        self._intake.patience = None
+        """From now on wait for room in the queue, however long, and drop nothing: the source can wait."""
+        self._parts.crew.intake.hold_input()
 
     async def land(self, *, by: float | None = None) -> None:
         """Deliver everything held, and tell the drain of what was dropped or lost; then nothing more is taken in.
 
-        Gives up at the time `by` of `anyio.current_time()`, else after `land_timeout` seconds without progress.
+        Gives up after `land_timeout` seconds without progress, and at the time `by` of `anyio.current_time()` at the
+        latest. It may be called again with a nearer time.
         """
-        if self._landed:
-            return
-        self._landed = True
-        self._gate.land()
-        reserve = min(REPORT_TIME, self._config.land_timeout / 10)
-        with anyio.CancelScope() as scope:
-            if by is None:
-                self._landing = scope
-                self._progress()
-            else:
-                scope.deadline = by - reserve
-            await self._intake.finish()
-            await self._outlets_ended.wait()
-        self._outlets.cancel()
-        await self._outlets_ended.wait()
-        await self._give_up()
-        with anyio.move_on_after(reserve if scope.cancelled_caught or by else self._config.timeout or REPORT_TIME):
-            await self._report_rest()
+        if by is not None:
+            self.limit_landing(by)
+        self._parts.landing.begin()
+        await self._parts.landing.wait()
+
+    def limit_landing(self, by: float) -> None:
+        """Be over at the time `by` of `anyio.current_time()` at the latest, whenever the landing begins."""
+        self._parts.landing.limit(by)
 
     def abort(self) -> None:
-        """Give up at once: what is held is lost."""
-        self._landed = True
-        self._tasks.cancel_scope.cancel()
+        """Give up at once, and leave the block.
+
+        What is held is lost, but for what stands in files with checkpoints or in the spool.
+        """
+        self._parts.landing.abort()
+        if self._inside:
+            self._inside.block.cancel()
+
+    def describe_drain(self) -> dict[str, object]:
+        """Return the state of the drain, as keys and values of a log line."""
+        return self._parts.gate.describe()
 
     def render_statistics(self) -> str:
         """Return the statistics since the last call, one line without its newline."""
+        parts = self._parts
         counts = {
             "lines.read": self.ledger.read,
-            "lines.batched": self._intake.batched,
+            "lines.batched": parts.crew.accounts.batched,
             "lines.dropped": self.ledger.dropped,
             "msg.lost": self.ledger.lost,
         }
-        gauges = {"outlet.inbox.length": len(self._buffer)}
-        if self._spool is not None:
-            age = self._wall() - self._spool.oldest if self._spool.oldest else 0.0
-            gauges |= {"spool.age.seconds": max(0, round(age)), "spool.bytes": self._spool.bytes}
-        return self._statistics.render(self._clock(), counts=counts, gauges=gauges)
+        gauges = {"outlet.inbox.length": len(parts.queue)}
+        if parts.spool is not None:
+            age = self._wall() - parts.spool.oldest if parts.spool.oldest else 0.0
+            gauges |= {"spool.age.seconds": max(0, round(age)), "spool.bytes": parts.spool.bytes}
+        return parts.statistics.render(parts.clocks.monotonic(), counts=counts, gauges=gauges)
 
-    async def _run_outlets(self) -> None:
-        try:
-            with self._outlets:
-                async with anyio.create_task_group() as tasks:
-                    for _ in range(self._config.num_outlets):
-                        tasks.start_soon(self._outlet.run)
-        finally:
-            self._outlets_ended.set()
+    @property
+    def _parts(self) -> Parts:
+        """The parts of a shuttle that was entered.
 
-    def _progress(self) -> None:
-        if self._landing:
-            self._landing.deadline = self._clock() + self._config.land_timeout
-
-    async def _give_up(self) -> None:
-        """Count what is still held as lost: from here on nothing delivers it, and nothing more is taken in.
-
-        What stands in files with checkpoints, or in the spool, stays held: the next start goes on there.
+        Raises:
+            RuntimeError: It was not.
         """
-        if self._spool is not None:
-            with anyio.CancelScope(shield=True):
-                await self._intake.save()
-        unrecorded = self._intake.unrecorded
-        self._intake.close()
-        kept = 0
-        if self._keeper is not None:
-            await self._keeper.release()
-            kept = self._keeper.count_kept(unrecorded)
-        if (held := self.ledger.held - kept) > 0:
-            self._lose(held, "given up at the end")
+        if self._inside is None:
+            raise RuntimeError("enter the shuttle first: async with Shuttle(config) as shuttle")
+        return self._inside.parts
 
-    def _lose(self, lines: int, reason: str) -> None:
-        self.ledger.lose(lines, make_stamp(self._wall()))
-        self._lost.tell(lines, now=self._clock(), error=reason)
-
-    async def _report_rest(self) -> None:
-        if self.ledger.owed:
-            await self._outlet.report(Batch(self._new_id(), b"", 0, 0, (), self._clock()))
-
-    def _open_following(self) -> "Following":
-        from shuttle.input.files.file_input import Following  # noqa: PLC0415  # who reads stdin need not wait for SQLite
-
-        return Following(self._config, log=self._log, clock=self._clock)
-
-    def _open_spool(self) -> "Spool":
-        from shuttle.delivery.spool import Spool  # noqa: PLC0415
-        from shuttle.store.backlog import Backlog  # noqa: PLC0415  # SQLite again
-
-        config = self._config
-        assert config.spool
-        backlog = Backlog.open(
-            config.spool, most_bytes=config.spool_bytes, log=self._log, wall=self._wall, clock=self._clock
-        )
-        return Spool(
-            backlog,
-            max_bytes=config.back_bytes,
-            max_batches=config.back_buff,
-            ledger=self.ledger,
-            lose=self._lose,
-        )
+    def _hurry(self, parts: Parts) -> None:
+        parts.landing.limit(parts.clocks.monotonic() + min(CANCELLED_TIMEOUT, self._config.land_timeout))
 
 
-def _number_ids() -> Callable[[], str]:
-    """Return what gives the next Frame-Id, 32 hex digits: from a random one on, since each random one is a system call.
-
-    Two processes do not meet: they would have to begin within a few billions of 2**128.
-    """
-    numbers = count(secrets.randbits(128))
-    return lambda: f"{next(numbers) % 2**128:032x}"
+async def _run(parts: Parts) -> None:
+    """Have the parts work until the shuttle has landed. A cancellation of the host does not reach them."""
+    crew = parts.crew
+    with anyio.CancelScope(shield=True):
+        try:
+            async with parts.opened, anyio.create_task_group() as tasks:
+                await tasks.start(crew.outlets.run)
+                tasks.start_soon(crew.intake.run)
+                if crew.journal is not None:
+                    tasks.start_soon(crew.journal.run)
+                await parts.landing.run(crew)
+                tasks.cancel_scope.cancel()
+        finally:
+            parts.landing.end()

@@ -7,22 +7,24 @@ import os
 import resource
 import signal
 import stat
+from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
 
+from shuttle.command import signals
 from shuttle.config import Config
-from shuttle.core.ledger import Ledger
 from shuttle.errors import ConfigError
-from shuttle.observe.line_writer import Stream
+from shuttle.observe.line_writer import LineWriter
 from shuttle.observe.log import Logger, make_logger
 from shuttle.shuttle import Shuttle
 
+EXIT_UNREADABLE = 1  # stdin, or a path of a replay, was not read to its end; what was read is delivered
 EXIT_MISSING = 3  # lines were dropped or lost; Go exits with 0
 EXIT_SPOOLED = 4  # the rest is in the spool, and the next start delivers it
+EXIT_SIGNAL = 128  # and the signal's number: a replay was interrupted
 READING_SHARE = 0.8  # of land_timeout: how long a stopped agent goes on reading; the rest is for delivering
 STDIN, STDOUT, STDERR = 0, 1, 2
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def run(config: Config) -> int:
@@ -35,12 +37,11 @@ def run(config: Config) -> int:
         _raise_file_limit()
     else:
         _check_stdin()
-    log = make_logger(verbose=config.verbose, to_syslog=config.log_to_syslog, stream=Stream(STDERR))
+    log = make_logger(verbose=config.verbose, to_syslog=config.log_to_syslog, writer=LineWriter(STDERR))
     gc.freeze()  # what the start has made stays: no collection need look at it
     gc.enable()  # the command has it disabled
     options: dict[str, Any] = {"use_uvloop": importlib.util.find_spec("uvloop") is not None}
-    ledger = anyio.run(_Agent(config, log).run, backend_options=options)
-    return EXIT_MISSING if ledger.dropped or ledger.lost else EXIT_SPOOLED if ledger.spooled else 0
+    return anyio.run(_run_agent, config, log, backend_options=options)
 
 
 def _check_stdin() -> None:
@@ -56,84 +57,115 @@ def _raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
+async def _run_agent(config: Config, log: Logger) -> int:
+    return await _Agent(config, log).run()
+
+
 class _Agent:
+    """A shuttle and the process around it."""
+
     def __init__(self, config: Config, log: Logger) -> None:
         self._config = config
         self._log = log
-        self._reading: anyio.CancelScope
-        self._land_by: float | None = None
-
-    async def run(self) -> Ledger:
-        shuttle = Shuttle(self._config, log=self._log)
+        self._shuttle = Shuttle(config, log=log)
         self._reading = anyio.CancelScope()
-        with anyio.open_signal_receiver(*_handled_signals()) as signals:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)  # the command holds them back until here
+        self._signal: signal.Signals | None = None  # that ended the reading
+        self._unread = 0  # bytes of files that were there when it came
+        self._unreadable = False  # something that was to be read to its end was not
+
+    async def run(self) -> int:
+        """Forward everything, and return the exit code."""
+        shuttle = self._shuttle
+        with anyio.open_signal_receiver(*signals.list_heeded()) as received:
+            signals.release()  # the command holds them back until here
             async with shuttle, anyio.create_task_group() as tasks:
-                tasks.start_soon(self._obey, signals, shuttle)
+                tasks.start_soon(self._obey, received)
                 if self._config.stats_interval:
-                    tasks.start_soon(self._print_statistics, shuttle)
-                await self._forward(shuttle)
+                    tasks.start_soon(self._print_statistics)
+                await self._forward()
                 tasks.cancel_scope.cancel()
         if self._config.stats_interval:
-            Stream(STDOUT).write(shuttle.render_statistics())
-        self._tell(shuttle.ledger)
-        return shuttle.ledger
+            LineWriter(STDOUT).write(shuttle.render_statistics())
+        self._tell()
+        return self._choose_exit_code()
 
-    async def _forward(self, shuttle: Shuttle) -> None:
+    async def _forward(self) -> None:
         """Read until the end of stdin or of the files, or as long as a signal leaves time, then land."""
         with self._reading:
             if self._config.file:
-                await self._follow(shuttle)
+                await self._follow()
             else:
-                await self._read_stdin(shuttle)
-        await shuttle.land(by=self._land_by)
+                await self._read_stdin()
+        await self._shuttle.land()
 
-    async def _follow(self, shuttle: Shuttle) -> None:
+    async def _follow(self) -> None:
         async with anyio.create_task_group() as tasks:
             if not self._config.follow and os.isatty(STDERR):
                 from shuttle.observe.progress_bar import show_progress  # noqa: PLC0415  # only a terminal pays for it
 
-                tasks.start_soon(show_progress, shuttle.measure)
-            await shuttle.follow()
+                tasks.start_soon(show_progress, self._shuttle.measure)
+            await self._shuttle.follow()
             tasks.cancel_scope.cancel()
 
-    async def _read_stdin(self, shuttle: Shuttle) -> None:
+    async def _read_stdin(self) -> None:
         if stat.S_ISREG(os.fstat(STDIN).st_mode):
-            shuttle.hold_input()  # a file waits as long as it takes
+            self._shuttle.hold_input()  # a file waits as long as it takes
         try:
-            await shuttle.read(STDIN)
+            await self._shuttle.read(STDIN)
         except OSError as error:
-            self._log.error("input.failed", error=error.strerror)
+            self._unreadable = True
+            advice = "stdin was not read to its end: it must be a pipe, a socket or a file that can be read"
+            self._log.error("input.failed", error=error.strerror or str(error), advice=advice)
 
-    async def _obey(self, signals: Any, shuttle: Shuttle) -> None:
-        """Land on the first signal. Whoever writes to the pipe was told to stop with it, and is read to the end."""
-        async for number in signals:
-            if self._land_by is not None:
+    async def _obey(self, received: AsyncIterator[signal.Signals]) -> None:
+        """Land on the first signal, end on the second, and answer those that ask."""
+        async for number in received:
+            if number == signals.ASKING:
+                self._log.info("status", **self._count(), **self._shuttle.describe_drain())
+            elif self._signal is None:
+                self._land(number)
+            else:
                 self._log.warning("stop.now", signal=number.name)
-                shuttle.abort()
+                self._shuttle.abort()
                 self._reading.cancel()
                 return
-            now = anyio.current_time()
-            self._land_by = now + self._config.land_timeout
-            # Whoever writes to the pipe must be read to the end; what stands in a file is read by the next start.
-            reads_on = shuttle.leave_files() if self._config.file else True
-            self._reading.deadline = now + (self._config.land_timeout * READING_SHARE if reads_on else 0.0)
-            self._log.info("land", signal=number.name, within=self._config.land_timeout)
 
-    async def _print_statistics(self, shuttle: Shuttle) -> None:
-        stdout = Stream(STDOUT)
+    def _land(self, number: signal.Signals) -> None:
+        """Be over by `land_timeout`. Whoever writes to the pipe was told to stop too, and is read to the end."""
+        self._signal = number
+        now = anyio.current_time()
+        self._shuttle.limit_landing(now + self._config.land_timeout)
+        # Whoever writes to the pipe must be read to the end; what stands in a file is read by the next start.
+        reads_on = self._shuttle.leave_files() if self._config.file else True
+        read, total, _ = self._shuttle.measure()
+        self._unread = total - read
+        self._reading.deadline = now + (self._config.land_timeout * READING_SHARE if reads_on else 0.0)
+        self._log.info("land", signal=number.name, within=self._config.land_timeout)
+
+    async def _print_statistics(self) -> None:
+        stdout = LineWriter(STDOUT)
         while True:
             await anyio.sleep(self._config.stats_interval)
-            stdout.write(shuttle.render_statistics())
+            stdout.write(self._shuttle.render_statistics())
 
-    def _tell(self, ledger: Ledger) -> None:
+    def _choose_exit_code(self) -> int:
+        ledger, replays = self._shuttle.ledger, bool(self._config.file) and not self._config.follow
+        if replays and self._signal and (self._unread or ledger.held or ledger.lost):
+            advice = "deliver the files again before they are removed"
+            self._log.warning("replay.interrupted", unread=self._unread, held=ledger.held, advice=advice)
+            return EXIT_SIGNAL + self._signal
+        if ledger.dropped or ledger.lost:
+            return EXIT_MISSING
+        if self._unreadable or (replays and self._shuttle.incomplete):
+            return EXIT_UNREADABLE
+        return EXIT_SPOOLED if ledger.spooled else 0
+
+    def _tell(self) -> None:
+        ledger = self._shuttle.ledger
         missing = ledger.dropped or ledger.lost
         if missing or ledger.spooled or self._config.verbose:
-            names = ("read", "delivered", "dropped", "lost", "held", *(("spooled",) if self._config.spool else ()))
-            counts = {name: getattr(ledger, name) for name in names}
-            (self._log.warning if missing else self._log.info)("ledger", **counts)
+            (self._log.warning if missing else self._log.info)("ledger", **self._count())
 
-
-def _handled_signals() -> list[signal.Signals]:
-    """Return the signals that end the agent, but for those that whoever started it has it ignore, as nohup does."""
-    return [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    def _count(self) -> dict[str, int]:
+        names = ("read", "delivered", "dropped", "lost", "held", *(("spooled",) if self._config.spool else ()))
+        return {name: getattr(self._shuttle.ledger, name) for name in names}

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from shuttle import __version__
 from shuttle.command.flags import Value, parse_flags
 from shuttle.command.options import FLAGS, format_usage
-from shuttle.command.settings import build_config, find_warnings
+from shuttle.command.settings import find_given, find_ineffective, find_warnings, make_config, name_giver
+from shuttle.config import Config
 from shuttle.errors import ConfigError, UsageError
 
 EXIT_CONFIG = 1
@@ -50,7 +51,17 @@ def fill_closed_descriptors() -> bool:
 def _run(flags: Mapping[str, Value], *, stdin_closed: bool) -> int:
     for warning in find_warnings(flags, os.environ):
         _say(f"warning: {warning}")
-    config = build_config(flags, os.environ)
+    given = find_given(flags, os.environ)
+    try:
+        config = make_config(given)
+        for warning in find_ineffective(given, config):
+            _say(f"warning: {warning}")
+        return _forward(config, stdin_closed=stdin_closed)
+    except ConfigError as error:
+        raise ConfigError(name_giver(str(error), given)) from None
+
+
+def _forward(config: Config, *, stdin_closed: bool) -> int:
     if stdin_closed and not config.file:
         raise ConfigError("stdin is closed: must be a pipe or a file, as in app | log-shuttle -logs-url URL")
     from shuttle.command.agent import run  # noqa: PLC0415  # -h and errors need not wait for it
@@ -60,7 +71,7 @@ def _run(flags: Mapping[str, Value], *, stdin_closed: bool) -> int:
 
 def _answer(flags: Mapping[str, Value]) -> str:
     """Return what a question such as `-h` asks for; nothing if there is none."""
-    if flags.get("h") or flags.get("help"):
+    if flags.get("h"):
         return format_usage()
     return f"log-shuttle {__version__}\n" if flags.get("version") else ""
 

@@ -11,15 +11,13 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from shuttle.errors import UsageError
+from shuttle.core.setting import Kind
+from shuttle.errors import UsageError, quote
 
-Kind = Literal["string", "path", "int", "size", "duration", "bool"]
 Value = str | Path | int | float | bool | tuple[str, ...]
 
 _INT_LIMIT = 2**63  # Go's int, and its durations in nanoseconds
-_LONGEST_SHOWN = 60  # characters of a value in an error: enough to recognise it, and the line stays a line
 _WIDTH = 100  # columns of the usage
 _INDENT = 28  # columns of the usage before a flag's explanation
 
@@ -27,12 +25,14 @@ _BOOLS = dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True) | dict.fro
     ("0", "f", "F", "false", "FALSE", "False"), False
 )
 _UNITS = {"ns": 1, "us": 1e3, "µs": 1e3, "μs": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9}  # nanoseconds
-_SUFFIXES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_BINARY = {"K": 2**10, "M": 2**20, "G": 2**30}  # whether "iB", "B" or nothing stands behind it
 _INT = re.compile(
     r"[+-]?(?:(?P<octal>0(?:_?[0-7])*)|0[xX](?:_?[0-9a-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+|[1-9](?:_?[0-9])*)"
 )
+_SIZE = re.compile(r"(.*)([KMG])(?:i?B)?")
 _QUANTITY = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
 _DURATION = re.compile(rf"(?P<sign>[+-]?)(?:0|(?P<quantities>(?:{_QUANTITY.pattern})+))")
+_URL = "URL"  # what a flag that takes one calls its value
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 
 
@@ -49,6 +49,8 @@ class Flag:
     """The default as the usage shows it."""
     field: str = ""
     """The keyword it sets; by default the name with `_` for `-`."""
+    aliases: tuple[str, ...] = ()
+    """Other names of it."""
     secret: bool = False
     """Whether the value is a credential, which no error shows."""
     deprecated: str = ""
@@ -64,15 +66,6 @@ class Flag:
         return self.field or self.name.replace("-", "_")
 
 
-def show(text: str) -> str:
-    """Return `text` as an error may quote it: on one line, not too long, and not at all if it may hold a credential."""
-    if ":/" in text or "@" in text:  # a URL made a path has one slash
-        return "(not shown: it may hold a password)"
-    if text.startswith("-") and "=" in text:  # another flag, taken for a value
-        return show(text.partition("=")[0])
-    return repr(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "...")
-
-
 def parse_value(flag: Flag, text: str, *, given_as: str) -> Value:
     """Return the value that `text` is for `flag`: durations in seconds, sizes in bytes.
 
@@ -83,7 +76,7 @@ def parse_value(flag: Flag, text: str, *, given_as: str) -> Value:
     try:
         return word.read(text)
     except ValueError:
-        shown = "(not shown)" if flag.secret else show(text)
+        shown = "(not shown)" if flag.secret else quote(text)
         raise UsageError(f"{given_as} {shown}: must be {word.accepts}") from None
 
 
@@ -93,7 +86,7 @@ def parse_flags(argv: Sequence[str], flags: Sequence[Flag]) -> dict[str, Value]:
     Raises:
         UsageError: A flag is unknown, a value is missing or not accepted, or an argument belongs to no flag.
     """
-    known = {flag.name: flag for flag in flags}
+    known = {name: flag for flag in flags for name in (flag.name, *flag.aliases)}
     values: dict[str, Value] = {}
     arguments = iter(argv)
     before: Flag | None = None
@@ -101,19 +94,19 @@ def parse_flags(argv: Sequence[str], flags: Sequence[Flag]) -> dict[str, Value]:
         if argument == "--":
             break
         if argument == "-" or not argument.startswith("-"):
-            raise UsageError(_describe_leftover(argument, before))
+            raise UsageError(_describe_leftover(argument, before, flags))
         name, equals, text = argument.removeprefix("-").removeprefix("-").partition("=")
         before = known.get(name)
         if before is None:
-            raise UsageError(_describe_unknown(name, list(known)))
-        earlier = values.pop(name, ())  # so that of two flags that set one keyword the later one comes later
+            raise UsageError(_describe_unknown(name, known))
+        earlier = values.pop(before.name, ())  # so that of two flags that set one keyword the later one comes later
         value = _take_value(before, text if equals else None, arguments)
-        values[name] = (*earlier, str(value)) if before.repeatable and isinstance(earlier, tuple) else value
-        if before.final and values[name]:
+        values[before.name] = (*earlier, str(value)) if before.repeatable and isinstance(earlier, tuple) else value
+        if before.final and values[before.name]:
             return values
     leftover = next(arguments, None)  # behind a "--"
     if leftover is not None:
-        raise UsageError(_describe_leftover(leftover, before))
+        raise UsageError(_describe_leftover(leftover, before, flags))
     return values
 
 
@@ -126,16 +119,24 @@ def _take_value(flag: Flag, text: str | None, arguments: Iterator[str]) -> Value
     return parse_value(flag, text, given_as=f"-{flag.name}")
 
 
-def _describe_leftover(argument: str, before: Flag | None) -> str:
+def _describe_leftover(argument: str, before: Flag | None, flags: Sequence[Flag]) -> str:
     """Describe an argument that is no flag's value without quoting it: it may be the rest of a credential."""
     if before and before.kind == "bool" and argument in _BOOLS:
         return f"unexpected {argument!r} after -{before.name}: booleans take =: -{before.name}={argument}"
     place = "" if not before else f" after -{before.name}" + ("" if before.kind == "bool" else " and its value")
-    return f"unexpected argument{place}: only flags and their values are accepted (a value with spaces needs quotes)"
+    hint = "only flags and their values are accepted (a value with spaces needs quotes)"
+    takes_url = next((flag for flag in flags if flag.metavar == _URL), None)
+    if takes_url and takes_url is not before and argument.lower().startswith(("http://", "https://")):
+        hint = f"a URL is given as {format_use(takes_url)}"
+    return f"unexpected argument{place}: {hint}"
 
 
-def _describe_unknown(name: str, known: list[str]) -> str:
-    nearest = difflib.get_close_matches(name, known, n=1)
+def _describe_unknown(name: str, known: Mapping[str, Flag]) -> str:
+    negated = known.get(name.removeprefix("no-"))
+    if negated and negated.kind == "bool" and not negated.final:
+        nearest = [f"{negated.name}=false"]
+    else:
+        nearest = difflib.get_close_matches(name, known, n=1)
     hint = f": did you mean -{nearest[0]}?" if nearest else ""
     shown = f"-{name}" if _NAME.fullmatch(name) else "(not shown: it may hold a password)"
     return f"unknown flag {shown}{hint}"
@@ -146,8 +147,14 @@ def format_help(groups: Mapping[str, Sequence[Flag]]) -> str:
     return "\n\n".join("\n".join([heading + ":", *map(_format_flag, flags)]) for heading, flags in groups.items())
 
 
+def format_use(flag: Flag) -> str:
+    """Return how `flag` is written: `-wait DURATION`, or `-h, -help`."""
+    names = ", ".join(f"-{name}" for name in (flag.name, *flag.aliases))
+    return f"{names} {flag.metavar or _WORDS[flag.kind].metavar}".rstrip()
+
+
 def _format_flag(flag: Flag) -> str:
-    written = f"  -{flag.name} {flag.metavar or _WORDS[flag.kind].metavar}".rstrip()
+    written = f"  {format_use(flag)}"
     text = flag.help + (f" (default {flag.default})" if flag.default else "")
     indent = " " * _INDENT
     lines = textwrap.wrap(
@@ -177,10 +184,10 @@ def _read_int(text: str) -> int:
 
 
 def _read_size(text: str) -> int:
-    unit = _SUFFIXES.get(text[-3:])
-    if unit is None:
+    match = _SIZE.fullmatch(text)
+    if not match:
         return _read_int(text)
-    size = _read_int(text[:-3]) * unit
+    size = _read_int(match[1]) * _BINARY[match[2]]
     if not -_INT_LIMIT <= size < _INT_LIMIT:
         raise ValueError(text)
     return size
@@ -207,7 +214,9 @@ _WORDS: dict[Kind, _Word] = {
     "string": _Word("TEXT", "a text", str),
     "path": _Word("FILE", "the path of a file", Path),
     "int": _Word("N", "a whole number, such as 500, 1_000 or 0x10", _read_int),
-    "size": _Word("SIZE", "a number of bytes, such as 65536, 512KiB, 64MiB or 1GiB", _read_size),
+    "size": _Word(
+        "SIZE", "a number of bytes, such as 65536, 64KiB, 64KB or 64K, which are all the same, or 1G", _read_size
+    ),
     "duration": _Word("DURATION", "a duration with its unit, such as 250ms, 1.5s, 1m30s or 0", _read_duration),
     "bool": _Word("", "true or false (or 1, t, T, TRUE, True, 0, f, F, FALSE, False)", _read_bool),
 }

@@ -4,46 +4,69 @@ import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from typing import Any, NamedTuple
 
-from shuttle import config
 from shuttle.command.flags import Value, parse_value
-from shuttle.command.options import FLAGS
-from shuttle.config import Config
+from shuttle.command.options import DEFAULTS, FLAGS
+from shuttle.config import SETTINGS, Config
 from shuttle.core import aws_stream as aws
+from shuttle.core.setting import name_flag
 from shuttle.errors import ConfigError, UsageError
 
 PREFIX = "LOG_SHUTTLE_"
 _URL_VARIABLES = (f"{PREFIX}LOGS_URL", "LOGS_URL", "LOGPLEX_URL")  # the first that is set wins
 _FLAGS = {flag.name: flag for flag in FLAGS}
 _VARIABLES = {PREFIX + flag.name.upper().replace("-", "_"): flag for flag in FLAGS if not flag.final}
-_KEYWORDS = frozenset(entry.name for entry in fields(Config) if entry.init)
 
 
-class _Given(NamedTuple):
+class Given(NamedTuple):
     """A value, and what the user who gave it calls it: `-wait` or `LOG_SHUTTLE_WAIT`."""
 
     called: str
     value: Any
 
 
-def build_config(flags: Mapping[str, Value], environ: Mapping[str, str]) -> Config:
-    """Return the Config of the parsed `flags`, which win over their variables in `environ`.
+def find_given(flags: Mapping[str, Value], environ: Mapping[str, str]) -> dict[str, Given]:
+    """Return by keyword what the parsed `flags` give, and where they are silent their variables in `environ`.
 
     Raises:
-        ConfigError: A variable's value is not accepted, or a setting is out of its range; the text names the flag
-            or the variable that gave it.
+        ConfigError: A variable's value is not accepted; the text names the variable.
     """
     given = _read_variables(environ)
-    given |= {_FLAGS[name].keyword: _Given(f"-{name}", value) for name, value in flags.items()}
-    given["logs_url"] = next(iter(_find_urls(flags, environ)), _Given("-logs-url", ""))
+    given |= {_FLAGS[name].keyword: Given(f"-{name}", value) for name, value in flags.items()}
+    given["logs_url"] = next(iter(_find_urls(flags, environ)), Given("-logs-url", ""))
     _apply_skip_headers(given)
     _find_aws_endpoint(given, environ)
-    try:
-        return Config(**{keyword: one.value for keyword, one in given.items() if keyword in _KEYWORDS})
-    except ConfigError as error:
-        raise ConfigError(_name_giver(str(error), given)) from None
+    return given
+
+
+def make_config(given: Mapping[str, Given]) -> Config:
+    """Return the Config of what is given.
+
+    Raises:
+        ConfigError: A setting is out of its range.
+    """
+    return Config(**{keyword: one.value for keyword, one in given.items() if keyword in SETTINGS})
+
+
+def find_ineffective(given: Mapping[str, Given], config: Config) -> Iterator[str]:
+    """Yield what the user should know of settings that were given and have no effect in `config`.
+
+    One that is switched off, as it is by default, was meant to have none.
+    """
+    for keyword, one in given.items():
+        setting = SETTINGS.get(keyword)
+        if setting is None or not (one.value or DEFAULTS.get(keyword)):
+            continue
+        missing = [need.text for need in setting.needs if not need.is_met(config)]
+        if missing:
+            yield f"{one.called} {missing[0]}"
+
+
+def name_giver(text: str, given: Mapping[str, Given]) -> str:
+    """Put the variable, or the alias, that gave a setting in the place of the flag that begins an error's `text`."""
+    called = {name_flag(keyword): one.called for keyword, one in given.items()}
+    return re.sub(r"^-[a-z-]+", lambda match: called.get(match[0], match[0]), text)
 
 
 def find_warnings(flags: Mapping[str, Value], environ: Mapping[str, str]) -> Iterator[str]:
@@ -66,45 +89,39 @@ def find_warnings(flags: Mapping[str, Value], environ: Mapping[str, str]) -> Ite
             yield f"{variable} sets nothing" + (f": did you mean {PREFIX}{nearest[0]}?" if nearest else "")
 
 
-def _read_variables(environ: Mapping[str, str]) -> dict[str, _Given]:
+def _read_variables(environ: Mapping[str, str]) -> dict[str, Given]:
     """Return by keyword what the LOG_SHUTTLE_ variables of `environ` give; an empty one gives nothing."""
     given = {}
     for variable, flag in _VARIABLES.items():
         if text := environ.get(variable):
             try:
                 value = parse_value(flag, text, given_as=variable)
-                given[flag.keyword] = _Given(variable, tuple(text.split(os.pathsep)) if flag.repeatable else value)
+                given[flag.keyword] = Given(variable, tuple(text.split(os.pathsep)) if flag.repeatable else value)
             except UsageError as error:
                 raise ConfigError(str(error)) from None  # the command line itself can be read
     return given
 
 
-def _find_urls(flags: Mapping[str, Value], environ: Mapping[str, str]) -> list[_Given]:
+def _find_urls(flags: Mapping[str, Value], environ: Mapping[str, str]) -> list[Given]:
     """Return the drain's URLs that are given and not empty, the one that wins first."""
-    urls = [_Given("-logs-url", flags.get("logs-url"))]
-    urls += [_Given(variable, environ.get(variable)) for variable in _URL_VARIABLES]
+    urls = [Given("-logs-url", flags.get("logs-url"))]
+    urls += [Given(variable, environ.get(variable)) for variable in _URL_VARIABLES]
     return [url for url in urls if url.value]
 
 
-def _find_aws_endpoint(given: dict[str, _Given], environ: Mapping[str, str]) -> None:
+def _find_aws_endpoint(given: dict[str, Given], environ: Mapping[str, str]) -> None:
     """Take AWS's own variables of an endpoint, the more particular one first, if no setting of ours has it."""
     host = re.match(r"https?://(?:[^/?#]*@)?([^/?#:@]+)", given["logs_url"].value or "")
     service = aws.read_host(host[1]) if host else None
     for variable in aws.ENDPOINT_VARIABLES[service.name] if service else ():
         if "aws_endpoint" not in given and environ.get(variable):
-            given["aws_endpoint"] = _Given(variable, environ[variable])
+            given["aws_endpoint"] = Given(variable, environ[variable])
 
 
-def _apply_skip_headers(given: dict[str, _Given]) -> None:
+def _apply_skip_headers(given: dict[str, Given]) -> None:
     skip, form = given.get("skip_headers"), given.get("input_format")
     if not skip or not skip.value:
         return
     if form and form.value == "lprfc5424":
         raise ConfigError(f"{skip.called}: must not be given with {form.called} lprfc5424 (it means rfc5424)")
-    given["input_format"] = _Given(skip.called, "rfc5424")
-
-
-def _name_giver(text: str, given: Mapping[str, _Given]) -> str:
-    """Put the variable, or the alias, that gave a setting in the place of the flag that begins an error's `text`."""
-    called = {config.flag(keyword): one.called for keyword, one in given.items()}
-    return re.sub(r"^-[a-z-]+", lambda match: called.get(match[0], match[0]), text)
+    given["input_format"] = Given(skip.called, "rfc5424")

@@ -1,6 +1,5 @@
 """Amazon's services, told by the host of the drain's URL: which, where, and with whose credentials."""
 
-import importlib.util
 import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -26,18 +25,28 @@ _FORMS = {
 }
 
 
-class Service(NamedTuple):
+class AwsService(NamedTuple):
     """An AWS service in its region."""
 
     name: str
     region: str
+
+    @property
+    def is_kinesis(self) -> bool:
+        """Whether it is Kinesis."""
+        return self.name == KINESIS
+
+    @property
+    def is_cloudwatch(self) -> bool:
+        """Whether it is CloudWatch Logs."""
+        return self.name == LOGS
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
     """A stream, and who writes to it."""
 
-    service: Service
+    service: AwsService
     stream: str
     group: str = ""
     """Of a stream of CloudWatch Logs."""
@@ -46,25 +55,23 @@ class Destination:
     secret: str = field(default="", repr=False)
 
 
-def read_host(host: str) -> Service | None:
+def read_host(host: str) -> AwsService | None:
     """Return the service and region that `host` names, the China hosts included; None for any other host."""
     match = _HOST.fullmatch(host.lower())
-    return Service(*match.groups()) if match else None
+    return AwsService(*match.groups()) if match else None
 
 
-def read_destination(url: httpx.URL, service: Service) -> Destination:
+def read_destination(url: httpx.URL, service: AwsService) -> Destination:
     """Return what `url`, whose host is that of `service`, says of stream and credentials.
 
     Raises:
-        ConfigError: It names no stream that there can be, or half of the credentials, or the package is missing that
-            requests are signed by; the text holds nothing of the credentials.
+        ConfigError: It names no stream that there can be, or half of the credentials; the text holds nothing of the
+            credentials.
     """
-    if importlib.util.find_spec("botocore") is None:
-        raise ConfigError(f"-logs-url: {url.host} needs the extra [aws]: pip install 'log-shuttle[aws]'")
     path = url.raw_path.partition(b"?")[0].decode("ascii").removeprefix("/")
     group, _, stream = path.rpartition("/")
     group, stream = unquote(group), unquote(stream)
-    if service.name == KINESIS:
+    if service.is_kinesis:
         named = not group and bool(_KINESIS_STREAM.fullmatch(stream))
     else:
         named = bool(_GROUP.fullmatch(group) and _LOG_STREAM.fullmatch(stream))

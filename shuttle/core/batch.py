@@ -1,27 +1,15 @@
 """Batches: lines sent together, with one id; and when one is full or too old."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2s
 from itertools import accumulate
-from typing import NamedTuple
 
 from shuttle.core.frame import Framer, Run, split_body
+from shuttle.core.position import Position, Span
 
 OVERHEAD = 512  # bytes that a batch takes in memory beside its body
-
-
-class Span(NamedTuple):
-    """A stretch of a file's bytes whose lines are in a batch: where they can be read again."""
-
-    file: int
-    """The number that the checkpoints know the file by."""
-    start: int
-    end: int
-    lines: int
-    stamp: str
-    """When they were read, as frames have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,28 +56,6 @@ def _derive(parent: str, part: int) -> str:
     return blake2s(f"{parent}/{part}".encode("ascii"), digest_size=16).hexdigest()
 
 
-class Place:
-    """How far a file's bytes are in batches."""
-
-    def __init__(self, file: int, offset: int) -> None:
-        self.file = file
-        self.offset = offset
-        self._cuts: list[int] = []
-
-    def cut(self, indexes: Sequence[int]) -> None:
-        """Say which of the lines that are taken next no newline ends: of one too long all pieces but the last."""
-        self._cuts = list(indexes)
-
-    def take(self, lines: Sequence[bytes], stamp: str) -> Span:
-        """Return where `lines`, the next of the file, stand in it."""
-        start = self.offset
-        self.offset += sum(map(len, lines)) + len(lines)
-        if self._cuts:
-            self.offset -= bisect_left(self._cuts, len(lines))
-            self._cuts = [index - len(lines) for index in self._cuts if index >= len(lines)]
-        return Span(self.file, start, self.offset, len(lines), stamp)
-
-
 class Batcher:
     """Collects lines to batches that are full by count or by bytes, or flushed when their age is up."""
 
@@ -128,9 +94,9 @@ class Batcher:
         stamp: str,
         now: float,
         framer: Framer | None = None,
-        place: Place | None = None,
+        position: Position | None = None,
     ) -> list[Batch]:
-        """Take `lines`, read at `stamp`, and return the batches that they fill. `place` says where a file has them."""
+        """Take `lines`, read at `stamp`, and return the batches that they fill. `position` is that of their file."""
         framer = framer or self._framer
         full = []
         start = 0
@@ -146,8 +112,8 @@ class Batcher:
                     end = start + fitting
                     run = framer.frame(lines[start:end], stamp)
             self._append(run, end - start, now)
-            if place:
-                self._spans.append(place.take(lines[start:end], stamp))
+            if position:
+                self._spans.append(position.take(lines[start:end], stamp))
             start = end
             if self.lines == self._size or self._bytes >= self._max_bytes:
                 full.append(self.close())

@@ -5,7 +5,6 @@ So what is kept of a file is, beside those, what its content was: hashes of its 
 offset up to which it was read. A file that holds both is the same file, wherever it stands; no other is skipped into.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2s
@@ -19,7 +18,7 @@ Read = Callable[[int, int], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class Fingerprint:
     """A file and how far it was read, as a checkpoint keeps it. HEAD and TAIL are part of what it means."""
 
     device: int
@@ -35,7 +34,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """What is known of a file that was read up to the offset, so that its identity is told without reading it again."""
+    """What is known of a file that was read up to the offset: enough for its fingerprint without reading it again."""
 
     device: int
     inode: int
@@ -46,42 +45,27 @@ class Trail:
     tail: bytes = field(repr=False)
     """The last TAIL of them, or all."""
 
-    def identify(self) -> Identity:
-        """Return the identity of the file as read up to here."""
-        return Identity(
+    def fingerprint(self) -> Fingerprint:
+        """Return the fingerprint of the file as read up to here."""
+        return Fingerprint(
             self.device, self.inode, self.offset, len(self.head), _make_hash(self.head), _make_hash(self.tail)
         )
 
 
-def is_same_content(identity: Identity, read: Read) -> bool:
+def is_same_content(fingerprint: Fingerprint, read: Read) -> bool:
     """Say whether what `read` gives is what was read of the file, up to the offset at least.
 
     Nothing is known of a file of which nothing was read: any content agrees. What lies between the head and the last
     bytes is not looked at. The reads go forward.
     """
-    if not identity.offset:
+    if not fingerprint.offset:
         return True
-    length = min(TAIL, identity.offset)
+    length = min(TAIL, fingerprint.offset)
     # A content that ends before the offset gives less, and the hash of less is another.
     return (
-        _make_hash(read(0, identity.head_length)) == identity.head
-        and _make_hash(read(identity.offset - length, length)) == identity.tail
+        _make_hash(read(0, fingerprint.head_length)) == fingerprint.head
+        and _make_hash(read(fingerprint.offset - length, length)) == fingerprint.tail
     )
-
-
-def read_at(fd: int, offset: int, length: int) -> bytes:
-    """Return `length` bytes of the open file `fd` from `offset` on, or as many as there are up to its end.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    data = os.pread(fd, length, offset) if length else b""
-    while 0 < len(data) < length:  # a file system in user space may give less than there is
-        more = os.pread(fd, length - len(data), offset + len(data))
-        if not more:
-            break
-        data += more
-    return data
 
 
 def _make_hash(data: bytes) -> bytes:

@@ -9,11 +9,16 @@ a run that holds such a line takes the slow way.
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from shuttle.config import FRAME_LIMIT, Config
 from shuttle.core.utf8 import LONGEST, divide
+
+FRAME_LIMIT = 10_240  # bytes, header included: a longer frame is malformed to logplex
+
+PLACEHOLDER = re.compile(r"\{(?:path|name|stem)\}")  # in appname and procid: the file that a line came from
+InputFormat = Literal["raw", "rfc5424", "lprfc5424"]
 
 _HIGHEST_COUNT = 10**15  # lines; a century of 300,000 a second
 _PREFIX_ROOM = len(b"10240 ")
@@ -21,6 +26,24 @@ _HEADER = re.compile(
     rb"<\d{1,3}>\d{1,3}(?: [^ \n]{1,255}){5} (?:(?:-|(?:\[(?:[^\"\\\]]|\"(?:[^\"\\]|\\.)*\")*\])+) )?", re.DOTALL
 )
 _REPORT_PRIVAL = 172  # local5.warning, as logplex writes its own
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Framing:
+    """What frames are made by: the fields of their header, the format of the lines, and limits in bytes."""
+
+    prival: str
+    syslog_version: str
+    hostname: str
+    appname: str
+    procid: str
+    msgid: str
+    """MSGID, and structured data behind a space."""
+    input_format: InputFormat
+    max_line_length: int
+    """A longer raw line becomes several frames."""
+    batch_bytes: int
+    """The frames of a batch and its two reports fit into this."""
 
 
 class Run(NamedTuple):
@@ -53,26 +76,26 @@ class _Prefixes(dict[int, bytes]):
 
 
 class Framer:
-    """Makes frames of lines as the configuration has it.
+    """Makes frames of lines.
 
-    No frame is longer than 10,240 bytes, its length prefix included. A raw line longer than `-max-line-length` bytes,
+    No frame is longer than 10,240 bytes, its length prefix included. A raw line longer than `max_line_length` bytes,
     its newline not counted, becomes several frames; a ready frame that is too long becomes several with the same
     header. No UTF-8 character is divided.
     """
 
-    def __init__(self, config: Config) -> None:
-        fields = f"{config.hostname} {config.appname} {config.procid} {config.msgid} "
-        self._raw = config.input_format == "raw"
-        self._report_before = f"<{_REPORT_PRIVAL}>{config.syslog_version} "
-        self._report_after = f" heroku {config.appname} log-shuttle {config.msgid} "
-        self._before = f"<{config.prival}>{config.syslog_version} ".encode("ascii")
+    def __init__(self, framing: Framing) -> None:
+        fields = f"{framing.hostname} {framing.appname} {framing.procid} {framing.msgid} "
+        self._raw = framing.input_format == "raw"
+        self._report_before = f"<{_REPORT_PRIVAL}>{framing.syslog_version} "
+        self._report_after = f" heroku {framing.appname} log-shuttle {framing.msgid} "
+        self._before = f"<{framing.prival}>{framing.syslog_version} ".encode("ascii")
         self._after = f" {fields}".encode("ascii")
-        self._end = b"" if config.input_format == "lprfc5424" else b"\n"
+        self._end = b"" if framing.input_format == "lprfc5424" else b"\n"
         header = len(self._header(make_stamp(0.0))) if self._raw else 0
-        self.batch_limit = config.batch_bytes - self.report_room
+        self.batch_limit = framing.batch_bytes - self.report_room
         """The most bytes that the frames of a batch may take, so that its reports still fit the request."""
         room = min(FRAME_LIMIT, self.batch_limit) - _PREFIX_ROOM - header - len(self._end)
-        self.piece_limit = min(config.max_line_length, room) if self._raw else room
+        self.piece_limit = min(framing.max_line_length, room) if self._raw else room
         """The longest line, in bytes, that makes one frame."""
         self.overhead = _PREFIX_ROOM + header + len(self._end)
         """The most bytes that a frame adds to its piece of a line."""

@@ -52,7 +52,7 @@ class Ledger:
         self.delivered += lines
 
     def drop(self, lines: int, since: str) -> None:
-        """Move held lines to dropped: the buffer was full and they were never tried (L12)."""
+        """Move held lines to dropped: the queue was full and they were never tried (L12)."""
         self.held -= lines
         self.dropped += lines
         self._owed.dropped.add(lines, since)

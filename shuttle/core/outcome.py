@@ -1,4 +1,4 @@
-"""What an attempt's outcome means for its lines."""
+"""What comes of an attempt: the reply, and the verdict on its lines."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -18,18 +18,35 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one attempt: the drain's answer, or why there was none."""
+class Reply:
+    """What the drain replied to one request, or why there was no reply."""
 
     status: int | None = None
+    """None: no reply."""
     error: str = ""
-    """Why there was no answer, or what the drain said of its refusal."""
+    """Why there was none, or what the drain said of its refusal."""
     advice: str = ""
     """What the user can do about it."""
     retry_after: str = ""
     """The Retry-After header."""
     content: bytes = field(default=b"", repr=False, compare=False)
-    """The beginning of the answer's body, of a drain that says there what it took."""
+    """The beginning of the body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one attempt, and what it means for the lines. The drain's protocol decides; nobody judges again."""
+
+    verdict: Verdict
+    status: int | None = None
+    error: str = ""
+    advice: str = ""
+    retry_after: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the drain took what it was sent."""
+        return self.status is not None and self.status // 100 == HTTPStatus.OK // 100
 
 
 _RETRIED = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
@@ -46,8 +63,17 @@ _ADVICE: dict[int, str] = {
 }
 
 
-def judge(status: int | None, lines: int) -> Verdict:
-    """Return what `status` means for a batch of `lines` lines; None stands for no answer."""
+def judge(reply: Reply, *, lines: int) -> Outcome:
+    """Return the outcome of an attempt to send `lines` lines that got `reply`, by the status as HTTP has it."""
+    return conclude(reply, _read_status(reply.status, lines))
+
+
+def conclude(reply: Reply, verdict: Verdict) -> Outcome:
+    """Return the outcome of an attempt that got `reply` and means `verdict`."""
+    return Outcome(verdict, reply.status, reply.error, reply.advice, reply.retry_after)
+
+
+def _read_status(status: int | None, lines: int) -> Verdict:
     match status and status // 100:
         case 2:
             return Verdict.DELIVERED

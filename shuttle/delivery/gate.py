@@ -1,9 +1,16 @@
 """The gate before the drain: one back-off for all outlets.
 
-Strategy: while the drain is up everyone passes. The first failure shuts the gate; then one outlet at a time passes, the
-probe, when the delay is over. An answer that says the drain takes batches opens the gate for all. Outlets whose
-requests were on their way when the gate shut fail too; they find that the gate has shut since they passed, and the
-delay does not grow with each of them.
+Theory of operation. While the drain is up the gate is open and everyone passes. The first failure shuts it. Then one
+outlet at a time passes, the probe, when the delay is over. An answer that says that the drain takes or refuses batches
+opens the gate for all.
+
+Requests that were on their way when the gate shut come back later. Those that fail do not make the delay grow: the
+gate has shut since they passed. One that is accepted opens the gate and ends a pause that the drain asked for: the
+drain has shown that it takes batches. One that is refused ends no such pause.
+
+While the shuttle lands, delays are short, and a pause that the drain asks for lasts a quarter of the time that is left
+at most. From `last_round_from` on nobody waits who has not tried since: before the end every batch gets one more
+attempt, whatever the drain asked for.
 """
 
 import math
@@ -12,13 +19,14 @@ from dataclasses import dataclass
 
 import anyio
 
-from shuttle.clock import Clock
+from shuttle.clock import Clocks
 from shuttle.core.backoff import LONGEST_DELAY, next_delay, read_retry_after
-from shuttle.core.outcome import Outcome, Verdict, judge
+from shuttle.core.outcome import Outcome, Verdict
 from shuttle.observe.log import Logger
+from shuttle.observe.throttle import Throttle
 
 LANDING_DELAY = 1.0  # seconds; at the end of a process every chance to deliver counts
-QUIET = 10.0  # seconds between two reports of a drain that flaps; each says how much it leaves out
+LANDING_SHARE = 0.25  # of the time that is left: the longest pause while landing
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +40,14 @@ class Pass:
 class Gate:
     """Says when an outlet may make an attempt, and logs when the drain goes down and when it is back.
 
-    `random` gives numbers from 0 to 1; `wall` the seconds since the epoch.
+    `random` gives numbers from 0 to 1.
     """
 
-    def __init__(
-        self,
-        *,
-        log: Logger,
-        random: Callable[[], float],
-        wall: Callable[[], float],
-        clock: Clock = anyio.current_time,
-    ) -> None:
+    def __init__(self, *, log: Logger, random: Callable[[], float], clocks: Clocks) -> None:
         self._log = log
-        self._clock = clock
+        self._clock = clocks.monotonic
+        self._wall = clocks.wall
         self._random = random
-        self._wall = wall
         self._changed = anyio.Event()
         self._epoch = 0  # counts the times the gate shut or stayed shut
         self._failures = 0  # in a row; 0: the gate is open
@@ -54,53 +55,92 @@ class Gate:
         self._asked_until = 0.0
         self._probing = False
         self._landing_since = math.inf
+        self._land_by = math.inf
         self._down_since = 0.0
-        self._reported_at = -QUIET  # when the last line about a drain going down was due
         self._reported = False  # the drain is down and a line said so
-        self._unreported = 0
+        self._reports = Throttle()
+        self._last = Outcome(Verdict.RETRY)
+        self.last_round_from = math.inf
+        """When the last round begins, in seconds of the monotonic clock: from then on each batch is tried once more."""
         self.refusals = math.inf
         """Answers that refuse a batch, in a row; without end as long as the drain has taken none."""
 
-    async def enter(self, not_before: float = 0.0) -> Pass:
+    @property
+    def is_last_round(self) -> bool:
+        """Whether the last round has begun."""
+        return self._clock() >= self.last_round_from
+
+    async def enter(self, not_before: float = 0.0, *, tried: bool = False) -> Pass:
         """Return as soon as an attempt may be made, at `not_before` at the earliest, but for landing.
 
-        Every pass is given back by `leave`.
+        Whoever has not `tried` in the last round does not wait any longer when that has begun. Every pass is given back
+        by `leave`.
         """
         now = entered = self._clock()
         while True:
             changed = self._changed
+            last_round_from = math.inf if tried else self.last_round_from
+            if now >= last_round_from:
+                return Pass(self._epoch, probe=False)
             probe = bool(self._failures)
             own = min(not_before, max(entered, self._landing_since) + LANDING_DELAY)
             ready = max(self._asked_until, own, self._delayed_until if probe else 0.0)
-            if probe and self._probing:
-                await changed.wait()
-            elif now < ready:
-                with anyio.CancelScope(deadline=ready):
+            blocked = probe and self._probing
+            if blocked or now < ready:
+                deadline = min(last_round_from, math.inf if blocked else ready)
+                if deadline == math.inf:
                     await changed.wait()
+                else:
+                    with anyio.CancelScope(deadline=deadline):
+                        await changed.wait()
             else:
                 self._probing = self._probing or probe
                 return Pass(self._epoch, probe)
             now = self._clock()
-
-    def _change(self) -> None:
-        self._changed.set()
-        self._changed = anyio.Event()
 
     def leave(self, leave: Pass, outcome: Outcome | None) -> None:
         """Give back a pass with what came of its attempt; None if it was broken off."""
         was_shut = bool(self._failures)
         if leave.probe:
             self._probing = False
-        verdict = outcome and judge(outcome.status, lines=1)
-        if outcome and verdict is Verdict.RETRY:
+        if outcome and outcome.verdict is Verdict.RETRY:
             self._shut(leave, outcome)
+        elif outcome and outcome.accepted:
+            self.refusals = 0
+            self._asked_until = 0.0
+            self._open()
         elif outcome:
-            self.refusals = 0 if verdict is Verdict.DELIVERED else self.refusals + 1
-            # A request that was on its way when the drain asked for a pause does not end the pause.
+            self.refusals += 1
             if leave.epoch == self._epoch or self._clock() >= self._asked_until:
                 self._open()
         if was_shut or self._failures:
             self._change()
+
+    def land(self, *, by: float, last_round_from: float) -> None:
+        """Shorten the delays: the shuttle ends at `by`, and its last round begins at `last_round_from`."""
+        now = self._clock()
+        self._land_by = by
+        self._landing_since = min(self._landing_since, now)
+        self.last_round_from = last_round_from
+        self._delayed_until = min(self._delayed_until, now + LANDING_DELAY)
+        self._asked_until = min(self._asked_until, self._limit_pause(now))
+        self._change()
+
+    def postpone(self, *, by: float, last_round_from: float) -> None:
+        """Move the end and the last round of a landing that makes progress to later times."""
+        self._land_by, self.last_round_from = by, last_round_from
+
+    def describe(self) -> dict[str, object]:
+        """Return the state of the drain as keys and values of a log line."""
+        if not self._failures:
+            return {"drain": "up"}
+        last = {"status": self._last.status, "error": self._last.error}
+        state = {"drain": "down", "down": self._clock() - self._down_since, "failures": self._failures}
+        return {**state, **{key: value for key, value in last.items() if value}}
+
+    def _change(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
 
     def _open(self) -> None:
         """Let everyone pass: the drain takes batches, or refuses them for what they are."""
@@ -112,6 +152,7 @@ class Gate:
     def _shut(self, leave: Pass, outcome: Outcome) -> None:
         """Let one outlet at a time pass, after a delay: an attempt failed in a way that says nothing of its lines."""
         now = self._clock()
+        self._last = outcome
         if leave.epoch == self._epoch:
             self._down_since = self._down_since if self._failures else now
             self._epoch += 1
@@ -119,28 +160,24 @@ class Gate:
             longest = LANDING_DELAY if self._landing_since <= now else LONGEST_DELAY
             self._delayed_until = now + next_delay(self._failures, self._random, longest)
             self._report(now, outcome)
-        self._asked_until = max(self._asked_until, now + read_retry_after(outcome.retry_after, self._wall()))
+        asked_until = now + read_retry_after(outcome.retry_after, self._wall())
+        self._asked_until = max(self._asked_until, min(asked_until, self._limit_pause(now)))
 
-    def land(self) -> None:
-        """Shorten the delays, but for those that the drain asks for: the process ends soon."""
-        self._landing_since = self._clock()
-        self._delayed_until = min(self._delayed_until, self._landing_since + LANDING_DELAY)
-        self._change()
+    def _limit_pause(self, now: float) -> float:
+        """Return the time until which the drain may ask to be left alone."""
+        if self._landing_since > now:
+            return math.inf
+        return now + max(LANDING_DELAY, LANDING_SHARE * (self._land_by - now))
 
     def _report(self, now: float, outcome: Outcome) -> None:
         """Log that the drain is down: once for each time, and not each time if it flaps."""
-        if self._reported:
-            return
-        if now < self._reported_at + QUIET:
-            self._unreported += 1
+        if self._reported or (count := self._reports.admit(1, now)) is None:
             return
         told = {
             "status": outcome.status,
             "error": outcome.error,
             "advice": outcome.advice,
-            "unreported": self._unreported,
+            "unreported": count - 1,
         }
         self._log.warning("drain.down", **{key: value for key, value in told.items() if value})
         self._reported = True
-        self._reported_at = now
-        self._unreported = 0

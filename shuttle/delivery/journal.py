@@ -1,4 +1,4 @@
-"""What keeps lines beyond the end of a process: files with their checkpoints, or the spool."""
+"""The journal: what keeps lines beyond the end of a process, be it files with checkpoints or the spool."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -6,8 +6,11 @@ from typing import Protocol
 from shuttle.core.batch import Batch
 
 
-class Keeper(Protocol):
+class Journal(Protocol):
     """Knows of every batch from before it is sent until all of it is delivered or lost."""
+
+    rereads: bool
+    """Whether the next process reads again what was never recorded, as it does of files."""
 
     async def record(self, batches: Sequence[Batch]) -> None:
         """Put `batches`, of which nothing has been sent, where they outlive this process."""

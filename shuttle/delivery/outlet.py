@@ -1,148 +1,243 @@
-"""An outlet: takes batches from the buffer, sends them, judges what came of it and counts."""
+"""An outlet: takes batches from the queue, sends them until their fate is known, and reports it to the accounts.
 
+Theory of operation. A `Delivery` is a batch on its way. It has parts, at first one, the batch itself. The part in hand
+is loaded into a shipment, which makes attempts until an outcome says what becomes of it:
+
+- DELIVERED, LOST: the part is done. MORE: the drain goes on to take it, and the rest is sent at once.
+- RETRY: the part waits at the gate and is tried again, until it has failed `max_attempts` times, or an attempt failed
+  that began when the part was `max_age` old. So time in which the process was stopped costs no part its next attempt.
+- HALVE: two halves take the part's place.
+
+In the last round of a landing every batch gets one more attempt. A delivery that fails then is put aside, so that the
+batches behind it get theirs; when the queue is empty the ones put aside are tried on, in turn. Batches in a journal are
+not put aside: the next process delivers them.
+"""
+
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-import httpx
+import anyio
+from anyio.abc import TaskStatus
 
 from shuttle.clock import Clock
-from shuttle.config import Config
 from shuttle.core.backoff import next_delay
 from shuttle.core.batch import Batch
-from shuttle.core.frame import make_stamp
-from shuttle.core.ledger import Ledger, Owed
-from shuttle.core.outcome import Outcome, Verdict, judge
+from shuttle.core.ledger import Owed
+from shuttle.core.outcome import Outcome, Verdict
+from shuttle.delivery.accounts import Accounts, Attempted
 from shuttle.delivery.gate import Gate
 from shuttle.delivery.queue import Queue
 from shuttle.delivery.shipment import Drain, Shipment
-from shuttle.drain.http.attempt import attempt
-from shuttle.observe.log import Logger
-from shuttle.observe.statistics import Statistics
-from shuttle.observe.throttle import Notice
 
 HOPELESS = 16  # lines of a batch refused one by one, by a hopeless drain, before the rest is given up
 REFUSALS = 1000  # in a row make a drain hopeless: as many as a batch of 500 bad lines; before it took any, it is one
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outlet:
-    """One sender. All outlets of a shuttle share everything they are given."""
+class Limits(NamedTuple):
+    """How long a batch is tried."""
 
-    config: Config
-    buffer: Queue
-    gate: Gate
-    drain: Drain
-    transport: httpx.AsyncBaseTransport
-    ledger: Ledger
-    statistics: Statistics
-    lost: Notice
-    log: Logger
-    settled: Callable[[Batch], None] | None
-    """Called with each batch all of which is delivered or lost."""
-    progress: Callable[[], None]
-    """Called whenever lines were delivered or lost."""
-    random: Callable[[], float]
-    wall: Callable[[], float]
-    clock: Clock
+    max_attempts: int | None
+    """None: as often as its age allows."""
+    max_age: float
+    """Seconds."""
+    journaled: bool
+    """The next process delivers what is left."""
+
+
+@dataclass(slots=True)
+class Delivery:
+    """A batch on its way."""
+
+    batch: Batch
+    parts: list[Batch]
+    """What is still to be sent; the last one is in hand."""
+    shipment: Shipment | None = None
+    """Of the part in hand, once it was loaded."""
+    owed: Owed = field(default_factory=Owed)
+    """What the shipment tells the drain."""
+    untold: bool = True
+    """A report may still ride on it."""
+    failures: int = 0
+    not_before: float = 0.0
+    refused: int = 0
+    tried_last: bool = False
+    """It had its attempt in the last round."""
+    began: float = 0.0
+    """When the last attempt did."""
+    outcome: Outcome = field(default_factory=lambda: Outcome(Verdict.LOST))
+    """Of the last attempt."""
+
+
+class Outlet:
+    """One sender. All outlets of a shuttle share this object and everything it is given."""
+
+    def __init__(
+        self,
+        *,
+        queue: Queue,
+        gate: Gate,
+        drain: Drain,
+        accounts: Accounts,
+        limits: Limits,
+        random: Callable[[], float],
+        clock: Clock,
+    ) -> None:
+        self._queue = queue
+        self._gate = gate
+        self._drain = drain
+        self._accounts = accounts
+        self._limits = limits
+        self._random = random
+        self._clock = clock
+        self._aside: deque[Delivery] = deque()
 
     async def run(self) -> None:
-        """Deliver batches until the buffer is closed and empty."""
-        while batch := await self.buffer.take():
-            await self._settle(batch)
+        """Deliver batches until the queue is closed and empty."""
+        while delivery := await self._take():
+            try:
+                done = await self._deliver(delivery)
+            except BaseException:  # cancelled
+                self._release(delivery)
+                raise
+            if not done:
+                self._aside.append(delivery)
+
+    def close(self) -> None:
+        """Let go of what was put aside: what the drain has of it is delivered, the rest stays held."""
+        while self._aside:
+            self._release(self._aside.popleft())
 
     async def report(self, batch: Batch) -> None:
         """Tell the drain what it is owed by `batch`, which has no lines; one attempt, and no second."""
-        await self._try(batch, self.ledger.take(), max_attempts=1)
+        delivery = Delivery(batch, [batch])
+        try:
+            await self._attempt(delivery)
+        finally:
+            self._release(delivery)
 
-    async def _settle(self, batch: Batch) -> None:
-        """Bring every line of `batch` to delivered or lost. A batch that is refused as a whole is divided."""
-        parts = [batch]
-        first = True
-        refused = 0
-        outcome = Outcome()
-        while parts:
-            part = parts.pop()
-            owed = self.ledger.take() if first and not batch.again else Owed()
-            first = False
-            taken = 0
-            verdict = Verdict.LOST
-            if refused < HOPELESS or self.gate.refusals < REFUSALS:
-                verdict, outcome, taken = await self._try(part, owed, max_attempts=self.config.max_attempts)
-            if verdict is Verdict.HALVE:
-                parts += reversed(part.halve())
+    async def _take(self) -> Delivery | None:
+        batch = await self._queue.take()
+        if batch:
+            return Delivery(batch, [batch], untold=not batch.again)
+        return self._aside.popleft() if self._aside else None
+
+    async def _deliver(self, delivery: Delivery) -> bool:
+        """Bring every line to delivered or lost, and return True; False if the delivery is to be put aside."""
+        while delivery.parts:
+            if delivery.shipment is None and self._is_hopeless(delivery):
+                self._conclude(delivery)
                 continue
-            self.ledger.deliver(taken)
-            if taken < part.lines:
-                refused += 1
-                self._lose(part.lines - taken, outcome)
-            self.progress()
-        if self.settled:
-            self.settled(batch)
+            outcome = await self._attempt(delivery)
+            match outcome.verdict:
+                case Verdict.MORE:
+                    self._accounts.note_progress()
+                    delivery.failures, delivery.not_before = 0, 0.0
+                case Verdict.RETRY:
+                    if self._is_exhausted(delivery):
+                        self._conclude(delivery)
+                    elif self._is_to_wait(delivery):
+                        return False
+                case Verdict.HALVE:
+                    halves = delivery.parts.pop().halve()
+                    self._unload(delivery)
+                    delivery.parts += reversed(halves)
+                case Verdict.DELIVERED | Verdict.LOST:
+                    self._conclude(delivery)
+        self._accounts.settle(delivery.batch)
+        return True
 
-    def _lose(self, lines: int, outcome: Outcome) -> None:
-        self.ledger.lose(lines, make_stamp(self.wall()))
-        reason = {"status": outcome.status, "error": outcome.error, "advice": outcome.advice}
-        self.lost.tell(lines, now=self.clock(), **reason)
-
-    async def _try(self, part: Batch, owed: Owed, *, max_attempts: int | None = None) -> tuple[Verdict, Outcome, int]:
-        """Make attempts until one says what becomes of `part`; return that, why, and how many lines the drain took.
-
-        What was owed is owed again unless the drain took it.
-        """
-        shipment = self.drain.load(part, owed, stamp=make_stamp(self.wall()) if owed else "")
-        failures = 0
-        not_before = 0.0
-        try:
-            while True:
-                outcome, now = await self._attempt(part, shipment, failures, not_before)
-                verdict = shipment.judge(outcome)
-                if verdict is Verdict.MORE:
-                    self.progress()
-                    failures, not_before = 0, 0.0
-                    continue
-                if verdict is not Verdict.RETRY:
-                    return verdict, outcome, shipment.taken
-                failures += 1
-                if failures == max_attempts or now >= part.born + self.config.age_limit:
-                    return Verdict.LOST, outcome, shipment.taken
-                not_before = now + next_delay(failures, self.random)
-        except BaseException:  # cancelled, and nobody counts what was taken of it
-            self.ledger.deliver(shipment.taken)
-            raise
-        finally:
-            self.ledger.put_back(Owed() if shipment.told else owed)
-
-    async def _send(self, shipment: Shipment) -> Outcome:
-        try:
-            request = await shipment.make_request()
-        except httpx.TransportError as error:
-            return Outcome(error=str(error))
-        return await attempt(self.transport, request, self.config.timeout, self.clock, shown=self.drain.answer_limit)
-
-    async def _attempt(
-        self, part: Batch, shipment: Shipment, failures: int, not_before: float
-    ) -> tuple[Outcome, float]:
-        """Return what came of one attempt, and when."""
-        leave = await self.gate.enter(not_before)
+    async def _attempt(self, delivery: Delivery) -> Outcome:
+        """Make one attempt as soon as the gate lets it through."""
+        shipment = delivery.shipment or self._load(delivery)
+        leave = await self._gate.enter(delivery.not_before, tried=delivery.tried_last)
+        delivery.tried_last = self._gate.is_last_round
         outcome = None
-        started = self.clock()
+        delivery.began = self._clock()
         try:
-            outcome = shipment.read(await self._send(shipment))
+            outcome = await shipment.attempt()
         finally:
-            self.gate.leave(leave, outcome)
-        now = self.clock()
-        verdict = judge(outcome.status, part.lines)
-        timer = self.statistics.success if verdict is Verdict.DELIVERED else self.statistics.failure
-        timer.update(now - started, now)
-        if self.config.verbose:
-            self.log.debug(
-                "post",
-                retry=verdict is Verdict.RETRY,
-                msgcount=part.frames,
-                **{"inbox.length": len(self.buffer)},
-                request_id=part.id,
-                attempts=failures + 1,
-                status=outcome.status,
-                error=outcome.error,
-            )
-        return outcome, now
+            self._gate.leave(leave, outcome)
+        part, number = delivery.parts[-1], delivery.failures + 1
+        seconds = self._clock() - delivery.began
+        self._accounts.note_attempt(Attempted(part, outcome, number, seconds, len(self._queue)))
+        delivery.outcome = outcome
+        return outcome
+
+    def _load(self, delivery: Delivery) -> Shipment:
+        if delivery.untold:
+            delivery.owed, delivery.untold = self._accounts.take_owed(), False
+        stamp = self._accounts.losses.stamp() if delivery.owed else ""
+        delivery.shipment = self._drain.load(delivery.parts[-1], delivery.owed, stamp=stamp)
+        return delivery.shipment
+
+    def _unload(self, delivery: Delivery) -> None:
+        """Be done with a shipment. What was owed is owed again unless the drain was told."""
+        if delivery.shipment and not delivery.shipment.told:
+            self._accounts.put_back(delivery.owed)
+        delivery.shipment, delivery.owed = None, Owed()
+        delivery.failures, delivery.not_before = 0, 0.0
+
+    def _conclude(self, delivery: Delivery) -> None:
+        """Count what was taken of the part in hand as delivered, and the rest as lost."""
+        part = delivery.parts.pop()
+        taken = delivery.shipment.taken if delivery.shipment else 0
+        self._unload(delivery)
+        if taken:
+            self._accounts.deliver(taken)
+        if taken < part.lines:
+            delivery.refused += 1
+            self._accounts.lose(part.lines - taken, delivery.outcome)
+
+    def _release(self, delivery: Delivery) -> None:
+        """Let go of a delivery that is not done: what the drain has of it is delivered, the rest stays held."""
+        if delivery.shipment and delivery.shipment.taken:
+            self._accounts.deliver(delivery.shipment.taken)
+        self._unload(delivery)
+
+    def _is_hopeless(self, delivery: Delivery) -> bool:
+        return delivery.refused >= HOPELESS and self._gate.refusals >= REFUSALS
+
+    def _is_exhausted(self, delivery: Delivery) -> bool:
+        """Count a failed attempt, and say whether it was the last one."""
+        delivery.failures += 1
+        delivery.not_before = self._clock() + next_delay(delivery.failures, self._random)
+        too_old = delivery.began >= delivery.parts[-1].born + self._limits.max_age
+        return too_old or delivery.failures == self._limits.max_attempts
+
+    def _is_to_wait(self, delivery: Delivery) -> bool:
+        """Say whether a delivery that failed in the last round lets others come first."""
+        others = len(self._queue) > 0 or bool(self._aside)
+        return delivery.tried_last and others and not self._limits.journaled
+
+
+class Outlets:
+    """`count` outlets at work."""
+
+    def __init__(self, outlet: Outlet, *, count: int) -> None:
+        self.ended = anyio.Event()
+        """Set when none of them works any more."""
+        self._outlet = outlet
+        self._count = count
+        self._scope = anyio.CancelScope()
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Deliver batches until the queue is closed and empty, or these are cancelled."""
+        try:
+            task_status.started()
+            with self._scope:
+                async with anyio.create_task_group() as tasks:
+                    for _ in range(self._count):
+                        tasks.start_soon(self._outlet.run)
+        finally:
+            self._outlet.close()
+            self.ended.set()
+
+    def cancel(self) -> None:
+        """Break off every attempt."""
+        self._scope.cancel()
+
+    async def report(self, batch: Batch) -> None:
+        """Tell the drain what it is owed by `batch`, which has no lines."""
+        await self._outlet.report(batch)

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from shuttle.core.batch import Place
 from shuttle.core.frame import Framer
 from shuttle.core.lines import Splitter
+from shuttle.core.position import Position
+
+CHUNK = 256 * 1024  # bytes that are split at once: enough to make a batch's costs small, little enough to stay flat
 
 
 @dataclass(slots=True)
@@ -14,5 +16,5 @@ class Source:
     splitter: Splitter
     framer: Framer | None = None
     """None: the batcher's own."""
-    place: Place | None = None
+    position: Position | None = None
     """None: the bytes cannot be read again."""

@@ -38,6 +38,8 @@ class Spool:
     with the number of lines that a backlog has cost which is broken or gone, and why.
     """
 
+    rereads = False
+
     def __init__(
         self,
         backlog: Backlog,

@@ -1,19 +1,17 @@
 """A batch to a request as logplex and its kin take it."""
 
-import platform
 import zlib
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 
 import httpx
 
-from shuttle import __version__
 from shuttle.config import Config
 from shuttle.core.batch import Batch
 from shuttle.core.frame import Framer
 from shuttle.core.ledger import Owed
 from shuttle.core.outcome import Outcome, Verdict, judge
-from shuttle.drain.http.attempt import SHOWN
+from shuttle.drain.http.client import Client, user_agent
 
 CONTENT_TYPE = b"application/logplex-1"  # exactly: a parameter behind it gets 415 from logplex
 _GZIP_WBITS = 31  # zlib: 15 bits of window, and 16 for a gzip header
@@ -24,37 +22,29 @@ _ISAL_LEVEL = 1  # of 0 to 3: within a hundredth as small as 2 and 3 on log line
 class Letter:
     """A batch in one request, the same at every attempt."""
 
-    def __init__(self, request: httpx.Request, *, lines: int, messages: int) -> None:
+    def __init__(self, client: Client, request: httpx.Request, *, lines: int, messages: int) -> None:
         self.taken = 0
         self.told = False
+        self._client = client
         self._request = request
         self._lines = lines
         self._messages = messages  # a single line that is refused with a report is tried without it
 
-    async def make_request(self) -> httpx.Request:
-        """Return the request."""
-        return self._request
-
-    def read(self, outcome: Outcome) -> Outcome:
-        """Return `outcome`: the status says all."""
-        return outcome
-
-    def judge(self, outcome: Outcome) -> Verdict:
-        """Return what becomes of the batch."""
-        verdict = judge(outcome.status, self._messages)
-        if verdict is Verdict.DELIVERED:
+    async def attempt(self) -> Outcome:
+        """Send the request; the status says all."""
+        outcome = judge(await self._client.post(self._request), lines=self._messages)
+        if outcome.verdict is Verdict.DELIVERED:
             self.taken, self.told = self._lines, True
-        return verdict
+        return outcome
 
 
 class Logplex:
     """Makes the requests of one drain."""
 
-    answer_limit = SHOWN
-
-    def __init__(self, config: Config, framer: Framer) -> None:
+    def __init__(self, config: Config, framer: Framer, client: Client) -> None:
         self._url = config.endpoint.url
         self._framer = framer
+        self._client = client
         self._compress = _load_compressor() if config.gzip else None
         self._headers = [
             (b"Host", self._url.netloc),
@@ -70,7 +60,7 @@ class Logplex:
     def load(self, batch: Batch, owed: Owed, *, stamp: str) -> Letter:
         """Return what delivers `batch` and tells of what is `owed`."""
         request = self.make_request(batch, owed, stamp=stamp)
-        return Letter(request, lines=batch.lines, messages=batch.lines + bool(owed))
+        return Letter(self._client, request, lines=batch.lines, messages=batch.lines + bool(owed))
 
     def make_request(self, batch: Batch, owed: Owed, *, stamp: str) -> httpx.Request:
         """Return the request that delivers `batch` and tells of what is `owed`; every attempt sends the same."""
@@ -94,13 +84,6 @@ class Logplex:
         headers.append((b"Content-Length", b"%d" % len(body)))
         # As a stream: for `content` httpx goes through all the headers again, to add what is missing.
         return httpx.Request("POST", self._url, headers=headers, stream=httpx.ByteStream(body))
-
-
-@cache
-def user_agent() -> str:
-    """Return the User-Agent: name and version, and in parentheses what runs it, in the order of Go's."""
-    runtime = f"python{platform.python_version()}; {platform.system().lower()}; {platform.machine()}"
-    return f"log-shuttle/{__version__} ({runtime}; {platform.python_implementation()})"
 
 
 def _load_compressor() -> Callable[[bytes], bytes]:

@@ -12,7 +12,7 @@ _FIRST_REFUSAL, _LAST_STATUS = 300, 599  # a 2xx would say that the drain has wh
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Behaviour:
     """The settings of a local drain. Times are in seconds, sizes in bytes.
 
     Raises:

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from shuttle import __version__
 from shuttle.command.flags import Flag, format_help, parse_flags
 from shuttle.errors import ConfigError, UsageError
-from shuttle.local_drain.behaviour import Options
+from shuttle.local_drain.behaviour import Behaviour
 from shuttle.local_drain.receiver import Exchange, LocalDrain
-from shuttle.local_drain.syslog import escape, format_frame
+from shuttle.local_drain.syslog import format_frame, show
 
 NAME = "log-shuttle-drain"
 DEFAULT_PORT = 9080
@@ -21,39 +22,42 @@ _FLAGS = {
             name="port",
             kind="int",
             metavar="PORT",
-            help="Port on 127.0.0.1; 0: any free one.",
+            help="port on 127.0.0.1; 0: any free one",
             default=str(DEFAULT_PORT),
         ),
-        Flag(name="cert", kind="path", help="PEM certificate: speak HTTPS."),
-        Flag(name="key", kind="path", help="Its key, if it is not in the file of -cert."),
-        Flag(name="quiet", kind="bool", help="Do not print the messages."),
-        Flag(name="h", kind="bool", help="Print this and exit.", final=True),
+        Flag(name="cert", kind="path", help="PEM certificate: speak HTTPS"),
+        Flag(name="key", kind="path", help="its private key, if it stands in a file of its own"),
     ),
     "Accepting": (
         Flag(
             name="auth",
             kind="string",
             metavar="USER:PASSWORD",
-            help="Let in this user; by default, anyone.",
+            help="let this user in; by default, anyone",
             secret=True,
         ),
-        Flag(name="bearer", kind="string", metavar="TOKEN", help="Let in this bearer token.", secret=True),
-        Flag(name="max-body", kind="size", help="Answer 413 to a larger body.", default="500 over 8 MB, as logplex"),
+        Flag(name="bearer", kind="string", metavar="TOKEN", help="let this bearer token in", secret=True),
+        Flag(name="max-body", kind="size", help="answer 413 to a larger body (logplex: 500 above 8 MB)"),
     ),
     "Misbehaving": (
-        Flag(name="status", kind="int", help="Answer this status, 300 to 599, and take nothing."),
-        Flag(name="retry-after", kind="int", metavar="SECONDS", help="Add Retry-After to the answer of -status."),
-        Flag(name="delay", kind="duration", help="Wait before every answer."),
-        Flag(name="close", kind="bool", help="Read the request, then close the connection without an answer."),
-        Flag(name="reset", kind="bool", help="The same with a TCP reset."),
-        Flag(name="times", kind="int", help="Misbehave in the first N requests alone.", default="0: in all"),
+        Flag(name="status", kind="int", metavar="300..599", help="answer this status and take nothing"),
+        Flag(name="retry-after", kind="int", metavar="SECONDS", help="add Retry-After to the answer of -status"),
+        Flag(name="delay", kind="duration", help="wait before every answer"),
+        Flag(name="close", kind="bool", help="read the request, then close the connection without an answer"),
+        Flag(name="reset", kind="bool", help="the same with a TCP reset"),
+        Flag(name="times", kind="int", help="misbehave in the first N requests alone; 0: in all"),
+    ),
+    "Others": (
+        Flag(name="quiet", kind="bool", help="do not print the messages"),
+        Flag(name="h", kind="bool", help="print this and exit", aliases=("help",), final=True),
+        Flag(name="version", kind="bool", help="print the version and exit", aliases=("V",), final=True),
     ),
 }
 _INTRODUCTION = f"""\
 usage: {NAME} [flags]
 
-A local drain to see log-shuttle work: it checks each request as logplex does, prints the messages on stdout and what
-it refuses on stderr.
+A local drain to see log-shuttle work: it checks each request as logplex does, prints the messages on
+stdout and what it refuses on stderr.
 
     {NAME} &
     echo Hello World | log-shuttle -logs-url http://token:x@127.0.0.1:{DEFAULT_PORT}/
@@ -71,19 +75,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags = [flag for group in _FLAGS.values() for flag in group]
     try:
         values: dict[str, Any] = parse_flags(sys.argv[1:] if argv is None else argv, flags)
-        if values.pop("h", False):
-            _write(sys.stdout, _INTRODUCTION + format_help(_FLAGS) + "\n")
+        if answer := _answer(values):
+            _write(sys.stdout, answer)
             return 0
         quiet = values.pop("quiet", False)
         settings = {flag.keyword: values[flag.name] for flag in flags if flag.name in values}
-        _serve(Options(**{"port": DEFAULT_PORT} | settings), None if quiet else sys.stdout)
+        _serve(Behaviour(**{"port": DEFAULT_PORT} | settings), None if quiet else sys.stdout)
     except ConfigError as error:
         _write(sys.stderr, f"{NAME}: {error}\n")
         return 2 if isinstance(error, UsageError) else 1
     return 0
 
 
-def _serve(options: Options, stdout: TextIO | None) -> None:
+def _answer(values: dict[str, Any]) -> str:
+    """Return what a question such as `-h` asks for; nothing if there is none."""
+    if values.pop("h", False):
+        return f"{_INTRODUCTION}{format_help(_FLAGS)}\n"
+    return f"{NAME} {__version__}\n" if values.pop("version", False) else ""
+
+
+def _serve(behaviour: Behaviour, stdout: TextIO | None) -> None:
     """Run a drain until a signal. They are blocked and waited for, so that none comes at a wrong moment."""
 
     def show(exchange: Exchange) -> None:
@@ -95,7 +106,7 @@ def _serve(options: Options, stdout: TextIO | None) -> None:
 
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
     try:
-        with LocalDrain(options, show) as drain:
+        with LocalDrain(behaviour, show) as drain:
             _write(sys.stderr, f"{NAME}: listening on {drain.url}\n")
             signal.sigwait(_STOPPING)
         _write(sys.stderr, f"{NAME}: {drain.counts}\n")
@@ -107,7 +118,7 @@ def _serve(options: Options, stdout: TextIO | None) -> None:
 
 def _describe(exchange: Exchange) -> str:
     answer = f"answered {exchange.status}: " if exchange.status else ""
-    return answer + escape(exchange.reason.encode())
+    return answer + show(exchange.reason.encode())
 
 
 def _write(stream: TextIO | None, text: str) -> bool:

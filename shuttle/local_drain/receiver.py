@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from shuttle.errors import ConfigError
-from shuttle.local_drain.behaviour import Options
+from shuttle.local_drain.behaviour import Behaviour
 from shuttle.local_drain.request import NO_ANSWER, read_count
 from shuttle.local_drain.server import HOST, Server
 from shuttle.local_drain.syslog import read_message
@@ -51,19 +51,19 @@ class Counts:
 class LocalDrain:
     """A drain on 127.0.0.1 that listens while its context is entered.
 
-    `options` may be replaced meanwhile, so that a drain goes down or comes back. Everything is called and counted
+    `behaviour` may be replaced meanwhile, so that a drain goes down or comes back. Everything is called and counted
     before the answer leaves, so whoever has the answer sees it here.
 
     Args:
-        options: How it listens and behaves.
+        behaviour: How it listens and behaves.
         watch: Called with each exchange, one at a time; by default they are kept in `exchanges`.
 
     Raises:
         ConfigError: On entering: the port cannot be bound, or the certificate cannot be used.
     """
 
-    def __init__(self, options: Options | None = None, watch: Callable[[Exchange], None] | None = None) -> None:
-        self.options = options or Options()
+    def __init__(self, behaviour: Behaviour | None = None, watch: Callable[[Exchange], None] | None = None) -> None:
+        self.behaviour = behaviour or Behaviour()
         self.exchanges: list[Exchange] = []
         self.counts = Counts()
         self.stopping = threading.Event()
@@ -72,12 +72,12 @@ class LocalDrain:
         self._accepted_ids: dict[str, None] = {}
 
     def __enter__(self) -> Self:
-        context = _make_context(self.options)
+        context = _make_context(self.behaviour)
         try:
             self._server = Server(self, context)
         except OSError as error:
             raise ConfigError(
-                f"-port {self.options.port}: cannot listen on {HOST} ({error.strerror}); "
+                f"-port {self.behaviour.port}: cannot listen on {HOST} ({error.strerror}); "
                 "must be a free port, or 0 for any"
             ) from None
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_INTERVAL,))
@@ -121,13 +121,13 @@ class LocalDrain:
                 lambda: self.counts.requests >= requests and self.counts.messages >= messages, timeout
             )
 
-    def begin(self) -> Options:
+    def begin(self) -> Behaviour:
         """Count a request and return how to behave in it."""
         with self._changed:
             self.counts.requests += 1
             self._changed.notify_all()
-            due = not self.options.times or self.counts.requests <= self.options.times
-            return self.options if due else self.options.behaved()
+            due = not self.behaviour.times or self.counts.requests <= self.behaviour.times
+            return self.behaviour if due else self.behaviour.behaved()
 
     def accept(self, headers: Message, frames: list[bytes], *, status: int, reason: str) -> int:
         """Count and show `frames`, but only as duplicates if their Logplex-Frame-Id was accepted before.
@@ -168,14 +168,14 @@ class LocalDrain:
         self._accepted_ids[frame_id] = None
 
 
-def _make_context(options: Options) -> ssl.SSLContext | None:
-    if options.cert is None:
+def _make_context(behaviour: Behaviour) -> ssl.SSLContext | None:
+    if behaviour.cert is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_cert_chain(options.cert, options.key)
+        context.load_cert_chain(behaviour.cert, behaviour.key)
     except OSError as error:
-        files = f"-cert {str(options.cert)!r}" + (f" with -key {str(options.key)!r}" if options.key else "")
+        files = f"-cert {str(behaviour.cert)!r}" + (f" with -key {str(behaviour.key)!r}" if behaviour.key else "")
         raise ConfigError(
             f"{files}: {error.strerror or error}; must be PEM files of a certificate and its key"
         ) from None

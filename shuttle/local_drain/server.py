@@ -5,18 +5,36 @@ import socketserver
 import ssl
 import struct
 import sys
+import threading
+from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from shuttle.local_drain.behaviour import Options
+from shuttle.local_drain.behaviour import Behaviour
 from shuttle.local_drain.request import BODY_LIMIT, NO_ANSWER, BodyError, RequestError, check_request, read_body
-
-if TYPE_CHECKING:
-    from shuttle.local_drain.receiver import LocalDrain
 
 HOST = "127.0.0.1"
 _NO_LINGER = struct.pack("ii", 1, 0)  # on, for 0 seconds: close() then sends a reset
+
+
+class Receiver(Protocol):
+    """What becomes of the requests. Its methods are called in the threads of the connections."""
+
+    behaviour: Behaviour
+    stopping: threading.Event
+
+    def begin(self) -> Behaviour:
+        """Count a request and return how to behave in it."""
+
+    def accept(self, headers: Message, frames: list[bytes], *, status: int, reason: str) -> int:
+        """Take the frames of a request and return the status to answer."""
+
+    def refuse(self, headers: Message, *, status: int, reason: str) -> None:
+        """Count and show a request that is not accepted."""
+
+    def note(self, reason: str) -> None:
+        """Show what became of a connection outside of a request."""
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -29,8 +47,8 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 128  # a benchmark's connections at once, and no SYN is dropped
 
-    def __init__(self, drain: "LocalDrain", context: ssl.SSLContext | None) -> None:
-        super().__init__((HOST, drain.options.port), Handler)
+    def __init__(self, drain: Receiver, context: ssl.SSLContext | None) -> None:
+        super().__init__((HOST, drain.behaviour.port), Handler)
         self.drain = drain
         self.connections: set[socket.socket] = set()
         if context:  # the handshake waits for the first read, in the connection's own thread
@@ -63,39 +81,39 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_POST(self) -> None:
-        """Answer a request, or hang up if the options say so."""
+        """Answer a request, or hang up if its behaviour says so."""
         drain = self.server.drain
-        options = drain.begin()
+        behaviour = drain.begin()
         try:
-            body = read_body(self.rfile, self.headers, options.max_body or BODY_LIMIT)
-            drain.stopping.wait(options.delay)
-            frames = self._check(body, options)
+            body = read_body(self.rfile, self.headers, behaviour.max_body or BODY_LIMIT)
+            drain.stopping.wait(behaviour.delay)
+            frames = self._check(body, behaviour)
         except RequestError as error:
             drain.refuse(self.headers, status=error.status, reason=str(error))
             self.close_connection |= error.status == NO_ANSWER or isinstance(error, BodyError)
             if error.status != NO_ANSWER:
-                self._answer(error.status, str(error), retry_after=options.retry_after)
-            elif options.reset:
+                self._answer(error.status, str(error), retry_after=behaviour.retry_after)
+            elif behaviour.reset:
                 self._reset()
         except OSError as error:
             drain.refuse(self.headers, status=NO_ANSWER, reason=f"connection lost: {error}")
             self.close_connection = True
         else:
-            reason = f"kept waiting {options.delay:g} s, as -delay says" if options.delay else ""
+            reason = f"kept waiting {behaviour.delay:g} s, as -delay says" if behaviour.delay else ""
             self._answer(drain.accept(self.headers, frames, status=HTTPStatus.NO_CONTENT, reason=reason))
 
     do_GET = do_PUT = do_POST  # noqa: N815 - http.server looks these names up
 
-    def _check(self, body: bytes, options: Options) -> list[bytes]:
-        if options.reset:
+    def _check(self, body: bytes, behaviour: Behaviour) -> list[bytes]:
+        if behaviour.reset:
             raise RequestError(NO_ANSWER, "connection reset, as -reset says")
-        if options.close:
+        if behaviour.close:
             raise RequestError(NO_ANSWER, "connection closed, as -close says")
-        if options.status:
-            raise RequestError(options.status, "as -status says")
+        if behaviour.status:
+            raise RequestError(behaviour.status, "as -status says")
         if self.command != "POST":
             raise RequestError(HTTPStatus.METHOD_NOT_ALLOWED, f"log-shuttle sends POST and not {self.command}")
-        return check_request(self.headers, body, authorizations=options.authorizations, max_body=options.max_body)
+        return check_request(self.headers, body, authorizations=behaviour.authorizations, max_body=behaviour.max_body)
 
     def _answer(self, status: int, text: str = "", *, retry_after: int | None = None) -> None:
         body = f"{text}\n".encode() if status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED) else b""

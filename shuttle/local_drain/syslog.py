@@ -2,6 +2,8 @@
 
 import re
 
+from shuttle.core.escape import escape
+
 FRAME_LIMIT = 10_240  # bytes without the length in front: logplex's own, kept apart from what the sender believes it is
 
 _LENGTH = re.compile(rb"([1-9][0-9]{0,8}) ")
@@ -19,9 +21,6 @@ _NIL_DATA = b"- "  # STRUCTURED-DATA, which logplex leaves out when it writes to
 _REPORT = re.compile(rb"Error L1[23]: ")
 
 _SHOWN_QUOTE = 40  # bytes of a wrong field in a reason: enough to recognise it
-_UNSAFE = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-# Control characters, and those that break or reorder a line; a tab does neither.
-_ESCAPES = {code: chr(code).encode("unicode_escape").decode("ascii") for code in _UNSAFE if code != ord("\t")}
 
 
 class FrameError(ValueError):
@@ -64,13 +63,13 @@ def format_frame(frame: bytes) -> str:
     message = read_message(frame)
     clock, hostname, appname, procid = (value.decode("ascii") for value in _match_header(frame).groups(b"-"))
     mark = "!! " if procid == "log-shuttle" and _REPORT.match(message) else ""
-    shown = escape(message.removesuffix(b"\n"))
+    shown = show(message.removesuffix(b"\n"))
     return f"{mark}{clock} {hostname} {appname}[{procid}]: {shown}"
 
 
-def escape(text: bytes) -> str:
-    r"""Return `text` with control characters as `\n` or `\x1b` and bytes that are not UTF-8 as `\xff`."""
-    return text.decode("utf-8", "backslashreplace").translate(_ESCAPES)
+def show(text: bytes) -> str:
+    r"""Return `text` as a terminal may show it: control characters as `\x1b`, bytes that are not UTF-8 as `\xff`."""
+    return escape(text.decode("utf-8", "backslashreplace"), keep="\t")
 
 
 def _match_header(frame: bytes) -> re.Match[bytes]:
@@ -88,4 +87,4 @@ def _explain(frame: bytes) -> str:
 
 
 def _quote(value: bytes) -> str:
-    return f"'{escape(value[:_SHOWN_QUOTE])}'" + ("..." if len(value) > _SHOWN_QUOTE else "")
+    return f"'{show(value[:_SHOWN_QUOTE])}'" + ("..." if len(value) > _SHOWN_QUOTE else "")

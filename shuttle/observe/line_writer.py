@@ -1,19 +1,25 @@
 """A file descriptor that takes whole lines and can neither stop the program nor slow it down.
 
 stdout and stderr are shared with other processes, the application in the pipe among them: their descriptors keep the
-flags that they came with. Instead of O_NONBLOCK, each line is short and is written only where it fits.
+flags that they came with. Instead of O_NONBLOCK, each line is short and is written only where it fits. Somebody else
+may take the room between the look and the write, so the write says for itself that it must not wait. A terminal says
+that it is writable when it has room for less than a line: it is opened once more, and that descriptor does not block.
 """
 
+import errno
 import os
 import select
+import stat
+import sys
 
 from shuttle.core.utf8 import cut
 
 LIMIT = 4096  # bytes of a line, its newline included: PIPE_BUF of Linux, what a writable pipe takes whole and at once
 MARK = b"..."  # ends a line that was cut
+_PTMX = os.makedev(5, 2)  # the other end of a terminal: to open it is to make a new one
 
 
-class Stream:
+class LineWriter:
     """Whole lines to a file descriptor, or nothing: a line that cannot be written now is skipped and counted.
 
     Attributes:
@@ -35,7 +41,7 @@ class Stream:
         if self._torn:  # a full disk took the front of a line: what comes next must not stand behind it
             line = b"\n" + line
         try:
-            written = os.write(self._fd, line) if _writable(self._fd) else 0
+            written = _write_now(self._fd, line) if _writable(self._fd) else 0
         except OSError:
             written = 0
         if written:
@@ -53,7 +59,37 @@ def _encode(text: str) -> bytes:
 
 
 def _writable(fd: int) -> bool:
-    """Tell whether `fd` takes LIMIT bytes now; a descriptor that is closed, or whose reader is, does not."""
+    """Tell whether `fd` takes LIMIT bytes, or a terminal some; a closed one, or one whose reader is gone, does not."""
     poll = select.poll()
     poll.register(fd, select.POLLOUT)
     return poll.poll(0) == [(fd, select.POLLOUT)]  # not with POLLERR, POLLHUP or POLLNVAL beside it
+
+
+def _write_now(fd: int, line: bytes) -> int:
+    """Write what fits of `line` and return its length.
+
+    Raises:
+        OSError: Nothing could be written.
+    """
+    status = os.fstat(fd)
+    kind = status.st_mode
+    if sys.platform == "linux" and (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)):
+        try:
+            return os.pwritev(fd, [line], -1, os.RWF_NOWAIT)
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:  # a pipe before Linux 6.4
+                raise
+    elif os.isatty(fd) and status.st_rdev != _PTMX and (terminal := _reopen(fd)) is not None:
+        try:
+            return os.write(terminal, line)
+        finally:
+            os.close(terminal)
+    return os.write(fd, line)
+
+
+def _reopen(fd: int) -> int | None:
+    """Return another descriptor of a terminal, which does not block; None if it cannot be opened."""
+    try:
+        return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:  # it is another user's, or there is no /proc
+        return None

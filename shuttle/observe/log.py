@@ -9,7 +9,8 @@ from typing import Protocol
 import structlog
 from structlog.typing import EventDict, Processor
 
-from shuttle.observe.line_writer import Stream
+from shuttle.core.escape import escape
+from shuttle.observe.line_writer import LineWriter
 
 APP = "log-shuttle"
 VALUE_LIMIT = 1024  # characters; a drain's answer must not push the keys behind it out of the line
@@ -44,11 +45,11 @@ SILENT: Logger = _Silent()
 """Takes every event and does nothing: the library's default."""
 
 
-def make_logger(*, verbose: bool, to_syslog: bool, stream: Stream) -> Logger:
+def make_logger(*, verbose: bool, to_syslog: bool, writer: LineWriter) -> Logger:
     """Return a logger of logfmt lines, from info up, or from debug up when `verbose`.
 
     A line begins with `ts= app= level= at=`, where `at` is the event; its data follow in the order given. With
-    `to_syslog` lines go to the local syslog instead of `stream`, without the `ts` that syslog adds itself. Logging
+    `to_syslog` lines go to the local syslog instead of `writer`, without the `ts` that syslog adds itself. Logging
     raises nothing, whatever becomes of the line.
     """
     processors: list[Processor] = [
@@ -60,7 +61,7 @@ def make_logger(*, verbose: bool, to_syslog: bool, stream: Stream) -> Logger:
     if not to_syslog:  # the format and not "iso", which leaves out microseconds that are 0
         processors.insert(0, structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%S.%fZ", key="ts"))
     logger: Logger = structlog.wrap_logger(
-        _SyslogSink() if to_syslog else _StreamSink(stream),
+        _SyslogSink() if to_syslog else _WriterSink(writer),
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
         context_class=dict,
@@ -68,13 +69,6 @@ def make_logger(*, verbose: bool, to_syslog: bool, stream: Stream) -> Logger:
         app=APP,
     ).bind()
     return logger
-
-
-def escape(text: str) -> str:
-    r"""Return `text` with all that a terminal or a line could act on written out: ESC as \x1b, a newline as \n."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def _show(_logger: object, _method: str, event: EventDict) -> EventDict:
@@ -94,11 +88,11 @@ def _plain(value: object) -> object:
     return shown if len(shown) <= VALUE_LIMIT else shown[:VALUE_LIMIT] + "..."
 
 
-class _StreamSink:
+class _WriterSink:
     """What structlog hands a rendered line to, by the name of its level."""
 
-    def __init__(self, stream: Stream) -> None:
-        self.debug = self.info = self.warning = self.error = stream.write
+    def __init__(self, writer: LineWriter) -> None:
+        self.debug = self.info = self.warning = self.error = writer.write
 
 
 class _SyslogSink:

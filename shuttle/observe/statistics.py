@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from structlog.processors import LogfmtRenderer
 
 from shuttle.config import StatsFormat
-from shuttle.observe.log import APP, escape
+from shuttle.core.escape import escape
+from shuttle.observe.log import APP
 from shuttle.observe.meter import MINUTES, Meter, Sample, percentile
 
 PERCENTILES = (75, 95, 99)

@@ -1,24 +1,27 @@
-"""A log line that would come for every batch, rationed."""
-
-from shuttle.observe.log import Logger
+"""Rations a log line that would otherwise come for every batch or every failure."""
 
 QUIET = 10.0  # seconds between two lines of one kind; each counts what happened since the one before
 
 
-class Notice:
-    """Tells of lines that went missing: at once for the first time, then at most once in ten seconds."""
+class Throttle:
+    """Says when the next line of one kind may be written, and what it has to count.
 
-    def __init__(self, log: Logger, event: str) -> None:
-        self._log = log
-        self._event = event
+    The first line may be written at once, then at most one in QUIET seconds. No amount is left out: a line counts all
+    that came since the line before.
+    """
+
+    def __init__(self) -> None:
+        self._amount = 0
         self._quiet_until = float("-inf")
-        self._lines = 0
 
-    def tell(self, lines: int, *, now: float, **data: object) -> None:
-        """Log that `lines` went missing, and those not logged yet; `now` is in seconds of the monotonic clock."""
-        self._lines += lines
+    def admit(self, amount: int, now: float) -> int | None:
+        """Count `amount`; return all that is counted since the last line if one may be written now, else None.
+
+        `now` is in seconds of the monotonic clock.
+        """
+        self._amount += amount
         if now < self._quiet_until:
-            return
-        self._log.warning(self._event, lines=self._lines, **{key: value for key, value in data.items() if value})
-        self._lines = 0
+            return None
+        counted, self._amount = self._amount, 0
         self._quiet_until = now + QUIET
+        return counted

@@ -6,166 +6,84 @@ database that turns out to be broken is replaced by one that gets them all.
 
 What holds: a commit is in the kernel's hands, so `kill -9` loses nothing that was recorded. It is not on the disk yet
 (synchronous=OFF: an event loop cannot wait for one), so a power cut may cost the latest checkpoints, or break the
-database. One that is broken is set aside and never stops the start. Each row has a checksum: what is read is what was
-written, or the database counts as broken.
+database. One that is broken is set aside and never stops the start.
 """
 
-import json
-import os
-import sqlite3
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Self
 
-from shuttle.core.batch import Span
-from shuttle.core.fingerprint import Identity
+from shuttle.core.fingerprint import Fingerprint
 from shuttle.observe.log import Logger
-from shuttle.store.schema import Schema
-from shuttle.store.sqlite import Database
-from shuttle.store.sqlite_errors import ERRORS, BrokenError, is_broken
-
-NAME = "checkpoints"
-FILE = f"{NAME}.sqlite"
-LOCK = f"{NAME}.lock"
-VERSION = 1  # of the schema and of what the rows hold; a database of another is set aside
-
-_SCHEMA = Schema(
-    name=NAME,
-    flag="-state-dir",
-    event="state",
-    statements=tuple(
-        f"CREATE TABLE {name} (key INTEGER PRIMARY KEY, content BLOB NOT NULL, checksum INTEGER NOT NULL)"
-        for name in ("files", "plans")
-    ),
-    version=VERSION,
-    pragmas=("synchronous=OFF",),
-    advice="what is to be recorded is kept in memory, and recorded as soon as that is possible",
+from shuttle.store.checkpoint_table import (
+    SCHEMA,
+    Checkpoint,
+    CheckpointTable,
+    Plan,
+    make_file_table,
+    make_plan_table,
 )
+from shuttle.store.sqlite import Database
+from shuttle.store.sqlite_errors import ERRORS, is_broken
+
+FILE = f"{SCHEMA.name}.sqlite"
+LOCK = f"{SCHEMA.name}.lock"
 
 
-class Plan(NamedTuple):
-    """A batch that was closed and whose outcome is not known."""
+class Checkpoints:
+    """What is recorded of files and of batches in flight. One thread uses it.
 
-    id: str
-    """32 hex digits, the Frame-Id."""
-    spans: tuple[Span, ...]
-
-
-class Known(NamedTuple):
-    """A file as it was when it was recorded last."""
-
-    number: int
-    """What the store calls it; greater than that of each file enrolled before and not let go since."""
-    path: str
-    identity: Identity
-
-
-_Row = TypeVar("_Row")
-
-
-class _Table(Generic[_Row]):
-    """The rows as they should be, and the keys of those that the database has otherwise."""
-
-    def __init__(self, name: str, encode: Callable[[_Row], object], decode: Callable[[int, Any], _Row]) -> None:
-        self.rows: dict[int, _Row] = {}
-        self.due: set[int] = set()
-        self._stored: set[int] = set()
-        self._encode = encode
-        self._decode = decode
-        # ruff sees SQL made of a string; the names are this module's own
-        self._select = f"SELECT key, content, checksum FROM {name} ORDER BY key"  # noqa: S608
-        self._replace = f"INSERT OR REPLACE INTO {name} VALUES (?, ?, ?)"  # noqa: S608
-        self._delete = f"DELETE FROM {name} WHERE key = ?"  # noqa: S608
-
-    @property
-    def next_key(self) -> int:
-        """A key above all others."""
-        return next(reversed(self.rows), 0) + 1
-
-    def put(self, key: int, row: _Row) -> None:
-        self.rows[key] = row
-        self.due.add(key)
-
-    def drop(self, key: int) -> None:
-        del self.rows[key]
-        if key in self._stored:
-            self.due.add(key)
-        else:
-            self.due.discard(key)
-
-    def load(self, database: sqlite3.Connection) -> None:
-        """Take the rows that are in `database`."""
-        rows = {}
-        for key, content, checksum in database.execute(self._select):
-            if not isinstance(content, bytes) or _check(key, content) != checksum:
-                raise BrokenError("a row is not what was written")
-            try:
-                rows[key] = self._decode(key, json.loads(content))
-            except (TypeError, ValueError):
-                raise BrokenError("a row cannot be read") from None
-        self.rows = rows
-        self._stored = set(rows)
-        self.due.clear()
-
-    def write(self, database: sqlite3.Connection) -> None:
-        """Write what is due; it stays due until `settle`."""
-        put = [(key, json.dumps(self._encode(self.rows[key])).encode()) for key in self.due if key in self.rows]
-        database.executemany(self._replace, [(key, content, _check(key, content)) for key, content in put])
-        if len(put) < len(self.due):
-            database.executemany(self._delete, [(key,) for key in self.due if key not in self.rows])
-
-    def settle(self) -> None:
-        """Note that what was due is committed."""
-        for key in self.due:
-            if key in self.rows:
-                self._stored.add(key)
-            else:
-                self._stored.discard(key)
-        self.due.clear()
-
-    def begin(self) -> None:
-        """Note that the database has none of the rows."""
-        self._stored.clear()
-        self.due = set(self.rows)
-
-
-class Store:
-    """The checkpoints in `directory`; with None nothing is kept, and files are given numbers all the same.
-
-    It is opened once, before anything else, and called from one thread. After that nothing raises an error: what goes
-    wrong is logged, once.
+    Once it is open it raises no error: what goes wrong is logged, once.
     """
 
-    def __init__(self, directory: Path | None, log: Logger) -> None:
-        self._directory = directory
-        self._log = log
-        self._database: Database | None = None
-        self._files = _Table[Known]("files", _encode_file, _decode_file)
-        self._plans = _Table[Plan]("plans", tuple, _decode_plan)
-        self._keys: dict[str, int] = {}  # of the plans in flight, by id
-        self._next_file = 1
-        self._next_plan = 1
-        self.new = True
-        """No agent has kept anything there before, or nothing that can be read."""
+    def __init__(
+        self,
+        database: Database | None,
+        files: CheckpointTable[Checkpoint],
+        plans: CheckpointTable[Plan],
+        *,
+        new: bool,
+    ) -> None:
+        self._database = database
+        self._files = files
+        self._plans = plans
+        self._keys = {plan.id: key for key, plan in plans.rows.items()}
+        self._next_file = files.next_key
+        self._next_plan = plans.next_key
+        self.new = new
+        """No earlier agent has recorded anything, or nothing that can be read."""
 
-    def open(self) -> None:
-        """Take what the last agent left. A broken store is set aside, and logged as `state.broken`.
+    @classmethod
+    def open(cls, directory: Path | None, log: Logger) -> Self:
+        """Take what the last agent left in `directory`. A broken database is set aside, and logged as `state.broken`.
+
+        Without a directory nothing is kept, and files are given numbers all the same.
 
         Raises:
-            ConfigError: It cannot be read, its directory cannot be one, or another agent uses it.
+            ConfigError: It cannot be a directory, what is there cannot be read, or another agent uses it.
         """
-        if self._directory:
-            database = Database.open(self._directory, _SCHEMA, self._log)
+        files, plans = make_file_table(), make_plan_table()
+        if directory is None:
+            return cls(None, files, plans, new=True)
+        with contextlib.ExitStack() as stack:
+            database = Database.open(directory, SCHEMA, log)
+            stack.callback(database.release)
             try:
-                self._load(database)
+                found = _load(database, files, plans)
             except (OSError, *ERRORS) as error:
-                database.release()
                 raise database.refuse(error) from None
-            self._database = database
-            self._save()
+            checkpoints = cls(database, files, plans, new=not found)
+            checkpoints._save()
+            stack.pop_all()
+        return checkpoints
 
-    def files(self) -> list[Known]:
+    @property
+    def keeps(self) -> bool:
+        """Whether what is recorded is there after a restart."""
+        return self._database is not None
+
+    def files(self) -> list[Checkpoint]:
         """Return the files that were not let go, in the order in which they were enrolled."""
         return list(self._files.rows.values())
 
@@ -173,12 +91,12 @@ class Store:
         """Return the plans that are not settled, the oldest first."""
         return list(self._plans.rows.values())
 
-    def enroll(self, path: Path, identity: Identity) -> int:
+    def enroll(self, path: Path, fingerprint: Fingerprint) -> int:
         """Record a new file and return its number."""
         number = self._next_file
         self._next_file += 1
         if self._database:
-            self._files.put(number, Known(number, str(path), identity))
+            self._files.put(number, Checkpoint(number, str(path), fingerprint))
             self._save()
         return number
 
@@ -187,7 +105,7 @@ class Store:
         *,
         planned: Sequence[Plan] = (),
         settled: Sequence[str] = (),
-        identities: Mapping[int, Identity] = {},
+        fingerprints: Mapping[int, Fingerprint] = {},
     ) -> None:
         """Record, all or nothing: the plans `planned`; that those with the ids `settled` are done; how far files are.
 
@@ -203,9 +121,9 @@ class Store:
         for id_ in settled:
             if id_ in self._keys:
                 self._plans.drop(self._keys.pop(id_))
-        for number, identity in identities.items():
+        for number, fingerprint in fingerprints.items():
             if known := self._files.rows.get(number):
-                self._files.put(number, known._replace(identity=identity))
+                self._files.put(number, known._replace(fingerprint=fingerprint))
         self._save()
 
     def forget(self, number: int) -> None:
@@ -227,26 +145,6 @@ class Store:
             self._save()
             self._database.release()
 
-    def _load(self, database: Database) -> None:
-        """Take what the database has; if it is broken, set it aside."""
-        if not database.exists:
-            return
-        try:
-            with database.examine(thoroughly=True, copy=True) as connection:
-                self._files.load(connection)
-                self._plans.load(connection)
-        except ERRORS as error:
-            if not is_broken(error, at_start=True):
-                raise
-            self._files.rows, self._plans.rows = {}, {}
-            database.set_aside(error)
-            self._begin()
-            return
-        self.new = False
-        self._keys = {plan.id: key for key, plan in self._plans.rows.items()}
-        self._next_file = self._files.next_key
-        self._next_plan = self._plans.next_key
-
     def _save(self) -> None:
         """Write what is due, or keep it for the next time."""
         database = self._database
@@ -258,7 +156,8 @@ class Store:
             except ERRORS as error:
                 if not database.start_over(error):
                     raise
-                self._begin()
+                self._files.begin()
+                self._plans.begin()
                 self._write(database)
         except (OSError, *ERRORS) as error:
             database.note_failure(error)
@@ -272,29 +171,25 @@ class Store:
         self._files.settle()
         self._plans.settle()
 
-    def _begin(self) -> None:
-        self._files.begin()
-        self._plans.begin()
 
+def _load(database: Database, files: CheckpointTable[Checkpoint], plans: CheckpointTable[Plan]) -> bool:
+    """Fill the tables and say whether there was a database to fill them from; a broken one is set aside.
 
-def _check(key: int, content: bytes) -> int:
-    return zlib.crc32(content, key & 0xFFFFFFFF)
-
-
-def _encode_file(known: Known) -> object:
-    """Return what JSON can hold: of a path the bytes, whatever encoding the file system has for whoever reads them."""
-    path = os.fsencode(known.path).decode("utf-8", "surrogateescape")
-    identity = known.identity
-    numbers = (identity.device, identity.inode, identity.offset, identity.head_length)
-    return path, *numbers, identity.head.hex(), identity.tail.hex()
-
-
-def _decode_file(key: int, content: Any) -> Known:
-    path, device, inode, offset, head_length, head, tail = content
-    identity = Identity(device, inode, offset, head_length, bytes.fromhex(head), bytes.fromhex(tail))
-    return Known(key, os.fsdecode(path.encode("utf-8", "surrogateescape")), identity)
-
-
-def _decode_plan(_key: int, content: Any) -> Plan:
-    id_, spans = content
-    return Plan(id_, tuple(Span(*span) for span in spans))
+    Raises:
+        sqlite3.Error: The database cannot be read now, though it is not broken.
+        OSError: The same, or it is broken and cannot be set aside.
+    """
+    if not database.exists:
+        return False
+    try:
+        with database.examine(thoroughly=True, copy=True) as connection:
+            files.load(connection)
+            plans.load(connection)
+    except ERRORS as error:
+        if not is_broken(error, at_start=True):
+            raise
+        database.set_aside(error)
+        files.clear()
+        plans.clear()
+        return False
+    return True

@@ -22,8 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-from shuttle.command.flags import show
-from shuttle.errors import ConfigError
+from shuttle.errors import ConfigError, quote
 from shuttle.observe.log import Logger
 from shuttle.store.lock import DirectoryLock, FileId, InUseError, find_file, identify
 from shuttle.store.schema import LOG, Schema, connect_copy, transact
@@ -31,7 +30,11 @@ from shuttle.store.sqlite_errors import ERRORS, BrokenError, GoneError, describe
 
 _PRIVATE = 0o600  # lines and paths are nobody else's business; SQLite gives the files beside the database its own mode
 _SIDES = ("", LOG, "-shm", "-journal")  # what SQLite may have of a database, and would take for the next one's
-_WRONG_PATH = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT)
+# Errors at the start that no wait mends: what cannot be a directory, and a process without descriptors.
+_HOPELESS = (
+    *(errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT),
+    *(errno.EMFILE, errno.ENFILE),
+)
 _ADVICE_GONE = "what log-shuttle holds is written to a new one; stop it before its files are deleted or moved"
 
 
@@ -68,9 +71,9 @@ class Database:
             database.lock()
         except InUseError:
             accepted = "must not be another running log-shuttle's; each needs its own"
-            raise ConfigError(f"{schema.flag} {show(str(directory))}: {accepted}") from None
+            raise ConfigError(f"{schema.flag} {quote(str(directory))}: {accepted}") from None
         except OSError as error:
-            if error.errno in _WRONG_PATH:
+            if error.errno in _HOPELESS:
                 raise database.refuse(error) from None
             database.note_failure(error)
         return database
@@ -78,7 +81,7 @@ class Database:
     def refuse(self, error: Exception) -> ConfigError:
         """Return what tells a user that the directory cannot be used."""
         accepted = "must be a directory that can be made and written"
-        return ConfigError(f"{self._schema.flag} {show(str(self._directory))}: {accepted} ({describe(error)})")
+        return ConfigError(f"{self._schema.flag} {quote(str(self._directory))}: {accepted} ({describe(error)})")
 
     @property
     def exists(self) -> bool:

@@ -30,7 +30,7 @@ def test_the_usage_goes_to_stdout_and_names_every_flag_and_exit_code(
     assert main(argv) == 0
     out, err = capfd.readouterr()
     assert err == ""
-    assert all(f"\n  -{flag.name}" in out for flag in FLAGS if flag.name != "help")
+    assert all(f"\n  -{flag.name}" in out for flag in FLAGS)
     assert max(map(len, out.splitlines())) <= 108
     for fact in (
         "(default 250ms)",
@@ -38,14 +38,16 @@ def test_the_usage_goes_to_stdout_and_names_every_flag_and_exit_code(
         "(default 64MiB)",
         "until it is this old (5m; no limit for files and with",
         '(default "- -")',
+        "64KiB, 64KB and 64K",
         "Exit codes",
     ):
         assert fact in out
     assert "MISSING" not in out
 
 
-def test_the_version_goes_to_stdout(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["-version"]) == 0
+@pytest.mark.parametrize("flag", ["-version", "--version", "-V"])
+def test_the_version_goes_to_stdout(flag: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([flag]) == 0
     assert capfd.readouterr() == (f"log-shuttle {__version__}\n", "")
 
 

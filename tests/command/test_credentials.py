@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from shuttle.command.flags import parse_flags
 from shuttle.command.options import FLAGS
-from shuttle.command.settings import build_config, find_warnings
+from shuttle.command.settings import find_given, find_warnings, make_config
 from shuttle.errors import ConfigError
 
 ODD = st.text(alphabet="az09:/?#@%[]\\ !$&'()*+,;=~^|{}`\"<>-_.é\n\udc80", max_size=5)
@@ -49,7 +49,8 @@ def collect(argv: Sequence[str], environ: Mapping[str, str]) -> str:
     """Return all that the command would tell the user about its configuration."""
     try:
         flags = parse_flags(argv, FLAGS)
-        return "\n".join([*find_warnings(flags, environ), repr(build_config(flags, environ).endpoint)])
+        config = make_config(find_given(flags, environ))
+        return "\n".join([*find_warnings(flags, environ), repr(config)])
     except ConfigError as error:
         return str(error)
 

@@ -9,7 +9,7 @@ import pytest
 
 from shuttle.command.flags import parse_flags
 from shuttle.command.options import FLAGS
-from shuttle.command.settings import build_config, find_warnings
+from shuttle.command.settings import Given, find_given, find_ineffective, find_warnings, make_config, name_giver
 from shuttle.config import Config
 from shuttle.errors import ConfigError, UsageError
 
@@ -17,7 +17,7 @@ URL = "https://drain.example/logs"
 
 
 def build(argv: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> Config:
-    return build_config(parse_flags(argv, FLAGS), {"LOGS_URL": URL} if environ is None else environ)
+    return make_config(find_given(parse_flags(argv, FLAGS), {"LOGS_URL": URL} if environ is None else environ))
 
 
 def warn(argv: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> list[str]:
@@ -66,7 +66,7 @@ def test_flags_set_the_config_and_defaults_are_the_configs(argv: list[str], sett
         assert config == default
 
 
-def test_every_setting_of_the_config_has_a_flag_and_every_flag_a_setting_or_a_reason() -> None:
+def test_every_setting_has_a_flag_and_the_reverse() -> None:
     settings = {entry.name for entry in fields(Config) if entry.init}
     assert settings <= {flag.keyword for flag in FLAGS}
     assert all(flag.keyword in settings or flag.final or flag.deprecated for flag in FLAGS)
@@ -123,7 +123,7 @@ def test_a_flag_wins_over_its_variable_which_wins_over_the_default(
         ),
     ],
 )
-def test_the_drains_url_comes_from_the_first_of_four_places_and_overlaps_are_warned_about(
+def test_the_first_of_four_places_gives_the_url(
     argv: list[str], environ: dict[str, str], host: str, warnings: list[str]
 ) -> None:
     assert build(argv, environ).endpoint.url.host == host
@@ -157,6 +157,113 @@ def test_warnings_name_flags_and_variables_and_no_value(
     assert warn(argv, environ) == warnings
 
 
+FILE = ("-file", "/var/log/app.log")
+KINESIS = ("-logs-url", "https://kinesis.us-east-1.amazonaws.com/stream")
+CLOUDWATCH = ("-logs-url", "https://logs.us-east-1.amazonaws.com/group/stream")
+HTTP = ("-logs-url", "http://drain.example/")
+PLACEHOLDERS = "has {path}, {name} or {stem} in it, which only -file fills in"
+CERTIFICATE = ("-client-cert", "cert.pem")
+
+
+@pytest.mark.parametrize(
+    ("argv", "warnings"),
+    [
+        (["-follow"], ["-follow has no effect without -file"]),
+        (["-follow=false"], ["-follow has no effect without -file"]),
+        (["-from", "end"], ["-from has no effect without -file"]),
+        (["-state-dir", "d"], ["-state-dir has no effect without -file"]),
+        (["-partial-timeout", "1s"], ["-partial-timeout has no effect without -file"]),
+        ([*FILE, "-follow", "-from", "end", "-state-dir", "d", "-partial-timeout", "1s"], []),
+        (["-spool-bytes", "2MiB"], ["-spool-bytes has no effect without -spool"]),
+        (["-spool", "d", "-spool-bytes", "2MiB"], []),
+        (["-procid", "{name}"], [f"-procid {PLACEHOLDERS}"]),
+        (["-appname", "a-{stem}"], [f"-appname {PLACEHOLDERS}"]),
+        (
+            ["-logplex-token", "{path}"],
+            [f"-logplex-token {PLACEHOLDERS}"],
+        ),
+        ([*FILE, "-procid", "{name}", "-appname", "{stem}"], []),
+        (["-procid", "{}{other}"], []),
+        ([*FILE, "-drop"], ["-drop has no effect with -file: files wait"]),
+        ([*FILE, "-drop=false"], []),
+        ([*FILE, "-patience", "1s"], ["-patience has no effect with -file: files wait"]),
+        (["-drop=false", "-patience", "1s"], ["-patience has no effect with -drop=false"]),
+        (["-drop", "-patience", "1s"], []),
+        ([*HTTP, "-ca-file", "f"], ["-ca-file has no effect over http"]),
+        ([*HTTP, "-skip-verify"], ["-skip-verify has no effect over http"]),
+        ([*HTTP, "-skip-verify=false"], []),
+        ([*HTTP, *CERTIFICATE], ["-client-cert has no effect over http"]),
+        (
+            [*HTTP, *CERTIFICATE, "-client-key", "k"],
+            ["-client-cert has no effect over http", "-client-key has no effect over http"],
+        ),
+        (["-ca-file", "f", *CERTIFICATE, "-client-key", "k"], []),
+        (["-ca-file", "f", "-skip-verify"], ["-ca-file has no effect with -skip-verify"]),
+        ([*KINESIS, "-ca-file", "f", "-aws-endpoint", "http://h"], ["-ca-file has no effect over http"]),
+        (["-kinesis-shards", "2"], ["-kinesis-shards has no effect without a stream of Kinesis"]),
+        ([*CLOUDWATCH, "-kinesis-shards", "2"], ["-kinesis-shards has no effect without a stream of Kinesis"]),
+        ([*KINESIS, "-kinesis-shards", "2"], []),
+        (["-aws-create"], ["-aws-create has no effect without a stream of CloudWatch Logs"]),
+        ([*KINESIS, "-aws-create"], ["-aws-create has no effect without a stream of CloudWatch Logs"]),
+        ([*CLOUDWATCH, "-aws-create"], []),
+        (["-aws-endpoint", "http://h"], ["-aws-endpoint has no effect without a stream of AWS"]),
+        ([*CLOUDWATCH, "-aws-endpoint", "http://h"], []),
+        ([*KINESIS, "-bearer-token", "t"], ["-bearer-token has no effect with a stream of AWS"]),
+        ([*KINESIS, "-drain-token", "t"], ["-drain-token has no effect with a stream of AWS"]),
+        (["-bearer-token", "t", "-drain-token", "t"], []),
+        (["-stats-source", "s"], ["-stats-source has no effect without -stats-interval"]),
+        (["-stats-format", "l2met"], ["-stats-format has no effect without -stats-interval"]),
+        (["-stats-interval", "0", "-stats-format", "go"], ["-stats-format has no effect without -stats-interval"]),
+        (["-stats-interval", "1s", "-stats-source", "s", "-stats-format", "l2met"], []),
+        (["-stats-source", ""], []),
+        (
+            ["-input-format", "rfc5424", "-max-line-length", "1KiB", "-prival", "1", "-hostname", "h", "-procid", "p"],
+            [
+                "-max-line-length has no effect on lines that are framed already",
+                "-prival has no effect on lines that are framed already",
+                "-hostname has no effect on lines that are framed already",
+                "-procid has no effect on lines that are framed already",
+            ],
+        ),
+        (["-skip-headers", "-appname", "a", "-syslog-version", "2", "-msgid", "m"], []),  # the reports have them
+        ([*KINESIS, "-input-format", "rfc5424", "-hostname", "h"], []),  # the partition keys have it
+        (
+            [*CLOUDWATCH, "-prival", "1", "-syslog-version", "2", "-appname", "a", "-msgid", "m"],
+            [
+                "-prival has no effect in CloudWatch Logs: an event is the line alone",
+                "-syslog-version has no effect in CloudWatch Logs: an event is the line alone",
+                "-appname has no effect in CloudWatch Logs: an event is the line alone",
+                "-msgid has no effect in CloudWatch Logs: an event is the line alone",
+            ],
+        ),
+        (
+            [*CLOUDWATCH, *FILE, "-hostname", "h", "-procid", "{name}"],
+            [
+                "-hostname has no effect in CloudWatch Logs: an event is the line alone",
+                "-procid has no effect in CloudWatch Logs: an event is the line alone",
+            ],
+        ),
+        ([*CLOUDWATCH, "-input-format", "rfc5424", "-appname", "a", "-msgid", "m"], []),
+        (["-max-line-length", "1KiB", "-prival", "1", "-hostname", "h", "-procid", "p", "-back-buff", "5"], []),
+    ],
+)
+def test_a_setting_without_effect_deserves_a_warning(argv: list[str], warnings: list[str]) -> None:
+    given = find_given(parse_flags(argv, FLAGS), {"LOGS_URL": URL})
+    assert list(find_ineffective(given, make_config(given))) == warnings
+
+
+def test_the_warning_names_the_variable_that_gave_the_setting() -> None:
+    given = find_given({}, {"LOGS_URL": URL, "LOG_SHUTTLE_STATE_DIR": "d", "LOG_SHUTTLE_FOLLOW": ""})
+    warnings = list(find_ineffective(given, make_config(given)))
+    assert warnings == ["LOG_SHUTTLE_STATE_DIR has no effect without -file"]
+
+
+def test_nothing_given_deserves_no_warning() -> None:
+    for url in (URL, HTTP[1], KINESIS[1], CLOUDWATCH[1]):
+        given = find_given({}, {"LOGS_URL": url})
+        assert list(find_ineffective(given, make_config(given))) == []
+
+
 @pytest.mark.parametrize(
     ("argv", "environ", "text"),
     [
@@ -188,8 +295,10 @@ def test_warnings_name_flags_and_variables_and_no_value(
     ],
 )
 def test_a_configuration_error_names_who_gave_the_value(argv: list[str], environ: dict[str, str], text: str) -> None:
+    given: dict[str, Given] = {}
     with pytest.raises(ConfigError) as caught:
-        build(argv, environ)
+        make_config(given := find_given(parse_flags(argv, FLAGS), environ))
+    error = name_giver(str(caught.value), given)
     assert not isinstance(caught.value, UsageError)
-    assert str(caught.value).startswith(text)
-    assert "secret" not in str(caught.value)
+    assert error.startswith(text)
+    assert "secret" not in error

@@ -44,7 +44,7 @@ def test_row_rfc5424_a_line_is_the_frame_unchanged() -> None:
     assert frame_input(RFC5424 + b"\n" + RFC5424, input_format="rfc5424") == (b"90 " + RFC5424 + b"\n") * 2
 
 
-def test_row_lprfc5424_frames_back_to_back_are_unchanged_with_their_newlines() -> None:
+def test_row_lprfc5424_frames_are_unchanged_with_their_newlines() -> None:
     frames = [RFC5424 + b"\n", RFC5424 + b"\nof\n\nlines\n", RFC5424]
     data = b"".join(b"%d %b" % (len(frame), frame) for frame in frames)
     assert frame_input(data, input_format="lprfc5424") == data

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shuttle.config import FRAME_LIMIT, LONGEST_MSGID, MAX_LINE_LENGTH, MIN_BATCH_BYTES
-from shuttle.core.frame import Framer, split_body
+from shuttle.config import MAX_LINE_LENGTH, MIN_BATCH_BYTES
+from shuttle.core.frame import FRAME_LIMIT, Framer, split_body
+from shuttle.core.rule import LONGEST_MSGID
 from tests.helpers.frames import HEADER, STAMP, frame_input, make_framer, make_splitter, read_messages, walk
 
 EURO = "€".encode()  # three bytes
@@ -156,9 +157,7 @@ def test_no_frame_is_longer_than_a_receiver_takes(changed: dict[str, Any], sign:
 
 @pytest.mark.parametrize("changed", SOME_SETTINGS)
 @pytest.mark.parametrize("input_format", FORMATS)
-def test_a_line_as_long_as_the_limit_that_the_framer_says_makes_one_frame(
-    changed: dict[str, Any], input_format: str
-) -> None:
+def test_a_line_of_the_framers_limit_makes_one_frame(changed: dict[str, Any], input_format: str) -> None:
     framer = make_framer(input_format=input_format, **changed)
     (frame,) = frames_of(framer, b"x" * framer.piece_limit)
     assert len(frame) <= framer.piece_limit + framer.overhead
@@ -169,7 +168,7 @@ def test_a_line_as_long_as_the_limit_that_the_framer_says_makes_one_frame(
 @pytest.mark.parametrize("batch_bytes", [MIN_BATCH_BYTES, 20_000, 10**6])
 @pytest.mark.parametrize("changed", SOME_SETTINGS[:-1])
 @pytest.mark.parametrize("input_format", FORMATS)
-def test_the_longest_line_that_comes_from_the_input_fits_a_batch_with_both_its_reports(
+def test_the_longest_line_fits_a_batch_with_both_reports(
     changed: dict[str, Any], batch_bytes: int, input_format: str
 ) -> None:
     framer = make_framer(input_format=input_format, batch_bytes=batch_bytes, **changed)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shuttle.core.outcome import Verdict, advise, judge
+from shuttle.core.outcome import Reply, Verdict, advise, judge
 
 RETRIED_4XX = {408, 425, 429}
 HALVED = {400, 413, 422}
@@ -19,14 +19,14 @@ def expect(status: int, lines: int) -> Verdict:
 
 @pytest.mark.parametrize("lines", [0, 1, 2, 500])
 def test_each_status_has_its_verdict(lines: int) -> None:
-    assert {status: judge(status, lines) for status in range(100, 600)} == {
+    assert {status: judge(Reply(status), lines=lines).verdict for status in range(100, 600)} == {
         status: expect(status, lines) for status in range(100, 600)
     }
 
 
 @pytest.mark.parametrize("lines", [0, 1, 500])
 def test_no_answer_says_nothing_of_the_lines(lines: int) -> None:
-    assert judge(None, lines) is Verdict.RETRY
+    assert judge(Reply(), lines=lines).verdict is Verdict.RETRY
 
 
 @pytest.mark.parametrize(

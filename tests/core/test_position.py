@@ -6,14 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shuttle.config import MIN_BATCH_BYTES, Config
-from shuttle.core.batch import Batch, Batcher, Place, Span
-from shuttle.core.frame import Framer, make_stamp
+from shuttle.config import MIN_BATCH_BYTES
+from shuttle.core.batch import Batch, Batcher
+from shuttle.core.frame import make_stamp
 from shuttle.core.lines import NewlineSplitter, Splitter
+from shuttle.core.position import Position, Span
 from tests.helpers.chunks import cut_at
+from tests.helpers.frames import make_framer
 
 STAMP = make_stamp(1_700_000_000.0)
-FRAMER = Framer(Config(logs_url="http://drain.example/"))
+FRAMER = make_framer()
 DATA = st.lists(
     st.one_of(st.binary(max_size=8), st.sampled_from([b"\n", b"\n\n", b"word", "ä€𝄞".encode(), b"\n" + b"x" * 40]))
 ).map(b"".join)
@@ -28,10 +30,10 @@ class Reader:
         self.batcher = Batcher(FRAMER, size=size, max_bytes=max_bytes, wait=1.0, new_id=lambda: f"{next(numbers):032x}")
         self.batches: list[Batch] = []
 
-    def take(self, lines: list[bytes], splitter: Splitter, place: Place) -> None:
+    def take(self, lines: list[bytes], splitter: Splitter, position: Position) -> None:
         if lines:
-            place.cut(splitter.take_cuts())
-            self.batches += self.batcher.add(lines, stamp=STAMP, now=0.0, place=place)
+            position.cut(splitter.take_cuts())
+            self.batches += self.batcher.add(lines, stamp=STAMP, now=0.0, position=position)
 
     def finish(self) -> list[Batch]:
         if self.batcher.lines:
@@ -41,17 +43,17 @@ class Reader:
 
 def read(data: bytes, chunks: list[bytes], *, limit: int, size: int, max_bytes: int) -> tuple[list[bytes], list[Batch]]:
     """Return the lines of a file, and their batches."""
-    splitter, place, reader = NewlineSplitter(limit), Place(7, 0), Reader(size=size, max_bytes=max_bytes)
+    splitter, position, reader = NewlineSplitter(limit), Position(7, 0), Reader(size=size, max_bytes=max_bytes)
     lines: list[bytes] = []
     for chunk in chunks:
         some = splitter.feed(chunk)
         lines += some
-        reader.take(some, splitter, place)
-        assert len(data) >= place.offset
+        reader.take(some, splitter, position)
+        assert len(data) >= position.offset
     some = splitter.finish()
     lines += some
-    reader.take(some, splitter, place)
-    assert place.offset == len(data)
+    reader.take(some, splitter, position)
+    assert position.offset == len(data)
     return lines, reader.finish()
 
 
@@ -67,7 +69,7 @@ def read_again(data: bytes, span: Span, limit: int) -> list[bytes]:
     size=st.integers(1, 10),
     max_bytes=st.sampled_from([1, 100, 200, 1000, MIN_BATCH_BYTES]),
 )
-def test_spans_are_contiguous_and_hold_their_lines_again(
+def test_spans_are_contiguous_and_yield_their_lines(
     data: bytes, places: list[int], limit: int, size: int, max_bytes: int
 ) -> None:
     lines, batches = read(data, cut_at(data, places), limit=limit, size=size, max_bytes=max_bytes)
@@ -82,9 +84,7 @@ def test_spans_are_contiguous_and_hold_their_lines_again(
 
 
 @given(data=DATA, places=PLACES, limit=st.integers(1, 20))
-def test_the_end_of_each_span_is_a_place_from_which_reading_goes_on_alike(
-    data: bytes, places: list[int], limit: int
-) -> None:
+def test_reading_can_resume_at_the_end_of_any_span(data: bytes, places: list[int], limit: int) -> None:
     """Also between two pieces of a line that is too long."""
     lines, batches = read(data, cut_at(data, places), limit=limit, size=1, max_bytes=MIN_BATCH_BYTES)
     for number, batch in enumerate(batches, 1):
@@ -94,13 +94,13 @@ def test_the_end_of_each_span_is_a_place_from_which_reading_goes_on_alike(
 
 
 @given(first=DATA, second=DATA, places=PLACES, limit=st.integers(1, 20), size=st.integers(1, 10))
-def test_files_that_are_read_in_turn_do_not_disturb_each_other(
+def test_files_read_in_turn_have_their_own_spans(
     first: bytes, second: bytes, places: list[int], limit: int, size: int
 ) -> None:
     files = {1: first, 2: second}
     reader = Reader(size=size)
     splitters = {number: NewlineSplitter(limit) for number in files}
-    ways = {number: Place(number, 0) for number in files}
+    ways = {number: Position(number, 0) for number in files}
     chunks = {number: cut_at(data, places) for number, data in files.items()}
     for pair in zip(chunks[1], chunks[2], strict=False):
         for number, chunk in enumerate(pair, 1):
@@ -118,10 +118,10 @@ def test_files_that_are_read_in_turn_do_not_disturb_each_other(
         assert again == read_again(data, Span(number, 0, len(data), 0, ""), limit)
 
 
-def test_a_place_begins_where_it_is_told_to() -> None:
-    place = Place(3, 100)
-    assert place.take([b"one", b""], STAMP) == Span(3, 100, 105, 2, STAMP)
-    assert place.take([b"two"], STAMP) == Span(3, 105, 109, 1, STAMP)
+def test_a_position_starts_at_its_offset() -> None:
+    position = Position(3, 100)
+    assert position.take([b"one", b""], STAMP) == Span(3, 100, 105, 2, STAMP)
+    assert position.take([b"two"], STAMP) == Span(3, 105, 109, 1, STAMP)
 
 
 @pytest.mark.parametrize(
@@ -134,20 +134,20 @@ def test_a_place_begins_where_it_is_told_to() -> None:
         ([0, 1, 2], [(0, 4), (4, 7)]),
     ],
 )
-def test_a_line_that_no_newline_ends_takes_a_byte_less(cuts: list[int], spans: list[tuple[int, int]]) -> None:
-    place = Place(1, 0)
-    place.cut(cuts)
-    first = place.take([b"aa", b"bb"], STAMP)
-    second = place.take([b"ccc"], STAMP)
+def test_a_line_without_newline_takes_one_byte_less(cuts: list[int], spans: list[tuple[int, int]]) -> None:
+    position = Position(1, 0)
+    position.cut(cuts)
+    first = position.take([b"aa", b"bb"], STAMP)
+    second = position.take([b"ccc"], STAMP)
     assert [(first.start, first.end), (second.start, second.end)] == spans
 
 
-def test_cuts_of_lines_that_were_taken_do_not_touch_the_next() -> None:
-    place = Place(1, 0)
-    place.cut([0])
-    place.take([b"a"], STAMP)
-    place.take([b"b"], STAMP)
-    assert place.offset == 3
+def test_a_cut_applies_to_its_own_line_only() -> None:
+    position = Position(1, 0)
+    position.cut([0])
+    position.take([b"a"], STAMP)
+    position.take([b"b"], STAMP)
+    assert position.offset == 3
 
 
 @pytest.mark.parametrize(
@@ -160,14 +160,14 @@ def test_cuts_of_lines_that_were_taken_do_not_touch_the_next() -> None:
         ([b"abcd"], [], []),
     ],
 )
-def test_the_lines_that_no_newline_ends_are_told_once(chunks: list[bytes], lines: list[bytes], cuts: list[int]) -> None:
+def test_a_splitter_reports_each_cut_once(chunks: list[bytes], lines: list[bytes], cuts: list[int]) -> None:
     splitter = NewlineSplitter(4)
     assert [line for chunk in chunks for line in splitter.feed(chunk)] == lines
     assert splitter.take_cuts() == cuts
     assert splitter.take_cuts() == []
 
 
-def test_a_last_line_is_one_that_no_newline_ends() -> None:
+def test_the_last_line_counts_as_cut() -> None:
     splitter = NewlineSplitter(100)
     splitter.feed(b"one\ntwo")
     assert splitter.finish() == [b"two"]
@@ -177,8 +177,8 @@ def test_a_last_line_is_one_that_no_newline_ends() -> None:
 
 
 def test_a_halved_batch_has_no_spans_of_its_own() -> None:
-    reader, place = Reader(size=4), Place(1, 0)
-    reader.take([b"1", b"2", b"3", b"4"], NewlineSplitter(100), place)
+    reader, position = Reader(size=4), Position(1, 0)
+    reader.take([b"1", b"2", b"3", b"4"], NewlineSplitter(100), position)
     (batch,) = reader.finish()
     assert [half.spans for half in batch.halve()] == [(), ()]
     assert [span.end - span.start for span in batch.spans] == [8]

@@ -1,11 +1,15 @@
+import math
+
 import pytest
 import trio
 import trio.testing
 
 from shuttle.core.outcome import Outcome
-from shuttle.delivery.gate import LANDING_DELAY, QUIET, Pass
+from shuttle.delivery.gate import LANDING_DELAY, Pass
+from shuttle.observe.throttle import QUIET
 from tests.helpers.drains import http_date
 from tests.helpers.gates import DOWN, TAKEN, answer, enter_all, make_gate
+from tests.helpers.outcomes import make_outcome
 from tests.helpers.virtual import EPOCH, Journal, virtual
 
 
@@ -51,7 +55,7 @@ async def test_landing_shortens_a_batchs_own_delay(*, down: bool, landing_after:
     async with trio.open_nursery() as tasks:
         tasks.start_soon(gate.enter, 100.0)
         await trio.sleep(landing_after)
-        gate.land()
+        gate.land(by=math.inf, last_round_from=math.inf)
     assert trio.current_time() == landing_after + LANDING_DELAY
 
 
@@ -88,7 +92,7 @@ async def test_delays_are_random() -> None:
 @virtual
 async def test_retry_after_is_obeyed_up_to_a_minute(retry_after: str, waited: float, status: int) -> None:
     gate = make_gate()
-    await answer(gate, Outcome(status=status, retry_after=retry_after))
+    await answer(gate, make_outcome(status, retry_after=retry_after))
     assert await answer(gate, TAKEN) == waited
     assert await answer(gate, TAKEN) == 0.0
 
@@ -120,11 +124,11 @@ async def test_while_the_drain_is_down_one_outlet_passes_at_a_time() -> None:
 async def test_an_answer_to_a_probe_that_takes_or_refuses_lets_everyone_pass(status: int) -> None:
     gate = make_gate()
     await answer(gate, DOWN)
-    await answer(gate, Outcome(status=status))
+    await answer(gate, make_outcome(status))
     assert len(await enter_all(gate, 4, within=0.001)) == 4
 
 
-@pytest.mark.parametrize("outcome", [Outcome(status=s) for s in (301, 307, 408, 425, 429, 500, 503)] + [Outcome()])
+@pytest.mark.parametrize("outcome", [make_outcome(s) for s in (301, 307, 408, 425, 429, 500, 503)] + [make_outcome()])
 @virtual
 async def test_any_other_answer_and_none_keep_the_gate_shut(outcome: Outcome) -> None:
     gate = make_gate()
@@ -164,7 +168,7 @@ async def test_landing_shortens_the_delays() -> None:
         begun = trio.current_time()
         tasks.start_soon(answer, gate, DOWN)
         await trio.sleep(0.1)
-        gate.land()
+        gate.land(by=math.inf, last_round_from=math.inf)
     assert trio.current_time() - begun == pytest.approx(0.1 + LANDING_DELAY)
     assert await answer(gate, DOWN) == LANDING_DELAY
 
@@ -174,7 +178,7 @@ async def test_a_drain_that_goes_down_and_comes_back_makes_two_lines_however_man
     journal = Journal()
     gate = make_gate(journal)
     for _ in range(20):
-        await answer(gate, Outcome(status=503, error="closed for today", advice="come back"))
+        await answer(gate, make_outcome(503, error="closed for today", advice="come back"))
     assert journal.events == [("drain.down", {"status": 503, "error": "closed for today", "advice": "come back"})]
     await answer(gate, TAKEN)
     await answer(gate, TAKEN)

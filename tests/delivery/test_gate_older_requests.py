@@ -1,22 +1,33 @@
 """Requests that were on their way when the gate shut."""
 
+import math
+
 import pytest
 import trio
 
-from shuttle.core.outcome import Outcome
 from tests.helpers.gates import DOWN, TAKEN, answer, enter_all, make_gate
+from tests.helpers.outcomes import make_outcome
 from tests.helpers.virtual import virtual
 
 
 @pytest.mark.parametrize("landing", [False, True])
 @virtual
-async def test_what_the_drain_asks_for_holds_though_an_older_request_succeeds(*, landing: bool) -> None:
+async def test_an_older_request_that_succeeds_ends_a_pause(*, landing: bool) -> None:
     gate = make_gate()
     asked, older = await enter_all(gate, 2, within=0.001)
-    gate.leave(asked, Outcome(status=429, retry_after="30"))
+    gate.leave(asked, make_outcome(429, retry_after="30"))
     if landing:
-        gate.land()
+        gate.land(by=math.inf, last_round_from=math.inf)
     gate.leave(older, TAKEN)
+    assert await answer(gate, TAKEN) == 0.0
+
+
+@virtual
+async def test_an_older_request_that_is_refused_ends_no_pause() -> None:
+    gate = make_gate()
+    asked, older = await enter_all(gate, 2, within=0.001)
+    gate.leave(asked, make_outcome(429, retry_after="30"))
+    gate.leave(older, make_outcome(400))
     assert await answer(gate, TAKEN) == 30.0
 
 
@@ -27,7 +38,7 @@ async def test_what_the_drain_asks_for_holds_though_the_gate_is_open() -> None:
     first, older = await enter_all(gate, 2, within=0.001)
     gate.leave(first, DOWN)
     await answer(gate, TAKEN)
-    gate.leave(older, Outcome(status=429, retry_after="30"))
+    gate.leave(older, make_outcome(429, retry_after="30"))
     assert await answer(gate, TAKEN) == 30.0
 
 
@@ -45,7 +56,7 @@ async def test_an_older_request_that_fails_late_does_not_shut_the_gate_again() -
     first, older = await enter_all(gate, 2, within=0.001)
     gate.leave(first, DOWN)
     await answer(gate, TAKEN)
-    gate.leave(older, Outcome(error="no answer"))
+    gate.leave(older, make_outcome(error="no answer"))
     assert await answer(gate, TAKEN) == 0.0
 
 

@@ -120,9 +120,9 @@ async def test_a_batch_is_given_up_when_it_is_too_old_and_not_before(
         assert str(shuttle.ledger) == "read=2 delivered=0 dropped=0 lost=0 held=2"
         attempts = len(drain.calls)
         assert attempts > age / 10 - 1  # the delay before each is 5 s at most, and so is the wait for an answer
-        await trio.sleep(10 + TIMEOUT)
+        await trio.sleep(10 + 2 * TIMEOUT)  # the one on its way, a delay, and one that begins when it is too old
         assert str(shuttle.ledger) == "read=2 delivered=0 dropped=0 lost=2 held=0"
-        assert len(drain.calls) - attempts == (failure is not HANG)  # one was on its way already
+        assert len(drain.calls) - attempts == 1
 
 
 @virtual
@@ -168,11 +168,10 @@ async def test_without_a_timeout_a_slow_server_is_waited_for() -> None:
     [("7", 7.0), (http_date(EPOCH + 7), 7.0), ("3600", 60.0), (http_date(EPOCH + 3600), 60.0), ("never", 0.0)],
 )
 @virtual
-async def test_retry_after_is_obeyed_up_to_a_minute_also_while_landing(
-    retry_after: str, seconds: float, status: int
-) -> None:
+async def test_retry_after_is_obeyed_up_to_a_minute(retry_after: str, seconds: float, status: int) -> None:
     drain = Drain(in_turn(Answer(status, headers={"Retry-After": retry_after})))
-    async with make_shuttle(drain, random=lambda: 0.0, land_timeout=100.0) as shuttle:
+    async with make_shuttle(drain, random=lambda: 0.0, wait=0.0) as shuttle:
         await shuttle.write(b"one\n")
+        await trio.sleep(100.0)
     assert [call.at for call in drain.calls] == [0.0, seconds]
     assert shuttle.ledger.delivered == 1

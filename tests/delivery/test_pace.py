@@ -4,7 +4,8 @@ import pytest
 import trio
 import trio.lowlevel
 
-from shuttle.delivery.intake import CHUNK, PACE, PLENTY
+from shuttle.delivery.backpressure import PACE, PLENTY
+from shuttle.delivery.source import CHUNK
 from tests.helpers.drains import HANG, REFUSE, Answer, Drain
 from tests.helpers.virtual import make_lines, make_shuttle, virtual
 
@@ -20,7 +21,7 @@ async def test_a_flood_stays_in_the_pipe_while_the_drain_keeps_up(num_outlets: i
         most = 0
         for number in range(CHUNKS):
             await shuttle.write(make_lines(CHUNK // LINE, first=number * CHUNK // LINE))
-            most = max(most, len(shuttle._buffer))
+            most = max(most, len(shuttle._parts.queue))
     assert most <= PLENTY
     assert shuttle.ledger.delivered == CHUNKS * CHUNK // LINE
 
@@ -32,7 +33,7 @@ async def test_a_slow_drain_holds_a_chunk_for_five_milliseconds_at_most() -> Non
         for number in range(CHUNKS):
             await shuttle.write(make_lines(CHUNK // LINE, first=number * CHUNK // LINE))
         assert trio.current_time() <= CHUNKS * PACE * 1.001
-        assert len(shuttle._buffer) > CHUNKS * CHUNK // LINE // 1000 // 2
+        assert len(shuttle._parts.queue) > CHUNKS * CHUNK // LINE // 1000 // 2
 
 
 @pytest.mark.parametrize("failure", [HANG, REFUSE, Answer(503)])

@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from shuttle.shuttle import REPORT_TIME
+from shuttle.landing import REPORT_TIME
 from tests.helpers.drains import CLOSE, HANG, TAKE, Answer, Drain, in_turn
 from tests.helpers.virtual import make_lines, make_shuttle, virtual
 

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from shuttle import __version__
 from shuttle.core.batch import Batch
 from shuttle.core.frame import Framer
-from shuttle.drain.logplex import Logplex, user_agent
+from shuttle.drain.http.client import user_agent
+from shuttle.drain.logplex import Logplex
+from tests.helpers.clients import make_idle_client
 from tests.helpers.frames import HEADER, STAMP, make_config, read_messages, walk
 from tests.helpers.requests import ID, LATER, basic, make_batch, make_request, owe
 
@@ -83,7 +85,9 @@ def test_the_message_count_is_that_of_the_frames_reports_included(
 def test_reports_can_go_without_a_line() -> None:
     config = make_config()
     batch = Batch(ID, b"", 0, 0, (), 0.0)
-    request = Logplex(config, Framer(config)).make_request(batch, owe(dropped=2, lost=2), stamp=LATER)
+    request = Logplex(config, Framer(config.framing), make_idle_client()).make_request(
+        batch, owe(dropped=2, lost=2), stamp=LATER
+    )
     assert request.read() == L12 + L13
     assert request.headers["Logplex-Msg-Count"] == "2"
 
@@ -100,8 +104,8 @@ def test_both_ids_are_the_batchs_and_32_hex_digits() -> None:
 @pytest.mark.parametrize("gzip", [False, True])
 def test_the_same_batch_makes_the_same_request(gzip: bool) -> None:
     config = make_config(gzip=gzip)
-    framer = Framer(config)
-    drain = Logplex(config, framer)
+    framer = Framer(config.framing)
+    drain = Logplex(config, framer, make_idle_client())
     batch = make_batch([b"a", b"b"], framer)
     first, second = (drain.make_request(batch, owe(1, 2), stamp=STAMP) for _ in range(2))
     assert first.read() == second.read()
@@ -112,8 +116,8 @@ def test_the_same_batch_makes_the_same_request(gzip: bool) -> None:
 
 def test_halves_are_requests_of_their_own() -> None:
     config = make_config()
-    framer = Framer(config)
-    drain = Logplex(config, framer)
+    framer = Framer(config.framing)
+    drain = Logplex(config, framer, make_idle_client())
     batch = make_batch([b"a", b"b", b"c"], framer)
     requests = [drain.make_request(half, owe(), stamp=STAMP) for half in batch.halve()]
     assert [request.headers["Logplex-Msg-Count"] for request in requests] == ["1", "2"]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from shuttle.core.frame import Framer
 from shuttle.drain.logplex import Logplex
+from tests.helpers.clients import make_idle_client
 from tests.helpers.frames import make_config, make_framer, walk
 from tests.helpers.requests import LATER, make_batch, make_request, owe
 
@@ -51,14 +52,14 @@ def drain(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ca
         pytest.importorskip("isal")
     else:
         monkeypatch.setitem(sys.modules, "isal", None)
-    return lambda framer: Logplex(make_config(gzip=True), framer)
+    return lambda framer: Logplex(make_config(gzip=True), framer, make_idle_client())
 
 
 @pytest.mark.parametrize("lines", [[b""], [b"Hello World"], [b"\0\xff" * 5000], make_log(500)])
 def test_a_gzip_body_holds_the_same_frames_and_reports(drain: Callable[[Framer], Logplex], lines: list[bytes]) -> None:
     framer = make_framer()
     batch = make_batch(lines, framer)
-    plain = Logplex(make_config(), framer).make_request(batch, owe(2, 2), stamp=LATER)
+    plain = Logplex(make_config(), framer, make_idle_client()).make_request(batch, owe(2, 2), stamp=LATER)
     request = drain(framer).make_request(batch, owe(2, 2), stamp=LATER)
     body = request.read()
     assert gzip.decompress(body) == plain.read()

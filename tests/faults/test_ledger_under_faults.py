@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shuttle.core.ledger import Ledger
+from shuttle.landing import Phase
 from shuttle.shuttle import Shuttle
 from tests.helpers.chunks import cut_at
 from tests.helpers.drains import CLOSE, HANG, REFUSE, TAKE, Answer, Call, Drain, in_turn
@@ -115,7 +116,7 @@ class Host:
         for pause, chunk in self.source.chunks:
             await trio.sleep(pause)
             with contextlib.suppress(anyio.ClosedResourceError):  # after an abort
-                self.written += b"" if self.shuttle._landed else chunk
+                self.written += chunk if self.shuttle._parts.landing.phase is Phase.RUNNING else b""
                 await self.shuttle.write(chunk)
             assert_identity(self.shuttle.ledger)
 
@@ -144,7 +145,7 @@ async def test_every_line_is_accounted_for(script: Any, config: dict[str, Any], 
         assert host.written == source.data
         if drain.calls and drain.calls[-1] in drain.heard and drain.paused_until < trio.current_time():
             assert not ledger.owed
-    assert_wire(drain, source.data.splitlines(), config)
+    assert_wire(drain, host.written.splitlines(), config)
     assert_told(drain, ledger)
 
 

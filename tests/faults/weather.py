@@ -8,21 +8,21 @@ from random import Random
 from typing import Protocol
 
 from shuttle.errors import ConfigError
-from shuttle.local_drain import LocalDrain, Options
+from shuttle.local_drain import Behaviour, LocalDrain
 from tests.helpers.process import find_closed_port
 
 TIMEOUT = 0.5  # seconds that the agent waits for an answer
 FAULTS = {
-    "503": Options(status=503),
-    "500": Options(status=500),
-    "429": Options(status=429, retry_after=1),
-    "close": Options(close=True),
-    "reset": Options(reset=True),
-    "slow": Options(delay=TIMEOUT / 5),
-    "late": Options(delay=TIMEOUT * 1.5),  # what is taken is not answered in time
-    "mute": Options(),  # what is taken is not answered at all
-    "taken": Options(),  # what is taken is answered with 500
-    "down": Options(),
+    "503": Behaviour(status=503),
+    "500": Behaviour(status=500),
+    "429": Behaviour(status=429, retry_after=1),
+    "close": Behaviour(close=True),
+    "reset": Behaviour(reset=True),
+    "slow": Behaviour(delay=TIMEOUT / 5),
+    "late": Behaviour(delay=TIMEOUT * 1.5),  # what is taken is not answered in time
+    "mute": Behaviour(),  # what is taken is not answered at all
+    "taken": Behaviour(),  # what is taken is answered with 500
+    "down": Behaviour(),
 }
 
 
@@ -39,8 +39,8 @@ class Books(Protocol):
 class FaultyDrain(LocalDrain):
     """Enters what it takes in the books; hangs up in place of an answer if it is `mute`, or says that it has failed."""
 
-    def __init__(self, options: Options, books: Books) -> None:
-        super().__init__(options, watch=lambda _: None)
+    def __init__(self, behaviour: Behaviour, books: Books) -> None:
+        super().__init__(behaviour, watch=lambda _: None)
         self.mute = self.denies = False
         self._books = books
 
@@ -73,18 +73,18 @@ class Weather(threading.Thread):
                 self.close()
             self._drain.mute = name == "mute"
             self._drain.denies = name == "taken"
-            self._drain.options = FAULTS[name]
+            self._drain.behaviour = FAULTS[name]
             self._end.wait(self._random.uniform(0.1, 1.5))
             if name == "down":
                 self.open()
             self._drain.mute = self._drain.denies = False
-            self._drain.options = Options()
+            self._drain.behaviour = Behaviour()
             self._books.note("drain: fair")
 
     def open(self) -> None:
         """Begin to listen."""
         while True:
-            drain = FaultyDrain(Options(port=self._port), self._books)
+            drain = FaultyDrain(Behaviour(port=self._port), self._books)
             try:
                 self._drain = drain.__enter__()
             except ConfigError:  # another process has the port for a connection of its own

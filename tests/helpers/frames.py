@@ -17,7 +17,7 @@ def make_config(**settings: Any) -> Config:
 
 
 def make_framer(**settings: Any) -> Framer:
-    return Framer(make_config(**settings))
+    return Framer(make_config(**settings).framing)
 
 
 def make_splitter(framer: Framer, input_format: str = "raw") -> Splitter:

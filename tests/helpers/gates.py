@@ -4,17 +4,19 @@ from collections.abc import Callable
 
 import trio
 
+from shuttle.clock import Clocks
 from shuttle.core.outcome import Outcome
 from shuttle.delivery.gate import Gate, Pass
+from tests.helpers.outcomes import make_outcome
 from tests.helpers.virtual import Journal, wall
 
-TAKEN = Outcome(status=204)
-DOWN = Outcome(status=503)
+TAKEN = make_outcome(204)
+DOWN = make_outcome(503)
 
 
 def make_gate(journal: Journal | None = None, random: Callable[[], float] = lambda: 1.0) -> Gate:
     """Without other random numbers a delay is as long as it may be."""
-    return Gate(log=journal or Journal(), random=random, wall=wall)
+    return Gate(log=journal or Journal(), random=random, clocks=Clocks(trio.current_time, wall))
 
 
 async def answer(gate: Gate, outcome: Outcome | None) -> float:

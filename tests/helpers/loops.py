@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+import trio
 import uvloop
 
 from tests.helpers.sockets import GUARD
@@ -40,4 +41,24 @@ def on_every_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
         parameters=[*signature.parameters.values(), loop_parameter]
     )
     parametrized: Callable[..., None] = pytest.mark.parametrize("loop", LOOPS)(run)
+    return parametrized
+
+
+def everywhere(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """Make a test for each event loop that a host may run: trio's too."""
+    on_asyncio = on_every_loop(test)
+
+    @functools.wraps(test)
+    def run(*args: Any, loop: str, **kwargs: Any) -> None:
+        async def main() -> None:
+            with trio.fail_after(GUARD):
+                await test(*args, **kwargs)
+
+        if loop == "trio":
+            trio.run(main)
+        else:
+            on_asyncio(*args, loop=loop, **kwargs)
+
+    run.__signature__ = on_asyncio.__signature__  # type: ignore[attr-defined]
+    parametrized: Callable[..., None] = pytest.mark.parametrize("loop", [*LOOPS, "trio"])(run)
     return parametrized

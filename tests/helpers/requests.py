@@ -9,6 +9,7 @@ from shuttle.core.batch import Batch, Batcher
 from shuttle.core.frame import Framer
 from shuttle.core.ledger import Owed, Tally
 from shuttle.drain.logplex import Logplex
+from tests.helpers.clients import make_idle_client
 from tests.helpers.frames import STAMP, make_config
 
 ID = "0123456789abcdef" * 2
@@ -29,9 +30,9 @@ def make_batch(lines: list[bytes], framer: Framer) -> Batch:
 def make_request(lines: list[bytes] | None = None, owed: Owed = NOTHING, **settings: Any) -> httpx.Request:
     """Return the request that carries `lines`, else `Hello World`."""
     config = make_config(**settings)
-    framer = Framer(config)
+    framer = Framer(config.framing)
     batch = make_batch([b"Hello World"] if lines is None else lines, framer)
-    return Logplex(config, framer).make_request(batch, owed, stamp=LATER)
+    return Logplex(config, framer, make_idle_client()).make_request(batch, owed, stamp=LATER)
 
 
 def basic(credentials: str) -> str:

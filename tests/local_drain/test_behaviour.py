@@ -6,22 +6,22 @@ from pathlib import Path
 import pytest
 
 from shuttle.errors import ConfigError, UsageError
-from shuttle.local_drain import LocalDrain, Options
+from shuttle.local_drain import Behaviour, LocalDrain
 
 
 @pytest.mark.parametrize(
     ("make", "line"),
     [
-        (lambda: Options(port=65536), "-port 65536: must be from 0 (any) to 65535"),
-        (lambda: Options(auth="secret"), "-auth (not shown): must be user:password"),
-        (lambda: Options(key=Path("k")), "-key 'k': needs -cert with its certificate"),
-        (lambda: Options(status=200), "-status 200: must be from 300 to 599"),
-        (lambda: Options(retry_after=1), "-retry-after 1: needs -status with the answer that it goes with"),
-        (lambda: Options(delay=-1.0), "-delay -1.0: must be 0 or more"),
-        (lambda: Options(max_body=-1), "-max-body -1: must be 0 or more"),
+        (lambda: Behaviour(port=65536), "-port 65536: must be from 0 (any) to 65535"),
+        (lambda: Behaviour(auth="secret"), "-auth (not shown): must be user:password"),
+        (lambda: Behaviour(key=Path("k")), "-key 'k': needs -cert with its certificate"),
+        (lambda: Behaviour(status=200), "-status 200: must be from 300 to 599"),
+        (lambda: Behaviour(retry_after=1), "-retry-after 1: needs -status with the answer that it goes with"),
+        (lambda: Behaviour(delay=-1.0), "-delay -1.0: must be 0 or more"),
+        (lambda: Behaviour(max_body=-1), "-max-body -1: must be 0 or more"),
     ],
 )
-def test_wrong_option_is_named(make: Callable[[], Options], line: str) -> None:
+def test_a_wrong_setting_is_named(make: Callable[[], Behaviour], line: str) -> None:
     with pytest.raises(UsageError) as caught:
         make()
     assert str(caught.value) == line
@@ -32,10 +32,10 @@ def test_certificate_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     empty.touch()
     with (
         pytest.raises(ConfigError, match=r"^-cert '.*empty\.pem': .*must be PEM files"),
-        LocalDrain(Options(cert=empty)),
+        LocalDrain(Behaviour(cert=empty)),
     ):
         pass
 
 
 def test_credentials_stand_in_no_repr() -> None:
-    assert "secret" not in repr(Options(auth="token:secret", bearer="secret"))
+    assert "secret" not in repr(Behaviour(auth="token:secret", bearer="secret"))

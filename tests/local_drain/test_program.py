@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from shuttle import __version__
 from shuttle.local_drain import main
 
 pytestmark = pytest.mark.process
@@ -126,8 +127,16 @@ def test_port_in_use_is_one_line_and_1(capsys: pytest.CaptureFixture[str]) -> No
     )
 
 
-def test_help_names_every_flag_and_exits_with_0(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["-h"]) == 0
+@pytest.mark.parametrize("flag", ["-h", "-help", "--help"])
+def test_help_names_every_flag(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([flag]) == 0
     stdout = capsys.readouterr().out
-    flags = "port cert key quiet h auth bearer max-body status retry-after delay close reset times"
-    assert re.findall(r"^  -(\S+)", stdout, re.MULTILINE) == flags.split()
+    flags = "port cert key auth bearer max-body status retry-after delay close reset times quiet h version"
+    assert re.findall(r"^  -([a-z-]+)", stdout, re.MULTILINE) == flags.split()
+    assert max(map(len, stdout.splitlines())) <= 108
+
+
+@pytest.mark.parametrize("flag", ["-version", "--version", "-V"])
+def test_the_version_is_that_of_the_package(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([flag]) == 0
+    assert capsys.readouterr() == (f"log-shuttle-drain {__version__}\n", "")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from shuttle.local_drain import Exchange, LocalDrain, Options
+from shuttle.local_drain import Behaviour, Exchange, LocalDrain
 
 HEADER = b"<190>1 2024-01-02T03:04:05.123456+00:00 shuttle token shuttle - - "
 BASIC = "Basic dG9rZW46c2VjcmV0"  # token:secret
@@ -50,31 +50,31 @@ def test_right_request_is_accepted_and_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "headers", "body", "status", "reason"),
+    ("behaviour", "headers", "body", "status", "reason"),
     [
-        (Options(), {"Logplex-Msg-Count": "3"}, TWO, 400, "Message count mismatch"),
-        (Options(), {"Logplex-Msg-Count": None}, TWO, 400, "Message count mismatch"),
-        (Options(), {}, TWO[:-1], 400, "frame 2: 70 bytes are announced"),
-        (Options(), {"Logplex-Drop-Count": "few"}, TWO, 400, "Logplex-Drop-Count is 'few'"),
-        (Options(), {"Content-Type": "application/logplex-1; charset=utf-8"}, TWO, 415, "Content-Type is"),
-        (Options(), {"Content-Type": None}, TWO, 415, "Content-Type is None"),
-        (Options(), {"Content-Encoding": "br"}, TWO, 415, "Content-Encoding is 'br'"),
-        (Options(), {"Content-Encoding": "gzip"}, TWO, 400, "bad gzip"),
-        (Options(), {"Content-Encoding": "gzip"}, gzip.compress(TWO)[:-1], 400, "bad gzip: it ends too early"),
-        (Options(), {"Content-Encoding": "gzip"}, gzip.compress(bytes(100_000_000)), 500, "more than 8000000 bytes"),
-        (Options(), {}, bytes(8_000_001), 500, "more than 8000000 bytes"),
-        (Options(max_body=100), {}, TWO, 413, "more than 100 bytes"),
-        (Options(auth="token:secret"), {}, TWO, 401, "no credentials"),
-        (Options(auth="token:secret"), {"Authorization": "Basic dG9rZW46d3Jvbmc="}, TWO, 401, "wrong credentials"),
-        (Options(bearer="secret"), {"Authorization": BASIC}, TWO, 401, "wrong credentials"),
-        (Options(status=503), {}, TWO, 503, "as -status says"),
-        (Options(), {"Content-Length": "many"}, TWO, 400, "Content-Length is 'many'"),
+        (Behaviour(), {"Logplex-Msg-Count": "3"}, TWO, 400, "Message count mismatch"),
+        (Behaviour(), {"Logplex-Msg-Count": None}, TWO, 400, "Message count mismatch"),
+        (Behaviour(), {}, TWO[:-1], 400, "frame 2: 70 bytes are announced"),
+        (Behaviour(), {"Logplex-Drop-Count": "few"}, TWO, 400, "Logplex-Drop-Count is 'few'"),
+        (Behaviour(), {"Content-Type": "application/logplex-1; charset=utf-8"}, TWO, 415, "Content-Type is"),
+        (Behaviour(), {"Content-Type": None}, TWO, 415, "Content-Type is None"),
+        (Behaviour(), {"Content-Encoding": "br"}, TWO, 415, "Content-Encoding is 'br'"),
+        (Behaviour(), {"Content-Encoding": "gzip"}, TWO, 400, "bad gzip"),
+        (Behaviour(), {"Content-Encoding": "gzip"}, gzip.compress(TWO)[:-1], 400, "bad gzip: it ends too early"),
+        (Behaviour(), {"Content-Encoding": "gzip"}, gzip.compress(bytes(100_000_000)), 500, "more than 8000000 bytes"),
+        (Behaviour(), {}, bytes(8_000_001), 500, "more than 8000000 bytes"),
+        (Behaviour(max_body=100), {}, TWO, 413, "more than 100 bytes"),
+        (Behaviour(auth="token:secret"), {}, TWO, 401, "no credentials"),
+        (Behaviour(auth="token:secret"), {"Authorization": "Basic dG9rZW46d3Jvbmc="}, TWO, 401, "wrong credentials"),
+        (Behaviour(bearer="secret"), {"Authorization": BASIC}, TWO, 401, "wrong credentials"),
+        (Behaviour(status=503), {}, TWO, 503, "as -status says"),
+        (Behaviour(), {"Content-Length": "many"}, TWO, 400, "Content-Length is 'many'"),
     ],
 )
 def test_wrong_request_is_refused_with_the_reason(
-    options: Options, headers: dict[str, str | None], body: bytes, status: int, reason: str
+    behaviour: Behaviour, headers: dict[str, str | None], body: bytes, status: int, reason: str
 ) -> None:
-    with LocalDrain(options) as drain:
+    with LocalDrain(behaviour) as drain:
         answer = post(drain, body, headers)
     assert answer[0] == status
     assert reason in answer[1]
@@ -84,25 +84,25 @@ def test_wrong_request_is_refused_with_the_reason(
 
 
 @pytest.mark.parametrize(
-    ("options", "headers", "body"),
+    ("behaviour", "headers", "body"),
     [
-        (Options(auth="token:secret"), {"Authorization": BASIC}, TWO),
-        (Options(auth="token:secret", bearer="s"), {"Authorization": "Bearer s"}, TWO),
-        (Options(), {"Authorization": "Basic anything"}, TWO),
-        (Options(), {"Content-Encoding": "gzip"}, gzip.compress(TWO)),
-        (Options(), {"Content-Encoding": "gzip"}, gzip.compress(TWO[:9]) + gzip.compress(TWO[9:])),
+        (Behaviour(auth="token:secret"), {"Authorization": BASIC}, TWO),
+        (Behaviour(auth="token:secret", bearer="s"), {"Authorization": "Bearer s"}, TWO),
+        (Behaviour(), {"Authorization": "Basic anything"}, TWO),
+        (Behaviour(), {"Content-Encoding": "gzip"}, gzip.compress(TWO)),
+        (Behaviour(), {"Content-Encoding": "gzip"}, gzip.compress(TWO[:9]) + gzip.compress(TWO[9:])),
         (
-            Options(),
+            Behaviour(),
             {"Transfer-Encoding": "chunked"},
             b"5;x=y\r\n%b\r\n%x\r\n%b\r\n0\r\nA: b\r\n\r\n" % (TWO[:5], len(TWO) - 5, TWO[5:]),
         ),
-        (Options(max_body=len(TWO)), {}, TWO),
-        (Options(max_body=len(TWO)), {"Content-Encoding": "gzip"}, gzip.compress(TWO, 9)),
+        (Behaviour(max_body=len(TWO)), {}, TWO),
+        (Behaviour(max_body=len(TWO)), {"Content-Encoding": "gzip"}, gzip.compress(TWO, 9)),
     ],
     ids=["basic", "bearer", "anyone", "gzip", "gzip in two members", "chunked", "largest", "largest unpacked"],
 )
-def test_every_right_form_of_a_request_is_accepted(options: Options, headers: dict[str, str], body: bytes) -> None:
-    with LocalDrain(options) as drain:
+def test_every_right_form_of_a_request_is_accepted(behaviour: Behaviour, headers: dict[str, str], body: bytes) -> None:
+    with LocalDrain(behaviour) as drain:
         assert post(drain, body, headers) == (204, "")
     assert drain.messages == [b"one\n", b"two\n"]
 
@@ -124,7 +124,7 @@ def test_batch_that_comes_again_is_counted_but_not_taken_again() -> None:
 
 
 def test_refused_batch_is_no_duplicate_when_it_comes_again() -> None:
-    with LocalDrain(Options(status=503, times=1)) as drain:
+    with LocalDrain(Behaviour(status=503, times=1)) as drain:
         assert [post(drain, headers={"Logplex-Frame-Id": "a"})[0] for _ in range(2)] == [503, 204]
     assert drain.counts.duplicates == 0
     assert len(drain.messages) == 2
@@ -145,14 +145,14 @@ def test_connection_is_kept_over_accepted_and_refused_requests() -> None:
 
 
 def test_options_may_change_while_it_runs() -> None:
-    with LocalDrain(Options(status=500)) as drain:
+    with LocalDrain(Behaviour(status=500)) as drain:
         assert post(drain)[0] == 500
-        drain.options = Options()
+        drain.behaviour = Behaviour()
         assert post(drain)[0] == 204
 
 
 def test_misbehaviour_ends_after_times_requests() -> None:
-    with LocalDrain(Options(status=429, retry_after=7, times=2)) as drain:
+    with LocalDrain(Behaviour(status=429, retry_after=7, times=2)) as drain:
         connection = connect(drain)
         answers = []
         for _ in range(3):
@@ -165,11 +165,11 @@ def test_misbehaviour_ends_after_times_requests() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "error"),
-    [(Options(close=True), http.client.RemoteDisconnected), (Options(reset=True), ConnectionResetError)],
+    ("behaviour", "error"),
+    [(Behaviour(close=True), http.client.RemoteDisconnected), (Behaviour(reset=True), ConnectionResetError)],
 )
-def test_connection_ends_without_an_answer(options: Options, error: type[Exception]) -> None:
-    with LocalDrain(options) as drain, pytest.raises(error) as caught:
+def test_connection_ends_without_an_answer(behaviour: Behaviour, error: type[Exception]) -> None:
+    with LocalDrain(behaviour) as drain, pytest.raises(error) as caught:
         post(drain)
     assert type(caught.value) is error
     assert [exchange.status for exchange in drain.exchanges] == [0]
@@ -177,7 +177,7 @@ def test_connection_ends_without_an_answer(options: Options, error: type[Excepti
 
 
 def test_delayed_request_is_taken_though_its_client_gave_up() -> None:
-    with LocalDrain(Options(delay=0.05)) as drain:
+    with LocalDrain(Behaviour(delay=0.05)) as drain:
         connection = connect(drain)
         connection.request("POST", "/", TWO, HEADERS)
         connection.close()
@@ -186,7 +186,7 @@ def test_delayed_request_is_taken_though_its_client_gave_up() -> None:
 
 
 def test_leaving_answers_what_is_kept_waiting() -> None:
-    with LocalDrain(Options(delay=3600)) as drain:
+    with LocalDrain(Behaviour(delay=3600)) as drain:
         connection = connect(drain)
         connection.request("POST", "/", TWO, HEADERS)
         assert drain.wait_for(requests=1)
@@ -217,7 +217,7 @@ def test_https_is_spoken_with_a_certificate(tmp_path: Path) -> None:
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(pem))
     context = ssl.create_default_context()
     authority.configure_trust(context)
-    with LocalDrain(Options(cert=pem)) as drain:
+    with LocalDrain(Behaviour(cert=pem)) as drain:
         assert drain.url.startswith("https://127.0.0.1:")
         connection = http.client.HTTPSConnection(drain.url.split("/")[2], context=context)
         for _ in range(2):

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from shuttle.local_drain.syslog import (
     FRAME_LIMIT,
     FrameError,
-    escape,
     format_frame,
     parse_frames,
     read_message,
+    show,
 )
 
 TIME = b"2024-01-02T03:04:05.123456+00:00"
@@ -113,12 +113,13 @@ def test_frame_is_shown_as_one_line(frame: bytes, line: str) -> None:
         (b"\x1b[31mred\x07\0\x7f", r"\x1b[31mred\x07\x00\x7f"),
         (b"\xff\xc3", r"\xff\xc3"),
         ("\x9b31m\u2028\u202e".encode(), r"\x9b31m\u2028\u202e"),
+        ("\u200b\u200f\u061c\ufeff\u3164".encode(), r"\u200b\u200f\u061c\ufeff\u3164"),
     ],
 )
-def test_escape_keeps_text_and_disarms_the_rest(text: bytes, shown: str) -> None:
-    assert escape(text) == shown
+def test_a_message_is_shown_as_text_alone(text: bytes, shown: str) -> None:
+    assert show(text) == shown
 
 
 @given(st.binary())
-def test_no_control_character_but_a_tab_passes_escape(text: bytes) -> None:
-    assert all(char == "\t" or unicodedata.category(char) != "Cc" for char in escape(text))
+def test_no_control_character_but_a_tab_passes(text: bytes) -> None:
+    assert all(char == "\t" or unicodedata.category(char) != "Cc" for char in show(text))

@@ -1,9 +1,11 @@
+import contextlib
 import os
 import pty
 import resource
 import signal
 import termios
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shuttle.observe.line_writer import LIMIT, MARK, Stream
+from shuttle.observe.line_writer import LIMIT, MARK, LineWriter
+from tests.helpers.sockets import GUARD
 
 
 @contextmanager
@@ -29,7 +32,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 def written(text: str) -> bytes:
     with pipe() as (reader, writer):
-        Stream(writer).write(text)
+        LineWriter(writer).write(text)
         return os.read(reader, 2 * LIMIT)
 
 
@@ -60,26 +63,26 @@ def test_any_text_is_one_line_of_utf_8_that_a_writable_pipe_takes(text: str, pad
 
 def test_a_full_pipe_costs_lines_and_no_time_until_its_reader_reads() -> None:
     with pipe() as (reader, writer):
-        stream = Stream(writer)
+        out = LineWriter(writer)
         sent = 0
-        while not stream.skipped:  # a pipe holds 64 KiB: this ends, or the test hangs in a write
-            stream.write(f"n={sent} {'x' * 1000}")
+        while not out.skipped:  # a pipe holds 64 KiB: this ends, or the test hangs in a write
+            out.write(f"n={sent} {'x' * 1000}")
             sent += 1
-        stream.write("also skipped")
-        assert stream.skipped == 2
+        out.write("also skipped")
+        assert out.skipped == 2
         held = os.read(reader, 1 << 20).splitlines()
         assert [line.split()[0] for line in held] == [f"n={number}".encode() for number in range(sent - 1)]
-        stream.write("flows again")
+        out.write("flows again")
         assert os.read(reader, LIMIT) == b"flows again\n"
-        assert stream.skipped == 2
+        assert out.skipped == 2
 
 
 def test_lines_to_a_pipe_are_whole_however_it_fills() -> None:
     with pipe() as (reader, writer):
-        stream = Stream(writer)
+        out = LineWriter(writer)
         for length in (4000, 17, 3000, 1, 4095, 900) * 40:
-            stream.write("x" * length)
-        assert stream.skipped
+            out.write("x" * length)
+        assert out.skipped
         lines = os.read(reader, 1 << 20).split(b"\n")
         assert lines.pop() == b""
         assert {len(line) for line in lines} <= {4000, 17, 3000, 1, LIMIT - 2, 900}
@@ -88,9 +91,9 @@ def test_lines_to_a_pipe_are_whole_however_it_fills() -> None:
 def test_a_pipe_whose_reader_is_gone_costs_the_line() -> None:
     with pipe() as (reader, writer):
         os.close(reader)
-        stream = Stream(writer)
-        stream.write("nobody reads")
-        assert stream.skipped == 1
+        out = LineWriter(writer)
+        out.write("nobody reads")
+        assert out.skipped == 1
 
 
 def test_a_reader_that_is_gone_raises_no_sigpipe_in_a_host_that_did_not_ignore_it() -> None:
@@ -99,7 +102,7 @@ def test_a_reader_that_is_gone_raises_no_sigpipe_in_a_host_that_did_not_ignore_i
     try:
         with pipe() as (reader, writer):
             os.close(reader)
-            Stream(writer).write("nobody reads")
+            LineWriter(writer).write("nobody reads")
     finally:
         signal.signal(signal.SIGPIPE, before)
     assert signals == []
@@ -107,26 +110,26 @@ def test_a_reader_that_is_gone_raises_no_sigpipe_in_a_host_that_did_not_ignore_i
 
 def test_a_closed_descriptor_costs_the_line() -> None:
     with pipe() as (_, writer):
-        stream = Stream(writer)
+        out = LineWriter(writer)
         os.close(writer)
-        stream.write("nowhere to go")
-        assert stream.skipped == 1
+        out.write("nowhere to go")
+        assert out.skipped == 1
 
 
 def test_a_descriptor_that_is_not_open_for_writing_costs_the_line() -> None:
     with open(os.devnull, "rb") as devnull:  # noqa: PTH123  # a descriptor is what it is about
-        stream = Stream(devnull.fileno())
-        stream.write("read only")
-        assert stream.skipped == 1
+        out = LineWriter(devnull.fileno())
+        out.write("read only")
+        assert out.skipped == 1
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux's device that is always full")
 def test_a_full_disk_costs_the_line() -> None:
     with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123  # a device, unbuffered
-        stream = Stream(full.fileno())
-        stream.write("no room")
-        stream.write("still none")
-        assert stream.skipped == 2
+        out = LineWriter(full.fileno())
+        out.write("no room")
+        out.write("still none")
+        assert out.skipped == 2
 
 
 def test_after_a_disk_took_half_a_line_the_next_one_stands_alone(tmp_path: Path) -> None:
@@ -134,29 +137,29 @@ def test_after_a_disk_took_half_a_line_the_next_one_stands_alone(tmp_path: Path)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     path = tmp_path / "log"
     with path.open("wb", buffering=0) as file:
-        stream = Stream(file.fileno())
+        out = LineWriter(file.fileno())
         resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
         try:
-            stream.write("at=one")
-            stream.write("at=two")
-            stream.write("at=three")
+            out.write("at=one")
+            out.write("at=two")
+            out.write("at=three")
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        stream.write("at=four")
-        stream.write("at=five")
+        out.write("at=four")
+        out.write("at=five")
     assert path.read_text() == "at=one\nat=\nat=four\nat=five\n"
-    assert stream.skipped == 2
+    assert out.skipped == 2
 
 
 def test_a_terminal_that_was_stopped_with_ctrl_s_costs_lines_until_ctrl_q() -> None:
     controller, terminal = pty.openpty()
     try:
-        stream = Stream(terminal)
+        out = LineWriter(terminal)
         termios.tcflow(terminal, termios.TCOOFF)
-        stream.write("stopped")
-        assert stream.skipped == 1
+        out.write("stopped")
+        assert out.skipped == 1
         termios.tcflow(terminal, termios.TCOON)
-        stream.write("goes on")
+        out.write("goes on")
         assert os.read(controller, LIMIT) == b"goes on\r\n"
     finally:
         os.close(controller)
@@ -165,5 +168,68 @@ def test_a_terminal_that_was_stopped_with_ctrl_s_costs_lines_until_ctrl_q() -> N
 
 def test_the_descriptor_stays_blocking_for_the_processes_that_share_it() -> None:
     with pipe() as (_, writer):
-        Stream(writer).write("at=start")
+        LineWriter(writer).write("at=start")
         assert os.get_blocking(writer)
+
+
+def ends(write: Callable[[], object]) -> bool:
+    """Return whether `write` ends: it runs in a thread, which one that hangs does not hold up."""
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    thread.join(GUARD)
+    return not thread.is_alive()
+
+
+@pytest.mark.parametrize("length", [1, 50, 200, 1000, LIMIT])
+def test_a_terminal_that_nobody_reads_costs_lines(length: int) -> None:
+    controller, terminal = pty.openpty()
+    out = LineWriter(terminal)
+
+    def write() -> None:
+        while out.skipped < 3:
+            out.write("x" * length)
+
+    try:
+        assert ends(write)
+        assert os.get_blocking(terminal)
+    finally:
+        os.close(controller)
+        os.close(terminal)
+
+
+def test_the_other_end_of_a_terminal_takes_lines() -> None:
+    controller, terminal = pty.openpty()
+    try:
+        LineWriter(controller).write("typed")
+        assert os.read(terminal, LIMIT) == b"typed\n"
+    finally:
+        os.close(controller)
+        os.close(terminal)
+
+
+def test_a_pipe_that_somebody_else_fills_costs_lines() -> None:
+    """Each page that is read makes room for one line, and two want it."""
+    reader, writer = os.pipe()
+    own = os.open(f"/proc/self/fd/{writer}", os.O_WRONLY | os.O_NONBLOCK)
+    out = LineWriter(writer)
+    over = threading.Event()
+
+    def fill() -> None:
+        while not over.is_set():
+            with contextlib.suppress(BlockingIOError):
+                os.write(own, b"x" * LIMIT)
+
+    def write() -> None:
+        for _ in range(20_000):
+            os.read(reader, LIMIT)
+            out.write("x" * LIMIT)
+
+    filler = threading.Thread(target=fill)
+    filler.start()
+    try:
+        assert ends(write)
+    finally:
+        over.set()
+        filler.join()
+        for fd in (reader, writer, own):
+            os.close(fd)

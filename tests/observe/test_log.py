@@ -9,8 +9,9 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shuttle.observe.line_writer import Stream
-from shuttle.observe.log import SILENT, VALUE_LIMIT, Logger, escape, make_logger
+from shuttle.core.escape import escape
+from shuttle.observe.line_writer import LineWriter
+from shuttle.observe.log import SILENT, VALUE_LIMIT, Logger, make_logger
 
 PAIR = re.compile(r'([^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?: |$)')
 
@@ -37,7 +38,7 @@ def logged() -> Iterator[Logged]:
     reader, writer = os.pipe()
 
     def log(event: str, *, level: str = "info", verbose: bool = False, **data: object) -> str:
-        logger = make_logger(verbose=verbose, to_syslog=False, stream=Stream(writer))
+        logger = make_logger(verbose=verbose, to_syslog=False, writer=LineWriter(writer))
         getattr(logger, level)(event, **data)
         os.write(writer, b"\0")  # an end even when nothing was logged
         return os.read(reader, 1 << 16).decode().removesuffix("\0")
@@ -181,7 +182,7 @@ def local_syslog(monkeypatch: pytest.MonkeyPatch) -> Syslog:
 )
 def test_syslog_gets_the_level_as_its_priority_and_no_time(local_syslog: Syslog, level: str, priority: int) -> None:
     reader, writer = os.pipe()
-    logger = make_logger(verbose=True, to_syslog=True, stream=Stream(writer))
+    logger = make_logger(verbose=True, to_syslog=True, writer=LineWriter(writer))
     getattr(logger, level)("drain.down", error="a\0b\nc")
     os.close(writer)
     assert os.read(reader, 1) == b""
@@ -192,7 +193,7 @@ def test_syslog_gets_the_level_as_its_priority_and_no_time(local_syslog: Syslog,
 
 def test_the_real_syslog_takes_any_text_without_an_error() -> None:
     """Whether a daemon listens or not."""
-    logger = make_logger(verbose=False, to_syslog=True, stream=Stream(-1))
+    logger = make_logger(verbose=False, to_syslog=True, writer=LineWriter(-1))
     try:
         assert logger.debug("post", error="\0\udcff\n%s") is None
         assert logger.error("post", error="\0\udcff\n%s") is None

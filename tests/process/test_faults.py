@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from shuttle.local_drain import LocalDrain, Options
+from shuttle.local_drain import Behaviour, LocalDrain
 from tests.helpers.frames import walk
 from tests.helpers.process import LONGEST, Source, find_closed_port, make_lines, run, start
 from tests.helpers.sockets import NO_CONTENT, Peer, Server, always, in_turn
@@ -18,12 +18,12 @@ pytestmark = pytest.mark.process
 MEBIBYTE = 1024 * 1024
 LINES = make_lines(5000)
 FAULTS = {
-    "503": Options(status=503),
-    "429": Options(status=429, retry_after=1),
-    "302": Options(status=302),
-    "hangs": Options(delay=LONGEST),
-    "closes": Options(close=True),
-    "resets": Options(reset=True),
+    "503": Behaviour(status=503),
+    "429": Behaviour(status=429, retry_after=1),
+    "302": Behaviour(status=302),
+    "hangs": Behaviour(delay=LONGEST),
+    "closes": Behaviour(close=True),
+    "resets": Behaviour(reset=True),
 }
 NO_ANSWERS = {
     "speaks another protocol": b"220 mail.example ESMTP\r\n",
@@ -35,7 +35,7 @@ NO_ANSWERS = {
 OUTAGE = "down for ten seconds"
 
 
-def sit_out(fault: Options) -> None:
+def sit_out(fault: Behaviour) -> None:
     """Meet a drain that has `fault` in the first six requests."""
     with LocalDrain(replace(fault, times=6)) as drain:
         ended = run("-logs-url", drain.url, "-timeout", "300ms", "-verbose", data=b"".join(LINES))
@@ -55,13 +55,13 @@ def sit_out_bytes(fault: bytes) -> None:
 
 def sit_out_an_outage() -> None:
     """Default settings, 10,000 lines a second, and a port where nobody listens."""
-    options = Options(port=find_closed_port())
-    with start("-logs-url", f"http://127.0.0.1:{options.port}/", "-verbose") as agent:
-        with LocalDrain(options) as before:
+    behaviour = Behaviour(port=find_closed_port())
+    with start("-logs-url", f"http://127.0.0.1:{behaviour.port}/", "-verbose") as agent:
+        with LocalDrain(behaviour) as before:
             source = Source(agent.stdin, rate=10_000)
             assert before.wait_for(messages=10_000)
         time.sleep(10.0)  # the outage itself
-        with LocalDrain(options) as after:
+        with LocalDrain(behaviour) as after:
             agent.hear("at=drain.up ")
             source.stop_after(0.2)
             lines = source.finish()
@@ -92,11 +92,11 @@ def test_a_drain_that_fails_and_comes_back_costs_no_line(name: str, survivals: d
     "fault",
     [
         *(FAULTS[name] for name in ("503", "hangs", "closes", "resets")),
-        *(Options(status=status) for status in (400, 401, 413)),
+        *(Behaviour(status=status) for status in (400, 401, 413)),
     ],
     ids=["503", "hangs", "closes", "resets", "400", "401", "413"],
 )
-def test_a_drain_that_keeps_failing_costs_every_line_and_each_is_counted(fault: Options) -> None:
+def test_a_drain_that_keeps_failing_costs_every_line_and_each_is_counted(fault: Behaviour) -> None:
     with LocalDrain(fault) as drain:
         ended = run("-logs-url", drain.url, "-timeout", "200ms", "-land-timeout", "300ms", data=b"".join(LINES))
         assert ended.code == 3
@@ -120,7 +120,7 @@ def test_an_answer_whose_body_is_cut_off_is_an_answer() -> None:
 
 
 def test_a_drain_that_limits_bodies_gets_halves_until_they_fit() -> None:
-    with LocalDrain(Options(max_body=4000)) as drain:
+    with LocalDrain(Behaviour(max_body=4000)) as drain:
         ended = run("-logs-url", drain.url, "-verbose", data=b"".join(LINES))
         assert (ended.code, ended.ledger.delivered) == (0, 5000)
         assert sorted(drain.messages) == LINES
@@ -141,7 +141,7 @@ def test_a_bad_frame_that_fails_its_batch_costs_itself_and_no_other() -> None:
 
 def test_a_slow_drain_holds_a_source_that_must_not_be_dropped() -> None:
     lines = make_lines(20_000)
-    with LocalDrain(Options(delay=0.05, times=20)) as drain:
+    with LocalDrain(Behaviour(delay=0.05, times=20)) as drain:
         flags = ("-drop=false", "-back-buff", "2", "-num-outlets", "1", "-verbose")
         ended = run("-logs-url", drain.url, *flags, data=b"".join(lines))
         assert (ended.code, ended.ledger.delivered) == (0, 20_000)
@@ -149,13 +149,13 @@ def test_a_slow_drain_holds_a_source_that_must_not_be_dropped() -> None:
 
 
 def test_what_a_small_buffer_drops_is_counted_and_the_drain_is_told() -> None:
-    with LocalDrain(Options(status=503)) as drain:
+    with LocalDrain(Behaviour(status=503)) as drain:
         flags = ("-back-buff", "2", "-patience", "10ms", "-num-outlets", "1")
         with start("-logs-url", drain.url, *flags) as agent:
             agent.stdin.write(b"".join(make_lines(10_000)))
             agent.stdin.flush()
             agent.hear("at=lines.dropped ")
-            drain.options = Options()
+            drain.behaviour = Behaviour()
             ended = agent.finish()
         ledger = ended.ledger
         assert ended.code == 3
@@ -176,7 +176,7 @@ def count_reported(code: str, drain: LocalDrain) -> int:
 @pytest.mark.parametrize("up", [True, False], ids=["drain up", "drain down"])
 def test_two_hundred_megabytes_without_a_newline_take_less_than_150_of_memory(up: bool) -> None:
     """With the drain down, and all else at default, the buffer fills and the rest of the line is dropped."""
-    fault = Options(status=0 if up else 503)
+    fault = Behaviour(status=0 if up else 503)
     flags = ("-verbose", "-drop=false") if up else ("-land-timeout", "300ms")
     with (
         LocalDrain(fault, watch=lambda _: None) as drain,  # which keeps nothing

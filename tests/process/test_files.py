@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from shuttle.local_drain import LocalDrain, Options
+from shuttle.local_drain import Behaviour, LocalDrain
 from tests.helpers import process
 from tests.helpers.following import append
 from tests.helpers.process import COMMAND, LONGEST, Agent, Ended, clean_environ, find_closed_port, make_lines, run
 
 pytestmark = pytest.mark.process
 
-HANGS = Options(delay=LONGEST)
-DOWN = Options(status=503)
+HANGS = Behaviour(delay=LONGEST)
+DOWN = Behaviour(status=503)
 NOBODY = 65534
 
 
@@ -124,7 +124,7 @@ def test_sigterm_stops_the_reading_delivers_and_the_next_start_reads_the_rest_on
     lines = make_lines(200_000)
     write(log, lines)
     flags = ("-file", str(log), "-from", "beginning", "-state-dir", state, "-verbose")
-    with LocalDrain(Options(delay=0.02)) as drain:
+    with LocalDrain(Behaviour(delay=0.02)) as drain:
         with start("-logs-url", drain.url, "-back-buff", "4", *flags) as agent:
             assert drain.wait_for(messages=2000)
             agent.signal(signal.SIGTERM)
@@ -132,7 +132,7 @@ def test_sigterm_stops_the_reading_delivers_and_the_next_start_reads_the_rest_on
         assert first.code == 0
         assert 2000 <= first.ledger.read < 200_000
         assert first.ledger.read == first.ledger.delivered == len(drain.messages)
-        drain.options = Options()
+        drain.behaviour = Behaviour()
         with start("-logs-url", drain.url, *flags) as agent:
             assert drain.wait_for(messages=200_000)
             agent.signal(signal.SIGTERM)
@@ -147,7 +147,7 @@ def test_a_deleted_file_is_read_to_its_end_after_a_signal_and_nothing_else(log: 
     lines, later = make_lines(20_000), [b"later\n"]
     write(log, [*lines, b"no newline"])
     flags = ("-file", str(log), "-from", "beginning", "-state-dir", state, "-verbose")
-    with LocalDrain(Options(delay=0.02)) as drain:
+    with LocalDrain(Behaviour(delay=0.02)) as drain:
         with start("-logs-url", drain.url, "-back-buff", "4", *flags) as agent:
             assert drain.wait_for(messages=2000)
             log.unlink()
@@ -167,7 +167,7 @@ def test_what_is_left_of_a_file_that_was_compressed_is_not_lost_with_its_name(lo
     lines = make_lines(50_000)
     write(log, lines)
     flags = ("-file", str(log), "-from", "beginning", "-state-dir", state, "-verbose")
-    with LocalDrain(Options(delay=0.1)) as drain:
+    with LocalDrain(Behaviour(delay=0.1)) as drain:
         with start("-logs-url", drain.url, "-back-buff", "2", "-num-outlets", "1", *flags) as agent:
             assert drain.wait_for(messages=1000)
             log.with_name("app.log.1.gz").write_bytes(gzip.compress(log.read_bytes()))
@@ -176,7 +176,7 @@ def test_what_is_left_of_a_file_that_was_compressed_is_not_lost_with_its_name(lo
             ended = agent.finish()
         assert ended.code == 0
         assert ended.ledger.read < 50_000
-        drain.options = Options()
+        drain.behaviour = Behaviour()
         with start("-logs-url", drain.url, *flags) as agent:
             assert drain.wait_for(messages=50_000)
             agent.signal(signal.SIGTERM)
@@ -188,7 +188,7 @@ def test_what_is_left_of_a_deleted_file_when_the_time_is_up_is_counted_as_lost(l
     lines = make_lines(50_000)
     write(log, lines)
     flags = ("-file", str(log), "-from", "beginning", "-state-dir", state, "-land-timeout", "500ms", "-verbose")
-    with LocalDrain(Options(delay=0.1)) as drain:
+    with LocalDrain(Behaviour(delay=0.1)) as drain:
         with start("-logs-url", drain.url, "-back-buff", "2", "-num-outlets", "1", *flags) as agent:
             assert drain.wait_for(messages=1000)
             log.unlink()
@@ -213,7 +213,7 @@ def test_what_is_held_at_the_end_is_not_lost_with_a_store(log: Path, state: str)
         assert ended.code == 0
         assert (ended.ledger.read, ended.ledger.lost, ended.ledger.held) == (1000, 0, 1000)
         before = {headers["Logplex-Frame-Id"] for headers in drain.requests}
-        drain.options = Options()
+        drain.behaviour = Behaviour()
         with start("-logs-url", drain.url, *flags) as agent:
             assert drain.wait_for(messages=1000)
             agent.signal(signal.SIGTERM)
@@ -239,7 +239,7 @@ def test_killed_while_requests_hang_it_sends_the_same_ids_and_then_the_rest(log:
             assert drain.wait_for(requests=4)
             agent.signal(signal.SIGKILL)
             agent.process.wait(LONGEST)
-        drain.options = Options()
+        drain.behaviour = Behaviour()
         with start("-logs-url", drain.url, *flags) as agent:
             assert drain.wait_for(messages=20_000)
             agent.signal(signal.SIGTERM)
@@ -251,7 +251,7 @@ def test_killed_again_and_again_every_line_comes_and_duplicates_have_their_frame
     """The drain passes over what it had by the Frame-Id, so what it has is every line once."""
     lines = make_lines(60_000)
     flags = ("-file", str(log), "-from", "beginning", "-state-dir", state, "-batch-size", "100")
-    with LocalDrain(Options(delay=0.005)) as drain:
+    with LocalDrain(Behaviour(delay=0.005)) as drain:
         for start_line in range(0, 60_000, 10_000):
             write(log, lines[start_line : start_line + 10_000])
             with start("-logs-url", drain.url, *flags) as agent:

@@ -1,5 +1,6 @@
 """A user's first five minutes: what goes wrong is told in one line that says what to do, and shows no credential."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,8 +12,8 @@ import pytest
 import trustme
 
 from shuttle import __version__
-from shuttle.local_drain import LocalDrain, Options
-from tests.helpers.process import LONGEST, Ended, clean_environ, find_closed_port, run
+from shuttle.local_drain import Behaviour, LocalDrain
+from tests.helpers.process import LONGEST, Ended, clean_environ, find_closed_port, run, start
 
 pytestmark = pytest.mark.process
 
@@ -55,14 +56,15 @@ def read_advice(ended: Ended) -> str:
         (("-logs-url", f"https://bob:{PASSWORD}@drain.example:99999/"), 1, "-logs-url has a port"),
         (("-logs-url", "http://h/", "-batch-size", "0"), 1, "-batch-size 0: must be 1 or more"),
         (("-logs-url", "http://h/", "-num-outlets", "0"), 1, "-num-outlets 0: must be 1 or more"),
-        (("-logs-url", "http://h/", "-ca-file", "missing.pem"), 1, "-ca-file 'missing.pem': must be a file"),
+        (("-logs-url", "https://h/", "-ca-file", "missing.pem"), 1, "-ca-file 'missing.pem': must be a file"),
         (("-logs-url", "http://h/", "-hostname", "a b"), 1, "-hostname 'a b': must be 1 to 255"),
         (("-wait", "250"), 2, "-wait '250': must be a duration with its unit, such as 250ms"),
         (("-batch-size", "many"), 2, "-batch-size 'many': must be"),
         (("-drop", "false"), 2, "-drop=false"),
         (("-drop=maybe",), 2, "-drop 'maybe': must be true or false"),
         (("-logs-ulr", f"https://bob:{PASSWORD}@h/"), 2, "unknown flag -logs-ulr: did you mean -logs-url?"),
-        ((f"https://bob:{PASSWORD}@h/",), 2, "unexpected argument: only flags"),
+        ((f"https://bob:{PASSWORD}@h/",), 2, "unexpected argument: a URL is given as -logs-url URL"),
+        (("-logs-url", "http://h/", "--no-drop"), 2, "unknown flag -no-drop: did you mean -drop=false?"),
         (("-batch-size",), 2, "-batch-size"),
     ],
 )
@@ -80,6 +82,25 @@ def test_a_wrong_variable_is_named() -> None:
     assert "LOG_SHUTTLE_BATCH_SIZE -1: must be 1 or more" in ended.err
 
 
+def test_an_unreadable_file_ends_the_start_before_stdin_is_read(tmp_path: Path) -> None:
+    lines = tmp_path / "lines"
+    lines.write_bytes(b"hi\n")
+    environ = {"LOGS_URL": "https://h/", "LOG_SHUTTLE_CLIENT_CERT": "missing.pem"}
+    with lines.open("rb") as source, start(stdin=source, environ=environ) as agent:
+        ended = agent.finish()
+        assert os.lseek(source.fileno(), 0, os.SEEK_CUR) == 0
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == "log-shuttle: LOG_SHUTTLE_CLIENT_CERT 'missing.pem': must be a file that can be read\n"
+
+
+def test_a_setting_without_effect_is_told_of_before_the_start() -> None:
+    ended = run("-logs-url", "https://h/", "-state-dir", "d", "-ca-file", "missing.pem", data=b"hi\n")
+    assert ended.err.splitlines() == [
+        "log-shuttle: warning: -state-dir has no effect without -file",
+        "log-shuttle: -ca-file 'missing.pem': must be a file that can be read",
+    ]
+
+
 def test_wrong_port() -> None:
     advice = read_advice(run_with_url(f"http://127.0.0.1:{find_closed_port()}/", *SOON))
     assert 'error="connection refused" advice="check host and port of -logs-url' in advice
@@ -90,21 +111,21 @@ def test_unknown_host() -> None:
 
 
 def test_wrong_password() -> None:
-    with LocalDrain(Options(auth="bob:another")) as drain:
+    with LocalDrain(Behaviour(auth="bob:another")) as drain:
         advice = read_advice(run_with_url(drain.url))
     assert "status=401" in advice
     assert "check the user and password in -logs-url, or -bearer-token" in advice
 
 
 def test_wrong_token() -> None:
-    with LocalDrain(Options(bearer="another")) as drain:
+    with LocalDrain(Behaviour(bearer="another")) as drain:
         ended = run("-logs-url", drain.url, "-bearer-token", PASSWORD, "-verbose", data=b"hi\n")
     assert_no_secret_in(ended)
     assert any("status=401" in line and "-bearer-token" in line for line in ended.named("lines.lost"))
 
 
 def test_wrong_path() -> None:
-    with LocalDrain(Options(status=404)) as drain:
+    with LocalDrain(Behaviour(status=404)) as drain:
         assert "check the path of -logs-url" in read_advice(run_with_url(drain.url))
 
 
@@ -118,7 +139,7 @@ def certificate(tmp_path: Path) -> Certificate:
 
 
 def test_certificate_that_nobody_knows(certificate: Certificate) -> None:
-    with LocalDrain(Options(cert=certificate.own)) as drain:
+    with LocalDrain(Behaviour(cert=certificate.own)) as drain:
         advice = read_advice(run_with_url(drain.url, *SOON))
         assert "the drain's certificate is not trusted" in advice
         assert "-ca-file names the authority to trust; -skip-verify trusts anyone" in advice
@@ -129,14 +150,14 @@ def test_certificate_that_nobody_knows(certificate: Certificate) -> None:
 
 
 def test_certificate_of_another_host(certificate: Certificate) -> None:
-    with LocalDrain(Options(cert=certificate.own)) as drain:
+    with LocalDrain(Behaviour(cert=certificate.own)) as drain:
         url = drain.url.replace("127.0.0.1", "localhost")
         advice = read_advice(run_with_url(url, *SOON, "-ca-file", str(certificate.authority)))
         assert "the drain's certificate is not trusted: Hostname mismatch" in advice
 
 
 def test_http_to_a_port_that_speaks_https(certificate: Certificate) -> None:
-    with LocalDrain(Options(cert=certificate.own)) as drain:
+    with LocalDrain(Behaviour(cert=certificate.own)) as drain:
         advice = read_advice(run_with_url(drain.url.replace("https:", "http:"), *SOON))
     assert "check whether -logs-url is http: or https:" in advice
 
@@ -148,7 +169,7 @@ def test_https_to_a_port_that_speaks_http() -> None:
 
 
 def test_verbose_shows_no_credentials() -> None:
-    with LocalDrain(Options(auth=f"bob:{PASSWORD}")) as drain:
+    with LocalDrain(Behaviour(auth=f"bob:{PASSWORD}")) as drain:
         ended = run_with_url(drain.url, "-verbose", "-drain-token", "d.secret")
     assert ended.code == 0
     assert "status=204" in ended.err

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from shuttle.local_drain import LocalDrain, Options
+from shuttle.local_drain import Behaviour, LocalDrain
 from tests.helpers.process import LONGEST, Source, clean_environ, find_closed_port, make_lines, run, start
 
 pytestmark = pytest.mark.process
 
-HANGS = Options(delay=LONGEST)
+HANGS = Behaviour(delay=LONGEST)
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shuttle.local_drain import LocalDrain, Options
+from shuttle.local_drain import Behaviour, LocalDrain
 from tests.helpers.process import LONGEST, Source, find_closed_port, make_lines, run, start
 
 pytestmark = pytest.mark.process
@@ -33,7 +33,7 @@ def test_a_dead_drain_leaves_it_in_the_spool_and_the_next_start_delivers_it_in_o
 def test_killed_while_requests_hang_it_sends_the_same_requests_again(tmp_path: Path) -> None:
     lines = make_lines(1000)
     flags = ("-spool", str(tmp_path / "spool"), "-batch-size", "100", "-wait", "10ms")
-    with LocalDrain(Options(delay=LONGEST)) as drain:
+    with LocalDrain(Behaviour(delay=LONGEST)) as drain:
         with start("-logs-url", drain.url, *flags) as agent:
             agent.stdin.write(b"".join(lines))
             agent.stdin.flush()
@@ -69,9 +69,9 @@ def test_a_drain_that_is_away_for_seconds_under_10000_lines_a_second_costs_nothi
     with LocalDrain() as drain, start("-logs-url", drain.url, *flags) as agent:
         source = Source(agent.stdin, rate=10_000)
         assert drain.wait_for(messages=1000)
-        drain.options = Options(status=503)
+        drain.behaviour = Behaviour(status=503)
         time.sleep(3.0)
-        drain.options = Options()
+        drain.behaviour = Behaviour()
         source.stop_after(0.5)
         lines = source.finish()
         ended = agent.finish()

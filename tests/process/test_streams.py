@@ -1,17 +1,21 @@
 """stdin, stdout and stderr that are closed, full, a terminal, a file: each has its answer."""
 
+import fcntl
 import os
 import pty
 import re
+import signal
+import socket
+import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from shuttle.local_drain import LocalDrain
-from tests.helpers.process import LONGEST, Ended, clean_environ, make_lines, run, start
+from shuttle.local_drain import Behaviour, LocalDrain
+from tests.helpers.process import LONGEST, Agent, Ended, clean_environ, make_lines, run, start
 
 pytestmark = pytest.mark.process
 
@@ -83,6 +87,152 @@ def test_a_closed_stdin_is_refused_in_one_line(drain: LocalDrain) -> None:
     assert ended.err.startswith("log-shuttle: stdin is closed")
     assert ended.err.count("\n") == 1
     assert drain.requests == []
+
+
+def check_unreadable(ended: Ended, reason: str) -> None:
+    assert ended.code == 1
+    (said,) = ended.err.splitlines()
+    assert f' level=error at=input.failed error="{reason}" ' in said
+    assert "stdin was not read to its end" in said
+
+
+@pytest.mark.parametrize("redirections", ["0>/dev/full", "0>/dev/stdout", "0>&1"])
+def test_a_stdin_that_is_open_for_writing_is_no_success(drain: LocalDrain, redirections: str) -> None:
+    check_unreadable(run_in_shell(redirections, "-logs-url", drain.url), "Bad file descriptor")
+    assert drain.requests == []
+
+
+def test_a_stdin_on_a_bad_medium_is_no_success(drain: LocalDrain) -> None:
+    """The first page of a process's memory stands for it: reading it is an error."""
+    with Path("/proc/self/mem").open("rb", buffering=0) as memory:
+        check_unreadable(run("-logs-url", drain.url, stdin=memory), "Input/output error")
+    assert drain.requests == []
+
+
+def break_off(*flags: str, lines: int) -> Ended:
+    """Run the command with a socket on stdin that is reset after some lines."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    with near, far, start("-wait", "1ms", "-verbose", *flags, stdin=far.fileno()) as agent:
+        near.sendall(b"".join(make_lines(lines)))
+        agent.hear(f"msgcount={lines} ")
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        near.close()
+        return agent.finish()
+
+
+def test_what_was_read_before_stdin_broke_off_is_delivered(drain: LocalDrain) -> None:
+    ended = break_off("-logs-url", drain.url, lines=10)
+    assert ended.code == 1
+    assert ended.named("input.failed")[0].count('error="Connection reset by peer"') == 1
+    assert (ended.ledger.read, ended.ledger.delivered) == (10, 10)
+
+
+def test_a_loss_is_told_before_an_input_that_broke_off() -> None:
+    with LocalDrain(Behaviour(status=404)) as drain:
+        ended = break_off("-logs-url", drain.url, lines=10)
+    assert ended.code == 3
+    assert ended.named("input.failed")
+    assert ended.ledger.lost == 10
+
+
+def open_pipe(_directory: Path) -> tuple[int, int]:
+    return os.pipe()
+
+
+def open_fifo(directory: Path) -> tuple[int, int]:
+    path = directory / "fifo"
+    os.mkfifo(path)
+    both = os.open(path, os.O_RDWR)
+    return both, os.dup(both)
+
+
+def open_socket(_directory: Path) -> tuple[int, int]:
+    near, far = socket.socketpair()
+    return near.detach(), far.detach()
+
+
+def deliver_one_by_one(agent: Agent, drain: LocalDrain, writer: int) -> None:
+    """Have the agent wait for its stdin between two lines."""
+    for number in range(1, 4):
+        os.write(writer, b"line\n")
+        assert drain.wait_for(messages=number)
+
+
+@pytest.mark.parametrize("opener", [open_pipe, open_fifo, open_socket])
+def test_the_flags_of_stdin_stay_as_they_are(
+    drain: LocalDrain, tmp_path: Path, opener: Callable[[Path], tuple[int, int]]
+) -> None:
+    reader, writer = opener(tmp_path)
+    before = fcntl.fcntl(reader, fcntl.F_GETFL)
+    try:
+        with start("-logs-url", drain.url, "-wait", "1ms", "-land-timeout", "1s", stdin=reader) as agent:
+            deliver_one_by_one(agent, drain, writer)
+            assert fcntl.fcntl(reader, fcntl.F_GETFL) == before
+            agent.signal(signal.SIGTERM)
+            assert agent.finish().code == 0
+        assert fcntl.fcntl(reader, fcntl.F_GETFL) == before
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def test_whoever_writes_to_the_socket_on_stdin_can_go_on(drain: LocalDrain) -> None:
+    """As under inetd, where one socket is everybody's stdin and stdout."""
+    near, far = socket.socketpair()
+    with near, far, start("-logs-url", drain.url, "-wait", "1ms", stdin=far) as agent:
+        deliver_one_by_one(agent, drain, near.fileno())
+        seq = subprocess.Popen(["seq", "1", "300000"], stdout=far.fileno(), stderr=subprocess.PIPE)
+        far.close()
+        out = b""
+        while not out.endswith(b"\n300000\n") and (more := near.recv(1 << 16)):
+            out += more
+            if seq.poll():  # it failed: nothing more comes
+                break
+        assert seq.communicate(timeout=LONGEST)[1] == b""
+        assert out.count(b"\n") == 300_000
+        near.shutdown(socket.SHUT_WR)
+        assert agent.finish().code == 0
+
+
+def test_a_program_can_read_the_pipe_afterwards(drain: LocalDrain) -> None:
+    reader, writer = os.pipe()
+    with start("-logs-url", drain.url, "-wait", "1ms", "-land-timeout", "100ms", stdin=reader) as agent:
+        deliver_one_by_one(agent, drain, writer)
+        agent.signal(signal.SIGTERM)
+        assert agent.finish().code == 0
+    waiting = subprocess.run(["timeout", "0.3", "cat"], stdin=reader, capture_output=True, timeout=LONGEST, check=False)
+    assert (waiting.returncode, waiting.stderr) == (124, b"")  # it waited, until it was ended
+    os.write(writer, b"rest\n")
+    os.close(writer)
+    assert subprocess.run(["cat"], stdin=reader, capture_output=True, check=True, timeout=LONGEST).stdout == b"rest\n"
+    os.close(reader)
+
+
+def test_a_stdin_that_somebody_made_non_blocking_is_read_to_its_end(drain: LocalDrain) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    with start("-logs-url", drain.url, "-wait", "1ms", stdin=reader) as agent:
+        os.close(reader)
+        deliver_one_by_one(agent, drain, writer)
+        os.close(writer)
+        assert agent.finish().code == 0
+
+
+def test_two_that_share_a_pipe_end_with_it(drain: LocalDrain) -> None:
+    """Each line wakes both, and one of them finds nothing."""
+    reader, writer = os.pipe()
+    flags = ("-logs-url", drain.url, "-wait", "1ms", "-verbose")
+    with start(*flags, stdin=reader) as first, start(*flags, stdin=reader) as second:
+        os.close(reader)
+        for number in range(1, 50):
+            os.write(writer, b"line\n")
+            assert drain.wait_for(messages=number)
+        os.close(writer)
+        ended = first.finish(), second.finish()
+    assert [(each.code, each.named("input.failed")) for each in ended] == [(0, [])] * 2
+    assert sum(each.ledger.delivered for each in ended) == 49
 
 
 @pytest.mark.parametrize("redirections", ["1>&-", "2>&-", "1>&- 2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>&1"])

@@ -3,93 +3,88 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import shuttle
+from tests.helpers.imports import find_imports
 
-PACKAGE = Path(shuttle.__file__).parent
-PURE = ("lines", "utf8", "frame", "batch", "outcome", "backoff", "ledger")
+CORE = Path(shuttle.__file__).parent / "core"
+TREES = {path.stem: ast.parse(path.read_text("utf-8")) for path in sorted(CORE.rglob("*.py"))}
+MODULES = pytest.mark.parametrize("module", TREES)
 
 # What the whole core imports, all told: a new name here is a decision. None of it waits, logs or sends; datetime and
-# email.utils could read a clock, and test_it_reads_no_clock says that they do not.
+# email.utils could read a clock, and test_nothing_reads_a_clock says that they do not.
 ALLOWED = {
-    *("bisect", "collections.abc", "dataclasses", "datetime", "email.utils", "enum", "hashlib", "http", "itertools"),
-    *("re", "typing"),
+    *("base64", "bisect", "collections.abc", "dataclasses", "datetime", "email.utils", "enum", "hashlib", "http"),
+    *("itertools", "re", "typing", "urllib.parse", "shuttle.errors"),
 }
-# The one value type that the core shares with the rest. Its module checks a configuration, and for that looks at files
-# and parses a URL with httpx.URL; the core takes from it what is listed here and calls none of that.
-VALUES = {"shuttle.config": {"Config", "FRAME_LIMIT"}}
+# A URL is a value. Nothing else of its library belongs here.
+VALUES = {"httpx": {"URL", "InvalidURL"}}
 CLOCKS = {"now", "utcnow", "today", "localtime", "time", "time_ns", "monotonic", "perf_counter", "formatdate"}
 WORLD = {"random", "secrets", "logging", "structlog", "socket", "ssl", "asyncio", "anyio", "trio", "httpx"}
 
 
-def parse(module: str) -> ast.Module:
-    return ast.parse((PACKAGE / f"core/{module}.py").read_text("utf-8"))
+def find_sources(module: str) -> set[str]:
+    return {source for source, _ in find_imports(TREES[module])}
 
 
-def find_imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """Yield (module, name) of each import, wherever it stands; the name is empty where a whole module is imported."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.Import(names=names):
-                yield from ((alias.name, "") for alias in names)
-            case ast.ImportFrom(module=module, names=names, level=level):
-                yield from (("." * level + (module or ""), alias.name) for alias in names)
-
-
-def find_taken(tree: ast.AST) -> set[str]:
+def find_taken(module: str) -> set[str]:
     """Return the names of all that is taken out of modules and objects: `now` of `datetime.now` and of its import."""
-    return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} | {
-        name for _, name in find_imports(tree)
+    return {node.attr for node in ast.walk(TREES[module]) if isinstance(node, ast.Attribute)} | {
+        name for _, name in find_imports(TREES[module])
     }
 
 
-@pytest.mark.parametrize("module", PURE)
-def test_the_core_imports_itself_the_configuration_and_what_has_no_effects(module: str) -> None:
-    for source, name in find_imports(parse(module)):
-        if source in VALUES:
-            assert name in VALUES[source]
-        elif source.startswith("shuttle"):
-            assert source.removeprefix("shuttle.core.") in PURE
-        else:
-            assert source in ALLOWED
+def is_of_the_core(source: str) -> bool:
+    return source == "shuttle.core" or source.startswith("shuttle.core.")
 
 
-def test_only_the_framer_needs_the_configuration() -> None:
-    users = {module for module in PURE for source, _ in find_imports(parse(module)) if source in VALUES}
-    assert users == {"frame"}
+def test_the_core_is_found() -> None:
+    assert {"lines", "frame", "ledger", "setting"} <= TREES.keys()
 
 
-@pytest.mark.parametrize("module", PURE)
-def test_nothing_in_the_core_waits(module: str) -> None:
+@MODULES
+def test_the_core_imports_itself_and_what_has_no_effects(module: str) -> None:
+    foreign = {source for source in find_sources(module) if not is_of_the_core(source)}
+    assert foreign - VALUES.keys() <= ALLOWED
+
+
+@MODULES
+def test_of_a_library_only_values_are_taken(module: str) -> None:
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in VALUES:
+            assert node.attr in VALUES[node.value.id]
+    for source, name in find_imports(TREES[module]):
+        assert source not in VALUES or name in {"", *VALUES[source]}
+
+
+@MODULES
+def test_nothing_waits(module: str) -> None:
     waiting = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
-    assert [node for node in ast.walk(parse(module)) if isinstance(node, waiting)] == []
+    assert [node for node in ast.walk(TREES[module]) if isinstance(node, waiting)] == []
 
 
-@pytest.mark.parametrize("module", PURE)
-def test_it_reads_no_clock(module: str) -> None:
-    assert find_taken(parse(module)) & CLOCKS == set()
+@MODULES
+def test_nothing_reads_a_clock(module: str) -> None:
+    assert find_taken(module) & CLOCKS == set()
 
 
-@pytest.mark.parametrize("module", PURE)
-def test_it_opens_prints_and_imports_nothing_behind_the_back(module: str) -> None:
-    names = {node.id for node in ast.walk(parse(module)) if isinstance(node, ast.Name)}
+@MODULES
+def test_nothing_is_opened_printed_or_imported_unseen(module: str) -> None:
+    names = {node.id for node in ast.walk(TREES[module]) if isinstance(node, ast.Name)}
     assert names & {"open", "print", "input", "exec", "eval", "__import__", "import_module", "globals"} == set()
 
 
-@pytest.mark.parametrize("module", [module for module in PURE if module not in {"frame", "batch"}])
+@pytest.mark.parametrize("module", [module for module in TREES if not find_sources(module) & VALUES.keys()])
 @pytest.mark.process
-def test_without_the_configuration_the_core_loads_none_of_the_world(module: str) -> None:
-    """Through no other module either. What loads the configuration, loads httpx and what that loads."""
-    code = f"import sys; before = set(sys.modules); import shuttle.core.{module}; print(*set(sys.modules) - before)"
+def test_the_core_loads_none_of_the_world(module: str) -> None:
+    """Through no other module either. The library of URLs does, so what has URLs is left out."""
+    name = "shuttle.core" if module == "__init__" else f"shuttle.core.{module}"
+    code = f"import sys; before = set(sys.modules); import {name}; print(*set(sys.modules) - before)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     loaded = set(shown.stdout.split())
-    assert f"shuttle.core.{module}" in loaded
-    assert {name for name in loaded if name.startswith("shuttle.")} <= {
-        "shuttle.core",
-        *(f"shuttle.core.{pure}" for pure in PURE),
-    }
+    assert name in loaded
+    assert all(is_of_the_core(other) for other in loaded - {"shuttle.errors"} if other.startswith("shuttle."))
     assert loaded & WORLD <= ({"random", "socket"} if module == "backoff" else set())  # email.utils has them

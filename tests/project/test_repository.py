@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from shuttle import __version__
-from shuttle.command.options import FLAGS, GROUPS
+from shuttle.command.options import FLAGS
+from shuttle.command.reference import insert_reference
+from tests.helpers.rooms import insert_rooms
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 PACKAGE = {path.relative_to(ROOT / "shuttle").as_posix() for path in (ROOT / "shuttle").rglob("*.py")}
-LOCAL_DRAIN = "local_drain/"  # stands in the README's rooms as one
 
 # Somebody's home, or where a tool had its files: it means nothing to whoever reads it elsewhere.
 MACHINE_PATH = re.compile(r"/(?:root|work|Users|home)/\w|/tmp/\w|[A-Z]:\\Users\\")
@@ -25,19 +26,11 @@ def list_files() -> Iterator[Path]:
     for directory, names, files in os.walk(ROOT):
         place = Path(directory).relative_to(ROOT)
         names[:] = [name for name in names if not {name, (place / name).as_posix(), f"*{Path(name).suffix}"} & ignored]
-        yield from (Path(directory) / name for name in files)
+        yield from (Path(directory) / name for name in files if name not in ignored)  # .git may be a file
 
 
-def read_table(first_cell: str) -> dict[str, str]:
-    """Return first to second cell of each row of the README's table that is headed by `first_cell`."""
-    rows = README.partition(f"| {first_cell} |")[2].partition("\n\n")[0].splitlines()[2:]
-    cells = ([cell.strip() for cell in row.split("|")[1:3]] for row in rows)
-    return {name.strip("`"): value.strip("`") for name, value in cells}
-
-
-def test_readme_has_each_flag_and_its_default() -> None:
-    table = {written.split()[0]: default for written, default in read_table("flag").items()}
-    assert table == {f"-{flag.name}": flag.default for group in GROUPS.values() for flag in group}
+def test_readme_has_the_flags_as_they_are_declared() -> None:
+    assert insert_reference(README) == README, "make reference writes them"
 
 
 def test_readme_has_no_flag_that_does_not_exist() -> None:
@@ -45,10 +38,15 @@ def test_readme_has_no_flag_that_does_not_exist() -> None:
     assert named <= {flag.name for flag in FLAGS}
 
 
-def test_readme_shows_the_rooms_as_they_are() -> None:
-    rooms = set(re.findall(r"^      ([\w/]+\.py)  ", README, re.MULTILINE))
-    assert f"      {LOCAL_DRAIN}  " in README
-    assert rooms == {name for name in PACKAGE if not name.startswith(LOCAL_DRAIN) and not name.endswith("__init__.py")}
+def test_the_map_shows_every_room_as_it_is() -> None:
+    document = (ROOT / "docs/rooms.md").read_text("utf-8")
+    assert insert_rooms(document) == document, "run make reference"
+
+
+def test_readme_shows_every_folder_and_module_of_the_top() -> None:
+    top = {name.partition("/")[0] + "/" * ("/" in name) for name in PACKAGE} - {"__init__.py", "__main__.py"}
+    tree = README.partition("    shuttle/\n")[2].partition("\n    tests/")[0]
+    assert set(re.findall(r"[\w]+(?:\.py|/)(?=[ \n])", tree)) >= top
 
 
 def test_readme_names_only_files_that_exist() -> None:
@@ -77,13 +75,13 @@ def test_procfile_pipes_the_application_into_the_command() -> None:
     assert "demo/drain.py" in commands["drain"]
 
 
-def test_docker_image_runs_the_command_without_a_shell_and_without_rights() -> None:
+def test_docker_image_needs_no_shell_and_no_rights() -> None:
     final = (ROOT / "Dockerfile").read_text("utf-8").rpartition("\nFROM ")[2]
     assert 'ENTRYPOINT ["log-shuttle"]' in final
     assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", final, re.MULTILINE)
 
 
-def test_docker_context_holds_what_the_image_is_made_of_and_nothing_else() -> None:
+def test_docker_context_holds_what_the_image_needs_alone() -> None:
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
     context = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     assert {line[1:] for line in context if line.startswith("!")} == set(" ".join(copied).split())

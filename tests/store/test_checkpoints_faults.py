@@ -15,37 +15,37 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shuttle.errors import ConfigError
-from shuttle.store.checkpoints import FILE, VERSION, Plan, Store
+from shuttle.store.checkpoint_table import SCHEMA, Plan
+from shuttle.store.checkpoints import FILE, Checkpoints
 from shuttle.store.schema import MOST_BROKEN
 from shuttle.store.sqlite import Database
+from tests.helpers.checkpoints import State, kill, make_fingerprint, make_plan, opened, read, restart
 from tests.helpers.process import LONGEST
 from tests.helpers.virtual import Journal
-from tests.store.test_checkpoints import State, kill, make_identity, make_plan, opened, read, restart
 
 EMPTY = State([], [])
 ROOM = 1 << 30  # pages; more than anything here needs
 
 
 @contextlib.contextmanager
-def logged(directory: Path) -> Iterator[tuple[Store, Journal]]:
+def logged(directory: Path) -> Iterator[tuple[Checkpoints, Journal]]:
     """Open a store that may log."""
     journal = Journal()
-    store = Store(directory, journal)
-    store.open()
+    store = Checkpoints.open(directory, journal)
     try:
         yield store, journal
     finally:
         store.close()
 
 
-def fill(store: Store) -> None:
+def fill(store: Checkpoints) -> None:
     """Record what takes some pages."""
     for number in range(1, 41):
-        store.enroll(Path(f"/var/log/{number}.log"), make_identity(number))
+        store.enroll(Path(f"/var/log/{number}.log"), make_fingerprint(number))
         store.record(planned=[make_plan(number, *range(1, number))])
 
 
-def get_database(store: Store) -> sqlite3.Connection:
+def get_database(store: Checkpoints) -> sqlite3.Connection:
     assert isinstance(store._database, Database)
     return store._database.connect()
 
@@ -80,7 +80,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "half": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
     "a page": lambda path: path.write_bytes(path.read_bytes()[:4096]),
     "a directory": put_directory,
-    "a newer version": lambda path: change(path, f"PRAGMA user_version={VERSION + 1}"),
+    "a newer version": lambda path: change(path, f"PRAGMA user_version={SCHEMA.version + 1}"),
     "no version": lambda path: change(path, "PRAGMA user_version=0"),
     "no table": lambda path: change(path, "DROP TABLE plans"),
     "another table": lambda path: change(path, "DROP TABLE plans", "CREATE TABLE plans (id TEXT)"),
@@ -111,25 +111,25 @@ def test_a_broken_database_is_set_aside_and_the_start_goes_on(damage: str, direc
     assert aside.is_dir() if broken is None else aside.read_bytes() == broken
 
 
-def test_what_a_newer_agent_left_is_whole_where_it_is_set_aside(tmp_path: Path) -> None:
+def test_a_newer_agents_database_is_set_aside_whole(tmp_path: Path) -> None:
     """Even if that was killed: what its write-ahead log has goes along."""
     directory = tmp_path / "state"
     with opened(directory) as store:
         fill(store)
-        get_database(store).execute(f"PRAGMA user_version={VERSION + 1}")
+        get_database(store).execute(f"PRAGMA user_version={SCHEMA.version + 1}")
         recorded = read(store)
         left = Path(shutil.copytree(directory, tmp_path / "left"))
     with logged(left) as (store, journal):
         assert read(store) == EMPTY
-        assert f"version {VERSION + 1}" in str(journal.named("state.broken")[0]["error"])
-        store.enroll(Path("a"), make_identity())
+        assert f"version {SCHEMA.version + 1}" in str(journal.named("state.broken")[0]["error"])
+        store.enroll(Path("a"), make_fingerprint())
     for path in left.glob(f"{FILE}.broken-1*"):
         path.rename(left / path.name.replace(".broken-1", ""))
-    change(left / FILE, f"PRAGMA user_version={VERSION}")
+    change(left / FILE, f"PRAGMA user_version={SCHEMA.version}")
     assert restart(left) == recorded
 
 
-def test_what_belongs_to_a_broken_database_does_not_reach_the_new_one(tmp_path: Path) -> None:
+def test_a_broken_databases_side_files_are_set_aside(tmp_path: Path) -> None:
     directory = tmp_path / "state"
     with opened(directory) as store:
         fill(store)
@@ -141,7 +141,7 @@ def test_what_belongs_to_a_broken_database_does_not_reach_the_new_one(tmp_path: 
     with logged(left) as (store, _):
         assert read(store) == EMPTY
         assert len(list(left.glob(f"{FILE}.broken-1-*"))) == 3
-        number = store.enroll(Path("a"), make_identity())
+        number = store.enroll(Path("a"), make_fingerprint())
     assert [known.number for known in restart(left).files] == [number]
 
 
@@ -165,29 +165,29 @@ sys.stdin.read()
 
 
 @pytest.mark.process
-def test_a_database_that_someone_else_has_open_is_not_set_aside(directory: Path) -> None:
+def test_a_database_that_is_in_use_is_not_set_aside(directory: Path) -> None:
     """In another process: SQLite's locks are a process's, and those of this one would be shared."""
     command = [sys.executable, "-c", SHELL, str(directory / FILE)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as shell:
         assert shell.stdout
         assert shell.stdout.readline() == "40\n"
         with pytest.raises(ConfigError, match=r"^-state-dir .*locked"):
-            Store(directory, Journal()).open()
+            Checkpoints.open(directory, Journal())
         shell.communicate(timeout=LONGEST)
     assert len(restart(directory).files) == 40
 
 
-def test_statistics_that_someone_had_sqlite_make_do_no_harm(directory: Path) -> None:
+def test_sqlites_own_statistics_do_no_harm(directory: Path) -> None:
     recorded = restart(directory)
     change(directory / FILE, "CREATE INDEX mine ON files (checksum)", "ANALYZE")
     assert restart(directory) == recorded
 
 
-def test_a_row_that_is_gone_without_a_trace_in_the_others_is_missed(tmp_path: Path) -> None:
+def test_a_row_missing_from_its_page_is_noticed(tmp_path: Path) -> None:
     """A page counts its rows; here it counts one less."""
     with opened(tmp_path) as store:
         for _ in range(3):
-            store.enroll(Path("a"), make_identity())
+            store.enroll(Path("a"), make_fingerprint())
     content = bytearray((tmp_path / FILE).read_bytes())
     page = 4096  # the first table's; the schema's is before it
     assert content[page] == 13, "a leaf"
@@ -207,7 +207,7 @@ class Remains:
         self.states = [EMPTY]
         with opened(directory) as store:
             for number in range(1, 30):
-                store.enroll(Path(f"/var/log/{number}.log"), make_identity(number))
+                store.enroll(Path(f"/var/log/{number}.log"), make_fingerprint(number))
                 self.states.append(read(store))
                 store.record(planned=[make_plan(number, *range(1, number))], settled=[make_plan(number - 9).id])
                 self.states.append(read(store))
@@ -264,7 +264,7 @@ def start_with(files: dict[str, bytes]) -> tuple[State, Journal]:
             (directory / name).write_bytes(content)
         with logged(directory) as (store, journal):
             found = read(store)
-            store.enroll(Path("new"), make_identity())
+            store.enroll(Path("new"), make_fingerprint())
             recorded = read(store)
             assert kill(directory) == recorded
         assert restart(directory) == recorded
@@ -275,22 +275,20 @@ def start_with(files: dict[str, bytes]) -> tuple[State, Journal]:
 @given(damage=damages)
 @example(damage=Damage("random", 0.0, 100, 1))
 @settings(max_examples=300, deadline=None)
-def test_of_a_database_with_any_damage_all_is_found_or_it_is_set_aside(damage: Damage, remains: Remains) -> None:
+def test_a_damaged_database_is_read_whole_or_set_aside(damage: Damage, remains: Remains) -> None:
     found, journal = start_with({**remains.closed, FILE: damage.apply(remains.closed[FILE])})
     assert found == (EMPTY if journal.named("state.broken") else remains.states[-1])
 
 
 @given(damage=damages, name=st.sampled_from([FILE, f"{FILE}-wal"]))
 @settings(max_examples=300, deadline=None)
-def test_of_a_killed_agent_s_files_with_any_damage_something_it_recorded_is_found(
-    damage: Damage, name: str, remains: Remains
-) -> None:
+def test_damage_after_a_kill_leaves_a_recorded_state(damage: Damage, name: str, remains: Remains) -> None:
     """A damaged write-ahead log ends before the damage: what is found was true once, and is not mixed."""
     found, journal = start_with({**remains.killed, name: damage.apply(remains.killed[name])})
     assert found == EMPTY if journal.named("state.broken") else found in remains.states
 
 
-def ruin(store: Store, directory: Path, content: bytes) -> None:
+def ruin(store: Checkpoints, directory: Path, content: bytes) -> None:
     """Put `content` in the place of the database's under a store that is open and has nothing in its own memory."""
     database = get_database(store)
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -299,14 +297,14 @@ def ruin(store: Store, directory: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("damage", ["empty", "zeros", "garbage", "zeros behind the header"])
-def test_a_database_that_breaks_later_is_replaced_by_one_that_has_everything(damage: str, directory: Path) -> None:
+def test_a_database_that_breaks_later_is_replaced_in_full(damage: str, directory: Path) -> None:
     with logged(directory) as (store, journal):
-        store.enroll(Path("a"), make_identity())
+        store.enroll(Path("a"), make_fingerprint())
         scratch = directory / "scratch"
         scratch.write_bytes((directory / FILE).read_bytes())
         DAMAGES[damage](scratch)
         ruin(store, directory, scratch.read_bytes())
-        store.record(planned=[make_plan(99, 1)], settled=[make_plan(5).id], identities={1: make_identity(1000)})
+        store.record(planned=[make_plan(99, 1)], settled=[make_plan(5).id], fingerprints={1: make_fingerprint(1000)})
         assert [event for event, _ in journal.events] == ["state.broken"]
         recorded = read(store)
         assert (len(recorded.files), len(recorded.plans)) == (41, 40)
@@ -317,7 +315,7 @@ def test_a_database_that_breaks_later_is_replaced_by_one_that_has_everything(dam
     assert (directory / f"{FILE}.broken-1").is_file()
 
 
-def test_a_broken_database_that_cannot_be_set_aside_is_tried_again(directory: Path) -> None:
+def test_setting_a_database_aside_is_tried_again(directory: Path) -> None:
     with logged(directory) as (store, journal):
         ruin(store, directory, b"broken" * 1000)
         taken = [directory / f"{FILE}.broken-{number}" for number in range(1, MOST_BROKEN + 1)]
@@ -333,7 +331,7 @@ def test_a_broken_database_that_cannot_be_set_aside_is_tried_again(directory: Pa
 
 
 @contextlib.contextmanager
-def full(store: Store) -> Iterator[None]:
+def full(store: Checkpoints) -> Iterator[None]:
     """Leave the database no room to grow."""
     get_database(store).execute("PRAGMA max_page_count=1").fetchall()  # not less than there are
     yield
@@ -341,24 +339,24 @@ def full(store: Store) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def read_only(store: Store) -> Iterator[None]:
+def read_only(store: Checkpoints) -> Iterator[None]:
     get_database(store).execute("PRAGMA query_only=ON")
     yield
     get_database(store).execute("PRAGMA query_only=OFF")
 
 
 @pytest.mark.parametrize(("fault", "error"), [(full, "full"), (read_only, "readonly")])
-def test_what_could_not_be_written_is_written_when_there_is_room_and_both_are_said_once(
-    fault: Callable[[Store], contextlib.AbstractContextManager[None]], error: str, directory: Path
+def test_failed_writes_are_made_up_for_and_logged_once(
+    fault: Callable[[Checkpoints], contextlib.AbstractContextManager[None]], error: str, directory: Path
 ) -> None:
     with logged(directory) as (store, journal):
         before = read(store)
         with fault(store):
             for number in range(100, 110):
-                file = store.enroll(Path("new"), make_identity())
+                file = store.enroll(Path("new"), make_fingerprint())
                 spans = range(file, file + 2000)  # a plan that needs pages
                 store.record(planned=[make_plan(number, *spans)], settled=[make_plan(number - 1).id])
-                store.record(identities={file: make_identity(number)})
+                store.record(fingerprints={file: make_fingerprint(number)})
             store.forget(1)
             recorded = read(store)
             assert (len(recorded.files), recorded.plans[-1].id) == (49, make_plan(109).id)
@@ -373,11 +371,11 @@ def test_what_could_not_be_written_is_written_when_there_is_room_and_both_are_sa
     assert len(journal.events) == 2
 
 
-def test_what_came_and_went_while_the_disk_was_full_takes_no_memory(directory: Path) -> None:
+def test_rows_that_come_and_go_unwritten_take_no_memory(directory: Path) -> None:
     with logged(directory) as (store, _), read_only(store):
         for number in range(100, 1100):
             store.record(planned=[make_plan(number, 1)], settled=[make_plan(number - 1).id])
-            store.forget(store.enroll(Path("new"), make_identity()))
+            store.forget(store.enroll(Path("new"), make_fingerprint()))
         assert len(store._files.due | store._plans.due) <= 2
 
 
@@ -396,7 +394,7 @@ def test_close_writes_what_is_due(directory: Path) -> None:
     )
 )
 @settings(max_examples=60, deadline=None)
-def test_a_kill_on_a_full_disk_leaves_what_was_recorded_before_it(steps: list[tuple[str, int]]) -> None:
+def test_a_kill_on_a_full_disk_leaves_the_last_state(steps: list[tuple[str, int]]) -> None:
     """Nothing is there by halves: the last state that could be written is found."""
     with tempfile.TemporaryDirectory() as place, logged(Path(place)) as (store, journal):
         database = get_database(store)
@@ -412,7 +410,7 @@ def test_a_kill_on_a_full_disk_leaves_what_was_recorded_before_it(steps: list[tu
                 case "settle" if plans:
                     store.record(settled=[plans[choice % len(plans)].id])
                 case "enroll":
-                    store.enroll(Path("a" * 100 * choice), make_identity())
+                    store.enroll(Path("a" * 100 * choice), make_fingerprint())
                 case "forget" if files:
                     store.forget(files[choice % len(files)].number)
             if not journal.events or journal.events[-1][0] == "state.restored":
@@ -424,21 +422,20 @@ LIMITED = """
 import resource
 import sys
 from pathlib import Path
-from shuttle.store.checkpoints import Store
+from shuttle.store.checkpoints import Checkpoints
 from tests.helpers.virtual import Journal
-from tests.store.test_checkpoints import make_identity, make_plan
+from tests.helpers.checkpoints import make_fingerprint, make_plan
 
 directory, limit = Path(sys.argv[1]), int(sys.argv[2])
 journal = Journal()
-store = Store(directory, journal)
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))  # Python ignores SIGXFSZ: a write fails
-store.open()
-file = store.enroll(Path("a"), make_identity())
+store = Checkpoints.open(directory, journal)
+file = store.enroll(Path("a"), make_fingerprint())
 for number in range(1, 200):
     store.record(planned=[make_plan(number, file)], settled=[make_plan(number - 5, file).id])
 resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-store.record(identities={file: make_identity(200)})
+store.record(fingerprints={file: make_fingerprint(200)})
 print(*[event for event, _ in journal.events], flush=True)
 sys.stdin.read()
 """
@@ -446,7 +443,7 @@ sys.stdin.read()
 
 @pytest.mark.process
 @pytest.mark.parametrize("limit", [0, 1, 4096, 5000, 20_000, 100_000])
-def test_files_that_cannot_grow_stop_neither_the_start_nor_the_agent(limit: int, tmp_path: Path) -> None:
+def test_files_that_cannot_grow_stop_nothing(limit: int, tmp_path: Path) -> None:
     """The kernel refuses the writes; when it no longer does, everything is recorded, and a kill loses none of it."""
     command = [sys.executable, "-c", LIMITED, str(tmp_path), str(limit)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as agent:
@@ -456,10 +453,10 @@ def test_files_that_cannot_grow_stop_neither_the_start_nor_the_agent(limit: int,
         agent.wait(LONGEST)
     assert said == ["state.failed", "state.restored"]
     files, plans = restart(tmp_path)
-    assert [known.identity for known in files] == [make_identity(200)]
+    assert [known.fingerprint for known in files] == [make_fingerprint(200)]
     assert plans == [make_plan(number, 1) for number in range(195, 200)]
 
 
-def test_a_plan_read_back_is_a_plan(directory: Path) -> None:
+def test_a_plan_is_read_back_as_a_plan(directory: Path) -> None:
     """And not just something that is equal to one."""
     assert all(type(plan) is Plan and type(plan.spans) is tuple for plan in restart(directory).plans)

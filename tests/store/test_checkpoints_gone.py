@@ -7,28 +7,26 @@ from pathlib import Path
 import pytest
 
 from shuttle.errors import ConfigError
-from shuttle.store.checkpoints import FILE, LOCK, Store
+from shuttle.store.checkpoints import FILE, LOCK, Checkpoints
+from tests.helpers.checkpoints import State, kill, make_fingerprint, make_plan, read, restart
 from tests.helpers.disks import mounted, reachable, remount, without_rights
 from tests.helpers.virtual import Journal
-from tests.store.test_checkpoints import State, kill, make_identity, make_plan, read, restart
 
-NEXT: dict[str, Callable[[Store], object]] = {
+NEXT: dict[str, Callable[[Checkpoints], object]] = {
     "record": lambda store: store.record(planned=[make_plan(5, 1)]),
-    "enroll": lambda store: store.enroll(Path("b"), make_identity()),
+    "enroll": lambda store: store.enroll(Path("b"), make_fingerprint()),
     "nothing to record": lambda store: store.record(),
     "close": lambda store: store.close(),
 }
 
 
-def start(directory: Path) -> tuple[Store, Journal]:
+def start(directory: Path) -> tuple[Checkpoints, Journal]:
     journal = Journal()
-    store = Store(directory, journal)
-    store.open()
-    return store, journal
+    return Checkpoints.open(directory, journal), journal
 
 
-def fill(store: Store) -> State:
-    number = store.enroll(Path("a"), make_identity(100))
+def fill(store: Checkpoints) -> State:
+    number = store.enroll(Path("a"), make_fingerprint(100))
     store.record(planned=[make_plan(1, number), make_plan(2, number)], settled=[make_plan(1).id])
     return read(store)
 
@@ -92,7 +90,7 @@ def test_what_a_read_only_disk_has_is_gone_on_with(ended: str, tmp_path: Path) -
         store.record(settled=[make_plan(2).id])
         recorded = read(store)
         remount(disk, "rw")
-        store.enroll(Path("b"), make_identity())
+        store.enroll(Path("b"), make_fingerprint())
         store.close()
         assert restart(directory).files == [*recorded.files, *read(store).files[1:]]
         assert restart(directory).plans == []

@@ -16,8 +16,9 @@ from shuttle.core.aws_stream import Destination
 from shuttle.core.batch import Batch
 from shuttle.core.frame import Framer
 from shuttle.core.ledger import Owed
-from shuttle.drain.aws.records import ANSWER_LIMIT, Call, Fate, Record, RecordShipment, dump, split_records
+from shuttle.drain.aws.records import Call, Fate, Record, RecordShipment, dump, split_records
 from shuttle.drain.aws.signer import Signer
+from shuttle.drain.http.client import Client
 
 MOST_EVENTS = 10_000
 MOST_BYTES = 1_048_576
@@ -29,10 +30,12 @@ _OPERATION = "Logs_20140328."
 class CloudWatch:
     """A stream that events are put to. A message of raw lines is the line, of framed lines the frame, as in Go."""
 
-    answer_limit = ANSWER_LIMIT
     missing_advice = "create the group and the stream, mend -logs-url, or give -aws-create"
 
-    def __init__(self, config: Config, framer: Framer, destination: Destination, wall: Callable[[], float]) -> None:
+    def __init__(
+        self, config: Config, framer: Framer, client: Client, destination: Destination, wall: Callable[[], float]
+    ) -> None:
+        self._client = client
         self.url = config.endpoint.url
         self._framer = framer
         self._names = {"logGroupName": destination.group, "logStreamName": destination.stream}
@@ -53,7 +56,7 @@ class CloudWatch:
         frames = split_records(batch, self._framer, owed, stamp)
         records = [self._make_record(line, frame, now) for line, frame in frames]
         records.sort(key=lambda record: record.time)  # stable: lines of one time stay in order
-        return RecordShipment(self, self._signer, records, batch.lines)
+        return RecordShipment(self._client, self, self._signer, records=records, lines=batch.lines)
 
     def _make_record(self, line: int, frame: bytes, now: int) -> Record:
         found = self._header.match(frame)

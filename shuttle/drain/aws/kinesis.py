@@ -14,8 +14,9 @@ from shuttle.core.aws_stream import Destination
 from shuttle.core.batch import Batch
 from shuttle.core.frame import Framer
 from shuttle.core.ledger import Owed
-from shuttle.drain.aws.records import ANSWER_LIMIT, Call, Fate, Record, RecordShipment, dump, split_records
+from shuttle.drain.aws.records import Call, Fate, Record, RecordShipment, dump, split_records
 from shuttle.drain.aws.signer import Signer
+from shuttle.drain.http.client import Client
 
 MOST_RECORDS = 500
 MOST_BYTES = 5 * 1024 * 1024
@@ -25,11 +26,11 @@ _OPERATION = "Kinesis_20131202.PutRecords"
 class Kinesis:
     """A stream that records are put to."""
 
-    answer_limit = ANSWER_LIMIT
     missing_advice = "create the stream, or mend -logs-url"
     creations: Sequence[Call] = ()
 
-    def __init__(self, config: Config, framer: Framer, destination: Destination) -> None:
+    def __init__(self, config: Config, framer: Framer, client: Client, destination: Destination) -> None:
+        self._client = client
         self.url = config.endpoint.url
         self._framer = framer
         self._stream = destination.stream
@@ -42,7 +43,7 @@ class Kinesis:
         """Return what delivers `batch` and tells of what is `owed`."""
         frames = split_records(batch, self._framer, owed, stamp)
         records = [self._make_record(line, frame) for line, frame in frames]
-        return RecordShipment(self, self._signer, records, batch.lines)
+        return RecordShipment(self._client, self, self._signer, records=records, lines=batch.lines)
 
     def _make_record(self, line: int, frame: bytes) -> Record:
         content = make_record(frame, hostname=self._hostname, shard=self._next % self._shards + 1)

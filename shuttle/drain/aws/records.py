@@ -16,9 +16,9 @@ import httpx
 from shuttle.core.batch import Batch
 from shuttle.core.frame import Framer, split_body
 from shuttle.core.ledger import Owed
-from shuttle.core.outcome import Outcome, Verdict, judge
+from shuttle.core.outcome import Outcome, Reply, Verdict, conclude, judge
 from shuttle.drain.aws.signer import Signer
-from shuttle.drain.logplex import user_agent
+from shuttle.drain.http.client import Client, user_agent
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 ANSWER_LIMIT = 512 * 1024  # bytes: 500 records of Kinesis with a message of an error each take a third of it
@@ -75,7 +75,7 @@ class Call(NamedTuple):
     body: bytes
 
 
-class Service(Protocol):
+class RecordService(Protocol):
     """How a service takes records."""
 
     url: httpx.URL
@@ -96,7 +96,10 @@ class Service(Protocol):
 class RecordShipment:
     """What is left to be sent of a batch."""
 
-    def __init__(self, service: Service, signer: Signer, records: Sequence[Record], lines: int) -> None:
+    def __init__(
+        self, client: Client, service: RecordService, signer: Signer, records: Sequence[Record], lines: int
+    ) -> None:
+        self._client = client
         self._service = service
         self._signer = signer
         self._lines = lines
@@ -124,7 +127,21 @@ class RecordShipment:
         """Whether the service has every report."""
         return REPORT not in self._refused and all(record.line != REPORT for record in self._left)
 
-    async def make_request(self) -> httpx.Request:
+    async def attempt(self) -> Outcome:
+        """Send what comes next and take what came of it."""
+        try:
+            request = await self._make_request()
+        except httpx.TransportError as error:
+            reply = Reply(error=str(error))
+        else:
+            reply = await self._client.post(request, shown=ANSWER_LIMIT)
+        self._goes_on = False
+        read = reply if reply.status is None else self._read(reply)
+        if self._goes_on:
+            return conclude(read, Verdict.MORE if self._left else Verdict.DELIVERED)
+        return judge(read, lines=1)
+
+    async def _make_request(self) -> httpx.Request:
         """Return the request that puts what comes next, or makes what is missing, signed now.
 
         It takes its time if the service has said that it is given too much.
@@ -148,50 +165,42 @@ class RecordShipment:
         signed["Content-Length"] = str(len(call.body))
         return httpx.Request("POST", url, headers=signed, stream=httpx.ByteStream(call.body))
 
-    def read(self, outcome: Outcome) -> Outcome:
-        """Take what came of the request, and return what it means for the drain as HTTP has it."""
-        self._goes_on = False
-        if outcome.status is None:
-            return outcome
-        answer = _parse(outcome.content)
+    def _read(self, reply: Reply) -> Reply:
+        """Take the service's reply, and return what it means as HTTP has it."""
+        assert reply.status is not None
+        answer = _parse(reply.content)
         kind = str((answer or {}).get("__type", "")).rpartition("#")[2].partition(":")[0]
-        strange = outcome.status == httpx.codes.BAD_REQUEST and not kind  # broken off, or somebody else's
-        if answer is None or strange or httpx.codes.OK < outcome.status < httpx.codes.MULTIPLE_CHOICES:
-            return Outcome(status=httpx.codes.BAD_GATEWAY, error=_UNREADABLE)
-        message = str(answer.get("message") or answer.get("Message") or outcome.error)
+        strange = reply.status == httpx.codes.BAD_REQUEST and not kind  # broken off, or somebody else's
+        if answer is None or strange or httpx.codes.OK < reply.status < httpx.codes.MULTIPLE_CHOICES:
+            return Reply(status=httpx.codes.BAD_GATEWAY, error=_UNREADABLE)
+        message = str(answer.get("message") or answer.get("Message") or reply.error)
         error = f"{kind}: {message}" if kind else message
-        if outcome.status == httpx.codes.OK or kind in _DONE:
+        if reply.status == httpx.codes.OK or kind in _DONE:
             return self._go_on(answer)
         if kind == _MISSING or (kind in _DENIED and self._creating is not None):
             return self._miss(error)
-        status, advice = _translate(kind, message, outcome.status)
+        status, advice = _translate(kind, message, reply.status)
         if kind in _EXPIRED:
             self._signer.renew()
         elif status in _NARROWED and self._creating is None:
             self._narrow(error)
-        return Outcome(status=status, error=error, advice=advice, retry_after=outcome.retry_after)
+        return Reply(status=status, error=error, advice=advice, retry_after=reply.retry_after)
 
-    def judge(self, outcome: Outcome) -> Verdict:
-        """Return what becomes of the batch."""
-        if not self._goes_on:
-            return judge(outcome.status, lines=1)
-        return Verdict.MORE if self._left else Verdict.DELIVERED
-
-    def _go_on(self, answer: dict[str, Any]) -> Outcome:
+    def _go_on(self, answer: dict[str, Any]) -> Reply:
         if self._creating is not None:
             last = len(self._service.creations) - 1
             self._creating = self._creating + 1 if self._creating < last else None
             self._created = self._creating is None
             self._goes_on = True
-            return Outcome(status=httpx.codes.OK)
+            return Reply(status=httpx.codes.OK)
         try:
             fates, error = self._service.read(answer, len(self._sent))
         except (TypeError, ValueError, AttributeError, KeyError, OverflowError):  # it is JSON, and not what was agreed
-            return Outcome(status=httpx.codes.BAD_GATEWAY, error=_UNREADABLE)
+            return Reply(status=httpx.codes.BAD_GATEWAY, error=_UNREADABLE)
         judged = list(zip(self._sent, fates, strict=True))
         again = [record for record, fate in judged if fate is Fate.AGAIN]
         if again and len(again) == len(judged):
-            return Outcome(status=httpx.codes.TOO_MANY_REQUESTS, error=error)
+            return Reply(status=httpx.codes.TOO_MANY_REQUESTS, error=error)
         if refused := {record.line for record, fate in judged if fate is Fate.REFUSED}:
             self._refused |= refused
             self._reason = error
@@ -201,19 +210,19 @@ class RecordShipment:
         self._alone = 0
         self._probing = False
         self._goes_on = True
-        return Outcome(status=httpx.codes.OK, error=error or self._reason)
+        return Reply(status=httpx.codes.OK, error=error or self._reason)
 
-    def _miss(self, error: str) -> Outcome:
+    def _miss(self, error: str) -> Reply:
         """Make what is missing, if that is allowed; else wait for whoever does."""
         before = len(self._service.creations) if self._creating is None else self._creating
         if before > 0 and not self._created and before - 1 not in self._tried and _MISSING in error:
             self._creating = before - 1
             self._tried.add(self._creating)
             self._goes_on = True
-            return Outcome(status=httpx.codes.NOT_FOUND, error=error)
+            return Reply(status=httpx.codes.NOT_FOUND, error=error)
         self._creating = None
         self._tried.clear()
-        return Outcome(status=httpx.codes.SERVICE_UNAVAILABLE, error=error, advice=self._service.missing_advice)
+        return Reply(status=httpx.codes.SERVICE_UNAVAILABLE, error=error, advice=self._service.missing_advice)
 
     def _narrow(self, error: str) -> None:
         """Send half as much next, or leave out the record that is refused alone, and all if the last one is too."""

@@ -2,11 +2,12 @@
 
 import os
 import ssl
+from pathlib import Path
 
 import certifi
 
 from shuttle.config import Config
-from shuttle.errors import ConfigError
+from shuttle.errors import ConfigError, quote
 
 
 def load_tls(config: Config) -> ssl.SSLContext | None:
@@ -16,10 +17,17 @@ def load_tls(config: Config) -> ssl.SSLContext | None:
     authorities gets Mozilla's. SSL_CERT_FILE and SSL_CERT_DIR are obeyed.
 
     Raises:
-        ConfigError: A file holds nothing that can be used; the text names its flag.
+        ConfigError: A file cannot be read, or holds nothing that can be used; the text names its flag.
     """
     if config.endpoint.url.scheme != "https":
         return None
+    for flag, path in (
+        ("-ca-file", config.ca_file),
+        ("-client-cert", config.client_cert),
+        ("-client-key", config.client_key),
+    ):
+        if path and not _is_readable(path):
+            raise ConfigError(f"{flag} {quote(str(path))}: must be a file that can be read")
     if config.ca_file:
         try:
             context = ssl.create_default_context(cafile=config.ca_file)
@@ -42,6 +50,13 @@ def load_tls(config: Config) -> ssl.SSLContext | None:
                 f"{files}: must hold a certificate and its key in PEM, without a password ({error})"
             ) from None
     return context
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        return path.is_file() and os.access(path, os.R_OK)
+    except OSError:  # its directory is closed to us, or its name too long
+        return False
 
 
 def _has_authorities() -> bool:

@@ -9,8 +9,6 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO, Self, cast
 
-from shuttle.core.fingerprint import read_at
-
 GZIP_MAGIC = b"\x1f\x8b"
 STEP = 64 * 1024  # bytes that are decompressed at once, and so the most that is given up before a damaged place
 
@@ -124,6 +122,21 @@ def open_content(path: Path) -> Content:
         content = _Unpacked(file) if read_at(fd, 0, len(GZIP_MAGIC)) == GZIP_MAGIC else Content(file)
         stack.pop_all()
         return content
+
+
+def read_at(fd: int, offset: int, length: int) -> bytes:
+    """Return `length` bytes of the open file `fd` from `offset` on, or as many as there are up to its end.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    data = os.pread(fd, length, offset) if length else b""
+    while 0 < len(data) < length:  # a file system in user space may give less than there is
+        more = os.pread(fd, length - len(data), offset + len(data))
+        if not more:
+            break
+        data += more
+    return data
 
 
 def _open_at_once(path: str, flags: int) -> int:

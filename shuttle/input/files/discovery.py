@@ -1,4 +1,4 @@
-"""Which paths are to be followed: those that are named, and what matches a pattern but for what rotation made of it."""
+"""Which paths are to be followed: those given by name, and those that match a pattern and are not rotated files."""
 
 import fnmatch
 import glob
@@ -9,16 +9,16 @@ from pathlib import Path
 from shuttle.input.files.rotation.siblings import is_sibling
 
 
-class Finder:
-    """The paths of some patterns."""
+class Discovery:
+    """Finds the paths that some patterns name or match. With `rotated`, rotated files count as any others."""
 
     def __init__(self, patterns: Sequence[str], *, rotated: bool) -> None:
         self._patterns = [each for each in patterns if glob.has_magic(each) and not os.path.lexists(each)]
         self._named = [Path(each) for each in patterns if each not in self._patterns]
-        self._rotated = rotated  # rotated files count, as others do
+        self._rotated = rotated
 
     def find(self, followed: Collection[Path], known: Iterable[Path] = ()) -> list[Path]:
-        """Return the paths that are not `followed` yet. `known` ones count although there may be nothing now.
+        """Return the paths that are not `followed` yet. `known` paths count even if nothing is there now.
 
         A rotated file that matches a pattern, as `app.log.1` does `app.log*`, belongs to the path that it was.
         """
@@ -28,8 +28,8 @@ class Finder:
         new = {path for path in found.difference(followed) if self._rotated or not find_origins(path, every)}
         return sorted(new.union(self._named).difference(followed))
 
-    def directories(self) -> set[Path]:
-        """Return the directories in which such paths, or directories of theirs, may appear."""
+    def list_directories(self) -> set[Path]:
+        """Return the directories in which such paths, or their directories, may appear."""
         found = {path.parent for path in self._named}
         for pattern in self._patterns:
             parent = Path(pattern).parent
@@ -37,13 +37,17 @@ class Finder:
             found.add(next(path for path in (parent, *parent.parents) if not glob.has_magic(str(path))))
         return found
 
-    def names(self, path: Path) -> bool:
-        """Say whether `path` is named as it is, and does not only match."""
+    def list_unmatched(self) -> list[str]:
+        """Return the patterns that nothing matches now."""
+        return [pattern for pattern in self._patterns if not glob.glob(pattern, recursive=True)]  # noqa: PTH207
+
+    def is_named(self, path: Path) -> bool:
+        """Say whether `path` was given by name and not by a pattern."""
         return path in self._named
 
 
 def find_origins(path: Path, every: Collection[Path]) -> set[Path]:
-    """Return those of `every` of which rotation may have made `path`: their names are parts of its own."""
+    """Return those of `every` that rotation may have renamed to `path`: their names are parts of its name."""
     name = path.name.removesuffix(".gz")
     ending = Path(name).suffix
     beginnings = [name[:length] for length in range(1, len(name))] + [name]

@@ -2,54 +2,68 @@
 
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import anyio.abc
 
 from shuttle.delivery.intake import Intake
-from shuttle.input import descriptor as stdin
-from shuttle.input.files.file import open_file
-from shuttle.input.files.labels import Sources
+from shuttle.input import descriptor
+from shuttle.input.files.followed_paths import FollowedPaths
+from shuttle.input.files.labels import Labels
+from shuttle.input.files.open_file import open_path
+from shuttle.input.files.ready_queue import ReadyQueue
 
 
-class Streams:
-    """The streams that are read now, each by a task of its own."""
+class Fifos:
+    """Reads each of them in a task of its own.
 
-    def __init__(self, sources: Sources, intake: Intake, *, follow: bool, ended: Callable[[], None]) -> None:
-        self.paths: set[Path] = set()
-        self._sources = sources
+    With `follow` a FIFO is read from each writer that comes; without, until the first has gone.
+    """
+
+    def __init__(
+        self,
+        paths: FollowedPaths,
+        queue: ReadyQueue,
+        labels: Labels,
+        intake: Intake,
+        tasks: anyio.abc.TaskGroup,
+        *,
+        follow: bool,
+    ) -> None:
+        self._paths = paths
+        self._queue = queue
+        self._labels = labels
         self._intake = intake
+        self._tasks = tasks
         self._follow = follow
-        self._ended = ended
 
-    def open(self, path: Path, tasks: anyio.abc.TaskGroup, fail: Callable[[Path, OSError], None]) -> bool:
+    def open(self, path: Path) -> bool:
         """Begin to read what is no regular file, and say whether it is such.
 
         Raises:
             OSError: It cannot be read, or is a directory.
         """
         try:
-            fd, status = open_file(path)
+            fd, status = open_path(path)
         except FileNotFoundError:
             return False
         if stat.S_ISREG(status.st_mode):
             os.close(fd)
             return False
-        self.paths.add(path)
-        tasks.start_soon(self._read, path, fd, stat.S_ISFIFO(status.st_mode), fail)
+        self._paths.fifos.add(path)
+        self._tasks.start_soon(self._read, path, fd, stat.S_ISFIFO(status.st_mode))
         return True
 
-    async def _read(self, path: Path, fd: int, fifo: bool, fail: Callable[[Path, OSError], None]) -> None:
+    async def _read(self, path: Path, fd: int, fifo: bool) -> None:
         """Read to the end; of a FIFO to that of every writer, as long as files are followed."""
-        source = self._sources.make(path)
+        source = self._labels.make(path)
 
         async def write(chunk: bytes) -> None:
-            await self._intake.write(chunk, source)
+            await self._intake.feed(chunk, source)
 
         async def read(fd: int) -> None:
             try:
-                await stdin.read(fd, write)
+                await descriptor.read(fd, write)
             finally:
                 os.close(fd)
             await self._intake.end(source)
@@ -57,10 +71,10 @@ class Streams:
         try:
             await read(fd)
             while fifo and self._follow:
-                await read(open_file(path)[0])
+                await read(open_path(path)[0])
         except OSError as error:
-            fail(path, error)
+            self._paths.note_unreadable(path, error)
         finally:
             self._intake.cut_off(source)  # nobody can read it again
-        self.paths.discard(path)
-        self._ended()
+        self._paths.fifos.discard(path)
+        self._queue.wake()

@@ -1,39 +1,20 @@
 """A file that is read forward, whatever its path leads to meanwhile.
 
-What was read last and the head of the file are kept, so that its identity at any offset of them is told without a call
-of the system, and the bytes before the offset can be compared with what stands there now.
+It keeps its head and what was read last. From these it makes its fingerprint at any offset within them without a system
+call, and compares the bytes before the offset with what stands there now.
 """
 
-import os
-import stat
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 
-from shuttle.core.fingerprint import HEAD, TAIL, Identity, Trail
+from shuttle.core.fingerprint import HEAD, TAIL, Fingerprint, Read, Trail
 from shuttle.delivery.source import Source
-from shuttle.input.files.content import Content
+from shuttle.input.files.open_file import FileState, OpenFile
 
-Key = tuple[int, int]
-"""Device and inode."""
-Read = Callable[[int, int], bytes]
-"""Gives the bytes at an offset, at most so many; none behind the end."""
 _COMPARED = 64  # bytes before the offset that are looked at before each read: log lines seldom repeat so many in place
 _COUNTED_AT_ONCE = 4 * 1024 * 1024  # bytes: two milliseconds, in which nothing else happens
 _NO_LIMIT = 1 << 62
 _PIECE = 256 * 1024  # bytes
-
-
-class State(Enum):
-    """What has become of a file."""
-
-    LIVE = "live"
-    """Its path leads to it."""
-    MOVED = "moved"
-    """Its path does not lead to it any more, and whoever has it open may go on to write."""
-    WHOLE = "whole"
-    """Nothing more is written to it: a sibling that rotation left."""
 
 
 @dataclass(slots=True, eq=False)
@@ -42,15 +23,11 @@ class File:
 
     path: Path
     """By which it is followed."""
-    key: Key
-    read_at: Read
-    stat: Callable[[], os.stat_result]
-    close: Callable[[], None]
-    state: State
-    content: Content | None = None
-    """What gives the bytes of a sibling."""
-    source: Source = field(init=False)
-    """Of its lines; given with its number."""
+    opened: OpenFile
+    source: Source
+    """Of its lines; it has the file's number."""
+    grown: float
+    """When it last had something to read, in seconds of the monotonic clock."""
     begun: int = 0
     """The offset from which it is read."""
     offset: int = 0
@@ -58,27 +35,42 @@ class File:
     head: bytes = b""
     """Its first HEAD bytes, as far as they were read."""
     recent: bytes = b""
-    """Bytes that were read before the chunk: TAIL, and what of a line is not complete."""
+    """The bytes before the chunk: TAIL of them, and all of a line that is not complete."""
     chunk: bytes = b""
     """What was read last, until it is taken in."""
-    grown: float = 0.0
-    """When it last had something to read, in seconds of the monotonic clock."""
     unread: int = 0
     """Newlines counted behind the offset."""
     counted: int = 0
     """The offset up to which they were counted."""
+    state: FileState = field(init=False)
+    read_at: Read = field(init=False)
     _seen: bytes = b""  # before `counted`
     _seen_head: bytes = b""
 
-    def resume(self) -> None:
-        """Read again what is to be known of the bytes before the offset."""
-        self.head = self.read_at(0, min(HEAD, self.offset))
-        start = max(0, self.offset - TAIL)
-        self.recent = self.read_at(start, self.offset - start)
-        self.chunk = b""
+    def __post_init__(self) -> None:
+        self.state = self.opened.state
+        self.read_at = self.opened.read_at
+
+    def begin(self, source: Source, trail: Trail) -> None:
+        """Read on from where `trail` ends, as lines of `source`."""
+        self.source = source
+        self.begun = self.offset = trail.offset
+        self.head, self.recent, self.chunk = trail.head, trail.tail, b""
+
+    def move_to(self, copy: OpenFile, now: float) -> "File":
+        """Return the file that reads on in `copy` where this one stopped."""
+        offset, head, recent, chunk = self.offset, self.head, self.recent, self.chunk
+        file = File(self.path, copy, self.source, now, offset=offset, head=head, recent=recent, chunk=chunk)
+        file.count_unread(_NO_LIMIT)
+        return file
+
+    def forget(self) -> None:
+        """Forget what was counted and not read."""
+        self.counted = self.unread = 0
+        self._seen = self._seen_head = b""
 
     def read(self, length: int) -> bytes:
-        """Return what comes next, at most `length` bytes; nothing at the end. It is known until `take_in`."""
+        """Return what comes next, at most `length` bytes; nothing at the end. It is kept until `take_in`."""
         data = self.read_at(self.offset, length)
         if data:
             if len(self.head) < HEAD:
@@ -90,18 +82,22 @@ class File:
         return data
 
     def take_in(self) -> None:
-        """Forget of the chunk what no identity needs any more: thousands of files must not hold one each."""
+        """Keep of the chunk only what fingerprints need: thousands of files must not hold one each."""
         self.recent = self._look_back(0, TAIL + self.partial)
         self.chunk = b""
 
-    def identify(self, offset: int) -> Identity:
-        """Return its identity as it was when it had been read up to `offset`, which lies within what is known."""
+    def fingerprint(self, offset: int) -> Fingerprint:
+        """Return its fingerprint as read up to `offset`, which lies within the bytes that are kept."""
         tail = self._look_back(self.offset - offset, TAIL)
-        return Trail(*self.key, offset, self.head[: min(HEAD, offset)], tail).identify()
+        return Trail(*self.opened.key, offset, self.head[: min(HEAD, offset)], tail).fingerprint()
 
     def is_cut(self) -> bool:
-        """Say whether it was truncated: it is shorter than it was, or other bytes stand where some are known."""
-        if self.stat().st_size < max(self.offset, self.counted):
+        """Say whether it was truncated: it is shorter than it was, or other bytes stand before the offset.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        if self.opened.stat().st_size < max(self.offset, self.counted):
             return True
         known = self._look_back(0, _COMPARED)
         seen = self._seen[-_COMPARED:] if self.counted > self.offset else b""
@@ -111,7 +107,7 @@ class File:
         )
 
     def _look_back(self, behind: int, length: int) -> bytes:
-        """Return `length` bytes, or as many as are known, that end `behind` bytes before the offset."""
+        """Return the `length` bytes that end `behind` bytes before the offset, or as many of them as are kept."""
         end = len(self.chunk) - behind
         if end >= length:
             return self.chunk[end - length : end]
@@ -119,10 +115,10 @@ class File:
         return known[-length:]
 
     def count_unread(self, most: int = _COUNTED_AT_ONCE) -> bool:
-        """Count lines that are there and not read: should they vanish, it can be told how many they were.
+        """Count the lines that are there and not read: should they vanish, their number is known.
 
         Returns:
-            Whether there may be more: some `most` bytes were counted.
+            Whether there may be more: about `most` bytes were counted.
         """
         if self.counted < self.offset or not self.counted:
             self.counted, self.unread, self._seen = self.offset, 0, self._look_back(0, TAIL)
@@ -141,70 +137,40 @@ class File:
         return self.count_lost()
 
     def count_lost(self) -> int:
-        """Return how many of the lines that were counted are lost if nothing of the rest can be read."""
+        """Return how many of the counted lines are lost if nothing more of the file can be read."""
         if self.counted <= self.offset:
             return 0
         # The first newline ends the line whose beginning was read; behind the last one a line may have begun.
         return max(0, self.unread - bool(self.partial)) + (not self._seen.endswith(b"\n"))
 
-    def identify_seen(self) -> Identity:
-        """Return its identity as far as it was read, or if nothing of it was, as far as it was counted."""
+    def fingerprint_seen(self) -> Fingerprint:
+        """Return its fingerprint as read so far; if nothing was read, as counted so far."""
         if self.offset or not self.counted:
-            return self.identify(self.offset)
-        return Trail(*self.key, self.counted, self._seen_head, self._seen).identify()
-
-    def go_on(self, file: "File") -> None:
-        """Be read where `file` was, as a copy of it."""
-        self.source, self.offset = file.source, file.offset
-        self.head, self.recent, self.chunk = file.head, file.recent, file.chunk
-        self.count_unread(_NO_LIMIT)
-
-    def forget(self) -> None:
-        """Know nothing of its bytes any more."""
-        self.counted = self.unread = 0
-        self._seen = self._seen_head = b""
+            return self.fingerprint(self.offset)
+        return Trail(*self.opened.key, self.counted, self._seen_head, self._seen).fingerprint()
 
     def count_left(self) -> int:
-        """Return the bytes that are there and not read; of a compressed file, no more than it has on the disk."""
-        return max(0, self.stat().st_size - self.offset)
+        """Return the bytes that are there and not read; of a compressed file, at most its bytes on the disk."""
+        return max(0, self.opened.stat().st_size - self.offset)
 
     @property
     def is_deleted(self) -> bool:
-        """It has no name any more, and is gone as soon as nobody has it open."""
-        return self.stat().st_nlink == 0
+        """It has no name any more, and is gone once nobody has it open."""
+        return self.opened.stat().st_nlink == 0
 
     @property
     def number(self) -> int:
         """What the checkpoints call it."""
-        assert self.source.place
-        return self.source.place.file
+        assert self.source.position
+        return self.source.position.file
 
     @property
     def taken(self) -> int:
         """Bytes of it that are in lines."""
-        assert self.source.place
-        return self.source.place.offset
+        assert self.source.position
+        return self.source.position.offset
 
     @property
     def partial(self) -> int:
         """Bytes of a last line that no newline has ended yet."""
-        return self.offset - self.source.place.offset if self.source.place else 0
-
-
-def open_file(path: Path) -> tuple[int, os.stat_result]:
-    """Open a file, or a FIFO without waiting for whoever writes to it; return descriptor and status.
-
-    Raises:
-        OSError: It is not there, cannot be read, or is a directory.
-    """
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    status = os.fstat(fd)
-    if stat.S_ISDIR(status.st_mode):
-        os.close(fd)
-        raise IsADirectoryError(f"{path} is a directory")
-    return fd, status
-
-
-def read_descriptor(fd: int) -> Read:
-    """Return what reads the file that is open as `fd`."""
-    return lambda offset, length: os.pread(fd, length, offset)
+        return self.offset - self.source.position.offset if self.source.position else 0

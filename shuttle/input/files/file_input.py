@@ -1,73 +1,149 @@
-"""Files in place of stdin: their checkpoints, what is read of them, and what becomes of it."""
+"""Files in place of stdin: builds what reads them, and keeps how far they were delivered."""
 
+import contextlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import anyio
+import anyio.abc
 
 from shuttle.clock import Clock
 from shuttle.config import Config
 from shuttle.core.batch import Batch
 from shuttle.delivery.intake import Intake
-from shuttle.input.files.labels import ANY, fill_header
+from shuttle.input.files.catalogue import Catalogue
+from shuttle.input.files.discovery import Discovery
+from shuttle.input.files.fifos import Fifos
+from shuttle.input.files.followed_paths import FollowedPaths
+from shuttle.input.files.labels import ANY, Labels, fill_header
+from shuttle.input.files.missed_lines import MissedLines
+from shuttle.input.files.path_opener import PathOpener
+from shuttle.input.files.progress import Progress
+from shuttle.input.files.ready_queue import ReadyQueue
 from shuttle.input.files.recorder import Recorder
-from shuttle.input.files.scheduler import Follower
+from shuttle.input.files.replay import Replay
+from shuttle.input.files.scheduler import Scheduler
+from shuttle.input.files.tracker import Tracker
+from shuttle.input.files.unread_counter import UnreadCounter
 from shuttle.observe.log import Logger
-from shuttle.store.checkpoints import Store
+from shuttle.store.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
-    from shuttle.input.files.file import File
+    from shuttle.input.files.watcher import Watcher
 
 
-class Following:
-    """The files of a configuration.
+class FileInput:
+    """The files of a configuration."""
 
-    Raises:
-        ConfigError: The directory of the checkpoints cannot be used.
-    """
+    rereads = True
 
-    def __init__(self, config: Config, *, log: Logger, clock: Clock) -> None:
+    def __init__(self, config: Config, checkpoints: Checkpoints, *, log: Logger, clock: Clock) -> None:
+        self.header = fill_header(config.framing, ANY)
+        """The header of frames that are of no file: the reports."""
         self._config = config
+        self._checkpoints = checkpoints
         self._log = log
         self._clock = clock
-        self.header = fill_header(config, ANY)
-        """The configuration of frames that are of no file: the reports."""
-        self._files: dict[int, File] = {}
-        self._store = Store(config.state_dir, log)
-        self._store.open()
-        self._follower: Follower | None = None
-        self._recorder = Recorder(self._store, self._files)
-        if config.follow and config.state_dir is None:
-            log.info("state.none", advice="-state-dir keeps how far each file has been delivered for the next start")
+        self._labels = Labels(config.framing)
+        self._catalogue = Catalogue(checkpoints, self._labels, clock)
+        self._recorder = Recorder(checkpoints, self._catalogue)
+        self._discovery = Discovery(config.file, rotated=not config.follow)
+        self._paths = FollowedPaths(self._discovery, log)
+        self._queue = ReadyQueue()
+        self._progress = Progress()
+
+    @classmethod
+    def open(cls, config: Config, *, log: Logger, clock: Clock) -> Self:
+        """Open the checkpoints of the files, and nothing else yet.
+
+        Raises:
+            ConfigError: The directory of the checkpoints cannot be used. Nothing is left open.
+        """
+        with contextlib.ExitStack() as stack:
+            checkpoints = Checkpoints.open(config.state_dir, log)
+            stack.callback(checkpoints.close)
+            if config.follow and not checkpoints.keeps:
+                advice = "-state-dir keeps how far each file has been delivered for the next start"
+                log.info("state.none", advice=advice)
+            files = cls(config, checkpoints, log=log, clock=clock)
+            stack.pop_all()
+        return files
 
     async def follow(self, intake: Intake, miss: Callable[[int], None]) -> None:
-        """Read the files into `intake`; `miss` counts lines that vanished before they were read."""
-        self._follower = Follower(
-            self._config,
-            store=self._store,
-            recorder=self._recorder,
-            files=self._files,
+        """Read the files into `intake`, to their ends or as long as they grow.
+
+        `miss` counts lines that vanished before they were read.
+        """
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._close_paths, intake)
+            watcher = stack.enter_context(_open_watcher(self._log)) if self._config.follow else None
+            async with anyio.create_task_group() as tasks:
+                await self._read(intake, MissedLines(miss, self._log), watcher, tasks)
+                tasks.cancel_scope.cancel()
+
+    async def _read(
+        self, intake: Intake, missed: MissedLines, watcher: "Watcher | None", tasks: anyio.abc.TaskGroup
+    ) -> None:
+        fifos = Fifos(self._paths, self._queue, self._labels, intake, tasks, follow=self._config.follow)
+        opener = PathOpener(
+            self._checkpoints.files(),
+            paths=self._paths,
+            fifos=fifos,
+            catalogue=self._catalogue,
+            missed=missed,
+            clock=self._clock,
+            at_end=self._begins_at_end,
+        )
+        tracker = Tracker(self._discovery, opener, self._paths, self._queue, watcher)
+        replay = Replay(
+            self._recorder,
+            self._catalogue,
+            tracker,
             intake=intake,
-            miss=miss,
-            log=self._log,
+            progress=self._progress,
+            missed=missed,
             clock=self._clock,
         )
-        await self._follower.run()
+        scheduler = Scheduler(
+            self._config,
+            paths=self._paths,
+            queue=self._queue,
+            progress=self._progress,
+            intake=intake,
+            recorder=self._recorder,
+        )
+        tracker.find(first=True)
+        if not self._config.follow:
+            for pattern in self._discovery.list_unmatched():
+                self._paths.note_unreadable(Path(pattern), FileNotFoundError("nothing matches it"))
+        if watcher:
+            tasks.start_soon(tracker.run)
+            tasks.start_soon(UnreadCounter(self._queue, self._progress).run)
+        await replay.run()
+        await scheduler.run()
 
     def leave(self) -> bool:
         """Read nothing more but what nobody can read later; say whether there is any."""
-        return bool(self._follower and self._follower.leave())
+        return self._queue.leave(self._paths.rotated.values())
 
     def measure(self) -> tuple[int, int]:
         """Return the bytes that were read, and those that are there and were not."""
-        return self._follower.measure() if self._follower else (0, 0)
+        return self._progress.taken, self._paths.count_left()
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether something that the configuration names was not read: it is not there, or cannot be read."""
+        return self._paths.incomplete
 
     async def record(self, batches: Sequence[Batch]) -> None:
         """Record batches that are about to be sent; those of FIFOs cannot be read again."""
-        if self._config.state_dir and (own := [batch for batch in batches if batch.spans]):
+        if self._checkpoints.keeps and (own := [batch for batch in batches if batch.spans]):
             self._recorder.plan(own)
 
     def settle(self, batch: Batch) -> None:
         """Note that every line of `batch` is delivered or accounted lost."""
-        if self._config.state_dir and batch.spans:
+        if self._checkpoints.keeps and batch.spans:
             self._recorder.settle(batch)
 
     async def run(self) -> None:
@@ -77,8 +153,32 @@ class Following:
     async def release(self) -> None:
         """Record what is settled, and let go of the checkpoints."""
         self._recorder.close()
-        self._store.close()
+        self._checkpoints.close()
 
     def count_kept(self, unrecorded: int) -> int:
         """Return how many lines the next start reads again: those in flight, and those not recorded yet."""
-        return self._recorder.lines + unrecorded if self._config.state_dir else 0
+        return self._recorder.lines + unrecorded if self._checkpoints.keeps else 0
+
+    @property
+    def _begins_at_end(self) -> bool:
+        """Whether what is there at the start and has no checkpoint is old: to a new agent it is."""
+        config = self._config
+        return config.from_ == "end" or (config.from_ == "" and config.follow and self._checkpoints.new)
+
+    def _close_paths(self, intake: Intake) -> None:
+        """Close every file and forget the paths: what reads them again begins at the checkpoints."""
+        for path in self._paths.rotated.values():
+            try:
+                sources = path.close()
+            except OSError as error:
+                self._paths.note_unreadable(path.path, error)
+                continue
+            for source in sources:
+                intake.cut_off(source)
+        self._paths.clear()
+
+
+def _open_watcher(log: Logger) -> "contextlib.closing[Watcher]":
+    from shuttle.input.files.watcher import Watcher  # noqa: PLC0415  # a replay need not wait for ctypes
+
+    return contextlib.closing(Watcher(log))

@@ -1,56 +1,58 @@
 """Which file a line came from, said in its frame's header."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
-from shuttle.config import Config
-from shuttle.core.batch import Place
-from shuttle.core.frame import Framer
+from shuttle.core.frame import PLACEHOLDER, Framer, Framing
 from shuttle.core.lines import NewlineSplitter
+from shuttle.core.position import Position
 from shuttle.delivery.source import Source
 
 _APPNAME, _PROCID = 48, 128  # bytes (RFC 5424, 6.2.5 and 6.2.6)
-_PLACE = re.compile(r"\{(?:path|name|stem)\}")
 ANY = Path("*")
 """Stands for all files, in the reports of loss."""
 
 
-class Sources:
+class Labels:
     """Makes the sources of files, each with the header that says which file it is."""
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    def __init__(self, framing: Framing) -> None:
+        self._framing = framing
         self._framers: dict[tuple[str, str], Framer] = {}
 
-    def make(self, path: Path, place: Place | None = None) -> Source:
-        """Return the source of the lines of the file at `path`, from `place` on."""
+    def make(self, path: Path, position: Position | None = None) -> Source:
+        """Return the source of the lines of the file at `path`, from `position` on."""
         framer = self.find_framer(path)
-        return Source(NewlineSplitter(framer.line_limit), framer, place)
+        return Source(NewlineSplitter(framer.line_limit), framer, position)
 
     def find_framer(self, path: Path) -> Framer:
         """Return what frames the lines of the file at `path`; files with the same header share one."""
-        config = fill_header(self._config, path)
-        key = (config.appname, config.procid)
+        framing = fill_header(self._framing, path)
+        key = (framing.appname, framing.procid)
         if key not in self._framers:
-            self._framers[key] = Framer(config)
+            self._framers[key] = Framer(framing)
         return self._framers[key]
 
 
-def fill_header(config: Config, path: Path) -> Config:
-    """Return `config` with `{path}`, `{name}` and `{stem}` of `-appname` and `-procid` filled in."""
-    if not _PLACE.search(config.appname + config.procid):
-        return config
-    return replace(config, appname=_fill(config.appname, path, _APPNAME), procid=_fill(config.procid, path, _PROCID))
+def fill_header(framing: Framing, path: Path) -> Framing:
+    """Return `framing` with `{path}`, `{name}` and `{stem}` of appname and procid filled in."""
+    if not PLACEHOLDER.search(framing.appname + framing.procid):
+        return framing
+    appname, procid = _fill(framing.appname, path, _APPNAME), _fill(framing.procid, path, _PROCID)
+    return replace(framing, appname=appname, procid=procid)
 
 
 def _fill(text: str, path: Path, limit: int) -> str:
     """Return what a header may have: printable ASCII, and not too long. Of the longest value the end says more."""
     values = {"{path}": str(path), "{name}": path.name, "{stem}": path.stem}
-    shown = ["".join(char if "!" <= char <= "~" else "_" for char in values[each]) for each in _PLACE.findall(text)]
-    room = limit - len(_PLACE.sub("", text))
+    shown = [
+        "".join(char if "!" <= char <= "~" else "_" for char in values[each]) for each in PLACEHOLDER.findall(text)
+    ]
+    room = limit - len(PLACEHOLDER.sub("", text))
     lengths = list(map(len, shown))
     while lengths and sum(lengths) > max(0, room):
         lengths[lengths.index(max(lengths))] -= 1
     parts = iter(value[len(value) - length :] for value, length in zip(shown, lengths, strict=True))
-    return _PLACE.sub(lambda _: next(parts), text)[:limit] or "-"  # `/` has no name; RFC 5424's nil value stands for it
+    return (
+        PLACEHOLDER.sub(lambda _: next(parts), text)[:limit] or "-"
+    )  # `/` has no name; RFC 5424's nil value stands for it

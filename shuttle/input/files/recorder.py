@@ -1,26 +1,27 @@
 """Records what is planned and settled, so that a restart goes on where this process stops."""
 
 from collections import Counter
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import anyio
 
 from shuttle.core.batch import Batch
-from shuttle.core.fingerprint import Identity
-from shuttle.input.files.file import File
-from shuttle.store.checkpoints import Plan, Store
+from shuttle.core.fingerprint import Fingerprint
+from shuttle.input.files.catalogue import Catalogue
+from shuttle.store.checkpoint_table import Plan
+from shuttle.store.checkpoints import Checkpoints
 
 DELAY = 0.05  # seconds that a settled batch waits for others: a transaction each would cost as much as a request
 
 
 class Recorder:
-    """Writes to the store: plans before their batches are sent, and what is settled soon after."""
+    """Writes to the checkpoints: plans before their batches are sent, and what is settled soon after."""
 
-    def __init__(self, store: Store, files: MutableMapping[int, File]) -> None:
-        self._store = store
-        self._files = files  # the open ones, by their numbers
+    def __init__(self, checkpoints: Checkpoints, catalogue: Catalogue) -> None:
+        self._checkpoints = checkpoints
+        self._catalogue = catalogue
         self.lines = 0
-        """In batches that are in flight, and recorded."""
+        """Lines in batches that are in flight and recorded."""
         self._settled: list[str] = []
         self._held: Counter[int] = Counter()  # batches in flight, by the number of each file in them
         self._planned: dict[int, int] = {}  # the offset up to which each file is in plans
@@ -28,19 +29,27 @@ class Recorder:
         self._some = anyio.Event()
         self._closed = False
 
+    def list_plans(self) -> list[Plan]:
+        """Return the plans that are not settled, the oldest first."""
+        return self._checkpoints.plans()
+
+    def drop(self, plan: Plan) -> None:
+        """Record that nothing of `plan` can be sent any more."""
+        self._checkpoints.record(settled=[plan.id])
+
     def plan(self, batches: Sequence[Batch]) -> None:
         """Record batches that are about to be sent, and that their files are read up to there."""
-        identities: dict[int, Identity] = {}
+        fingerprints: dict[int, Fingerprint] = {}
         for batch in batches:
             for span in batch.spans:
                 self._planned[span.file] = span.end
-                if file := self._files.get(span.file):
-                    identities[span.file] = file.identify(span.end)
+                if file := self._catalogue.get(span.file):
+                    fingerprints[span.file] = file.fingerprint(span.end)
         self.hold(batches)
-        self._record([Plan(batch.id, batch.spans) for batch in batches], identities)
+        self._record([Plan(batch.id, batch.spans) for batch in batches], fingerprints)
 
     def hold(self, batches: Sequence[Batch]) -> None:
-        """Know of batches that are in flight and recorded already."""
+        """Count batches as in flight that are recorded already."""
         self.lines += sum(span.lines for batch in batches for span in batch.spans)
         self._held.update(number for batch in batches for number in {span.file for span in batch.spans})
 
@@ -52,7 +61,10 @@ class Recorder:
         self._some.set()
 
     def leave(self, number: int) -> None:
-        """Forget the file as soon as all of it is settled: it was read to its end, and a later one has its path."""
+        """Forget the file once all of it is settled: it was read to its end, and its path leads to a later one."""
+        if not self._checkpoints.keeps:
+            self._catalogue.remove(number)
+            return
         self._over.add(number)
         self._some.set()
 
@@ -64,7 +76,7 @@ class Recorder:
             self.flush()
 
     def flush(self) -> None:
-        """Record now what is settled, and forget the files that are over with all their lines."""
+        """Record now what is settled, and forget the files that are over and settled."""
         self._some = anyio.Event()
         if self._closed:
             return
@@ -74,8 +86,8 @@ class Recorder:
                 continue
             self._over.discard(number)
             self._planned.pop(number, None)
-            self._files.pop(number, None)
-            self._store.forget(number)
+            self._catalogue.remove(number)
+            self._checkpoints.forget(number)
 
     def close(self) -> None:
         """Record what is settled, for the last time."""
@@ -83,27 +95,27 @@ class Recorder:
         self._closed = True
 
     def _is_needed(self, number: int) -> bool:
-        """Say whether a start has to know of the file that is over, to catch up with what was rotated away.
+        """Say whether the next start needs the file that is over to find what rotation moved away.
 
-        Catching up begins at the oldest file of a path that is known, so none is forgotten before those; and of a later
-        one of which nothing was read, nothing can be found by its content: should it be copied and truncated, what
-        says where the copy stands is the file before it.
+        A start begins at the oldest known file of a path, so files are forgotten in their order. And a later file of
+        which nothing was read cannot be found by its content: if it is copied and truncated, only the file before it
+        tells where the copy stands.
         """
-        files = self._store.files()
+        files = self._checkpoints.files()
         path = next((known.path for known in files if known.number == number), None)
         others = [known for known in files if known.path == path and known.number != number]
-        later = [known.identity.offset for known in others if known.number > number]
+        later = [known.fingerprint.offset for known in others if known.number > number]
         return len(later) < len(others) or bool(later and not any(later))
 
     def _is_settled(self, number: int) -> bool:
         if self._held[number]:
             return False
-        file = self._files.get(number)
+        file = self._catalogue.get(number)
         if file is None or file.number != number:  # it has another one by now
             return True
         return self._planned.get(number, file.begun) == file.taken
 
-    def _record(self, planned: Sequence[Plan], identities: Mapping[int, Identity]) -> None:
+    def _record(self, planned: Sequence[Plan], fingerprints: Mapping[int, Fingerprint]) -> None:
         settled, self._settled = self._settled, []
-        if planned or settled or identities:
-            self._store.record(planned=planned, settled=settled, identities=identities)
+        if planned or settled or fingerprints:
+            self._checkpoints.record(planned=planned, settled=settled, fingerprints=fingerprints)

@@ -1,364 +1,115 @@
-"""Follows files: which there are, what is to be read of them, and in whose turn.
+"""Reads the followed paths in turn.
 
-Strategy: one task looks, one reads. The looker waits for changes, never for the drain, so that a rotation is noticed
-while the drain holds up the reading. The reader takes a piece of each file that has something in turn, and waits when
-none has: files are the buffer, and nothing is ever dropped.
+Strategy: it takes a piece of each path that has something to read, in turn, and waits when none has. Files are the
+buffer: while the drain takes nothing, nothing more is read, and nothing is ever dropped.
 """
 
-import contextlib
-import errno
 import math
-import os
-import resource
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import anyio
-import anyio.abc
 import anyio.lowlevel
 
-from shuttle.clock import Clock
 from shuttle.config import Config
-from shuttle.core.batch import Place
-from shuttle.core.fingerprint import Identity
-from shuttle.delivery.intake import CHUNK, Intake
-from shuttle.delivery.source import Source
-from shuttle.input.files.discovery import Finder, find_origins
-from shuttle.input.files.fifos import Streams
-from shuttle.input.files.file import File, State
-from shuttle.input.files.labels import Sources
+from shuttle.delivery.intake import Intake
+from shuttle.delivery.source import CHUNK
+from shuttle.input.files.followed_paths import FollowedPaths
+from shuttle.input.files.progress import Progress
+from shuttle.input.files.ready_queue import ReadyQueue
 from shuttle.input.files.recorder import Recorder
-from shuttle.input.files.replay import make_batch
-from shuttle.input.files.rotation.rotated_path import QUIET, Followed
-from shuttle.observe.log import Logger
-from shuttle.store.checkpoints import Known, Store
-
-if TYPE_CHECKING:
-    from shuttle.input.files.watcher import Changes, Watch
-
-SPARE = 32  # file descriptors that files leave to the drain's connections, the store and whoever hosts all this
-STALL = 0.1  # seconds without a piece taken in: the drain holds up the reading, and what waits is counted
-COUNTING = 0.02  # seconds between two pieces of a backlog that is counted
-_LIMIT = "raise the limit of open files (ulimit -n), or name fewer: those that wait are not read"
+from shuttle.input.files.rotation.rotated_path import RotatedPath
 
 
-class Follower:
-    """Reads files, and keeps what a restart needs to go on where this process stops."""
+class Scheduler:
+    """Reads what the queue says is ready, and ends what is over."""
 
     def __init__(
         self,
         config: Config,
         *,
-        store: Store,
-        recorder: Recorder,
-        files: dict[int, File],
+        paths: FollowedPaths,
+        queue: ReadyQueue,
+        progress: Progress,
         intake: Intake,
-        miss: Callable[[int], None],
-        log: Logger,
-        clock: Clock,
+        recorder: Recorder,
     ) -> None:
-        self._config = config
-        self._store = store
-        self._recorder = recorder
-        self._files = files  # the open ones, by the numbers that the checkpoints have for them
+        self._follow = config.follow
+        self._patience = config.partial_timeout
+        self._paths = paths
+        self._queue = queue
+        self._progress = progress
         self._intake = intake
-        self._miss = miss
-        self._log = log
-        self._clock = clock
-        self._watch = _open_watch(log) if config.follow else None
-        self._finder = Finder(config.file, rotated=not config.follow)
-        self._followed: dict[Path, Followed] = {}
-        self._known: dict[Path, list[Known]] = {}  # that the last agent left, of paths that are not followed yet
-        for known in store.files():
-            self._known.setdefault(Path(known.path), []).append(known)
-        self._links: dict[Path, Path] = {}  # by what they lead to
-        self._unreadable: set[Path] = set()
-        self._ready: dict[Followed, None] = {}  # have something to read
-        self._untidy: dict[Followed, None] = {}  # have something that is over after a while
-        self._changed = anyio.Event()
-        self._most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE
-        self._waiting = False  # there are more files than can be open
-        self._blocked = anyio.Event()  # the reader waits for the drain
-        self._taken = 0  # bytes
-        self._leaving = False
-        self._sources = Sources(config)
-        self._streams = Streams(self._sources, intake, follow=config.follow, ended=self._wake_reader)
+        self._recorder = recorder
+        self._untidy: dict[RotatedPath, None] = {}  # have something that is over after a while
 
     async def run(self) -> None:
-        """Read every file, to its end or as long as it grows."""
-        try:
-            async with anyio.create_task_group() as self._tasks:
-                self._find(first=True)
-                if self._watch:
-                    self._tasks.start_soon(self._look, self._watch)
-                    self._tasks.start_soon(self._count)
-                await self._replay()
-                await self._read()
-                self._tasks.cancel_scope.cancel()
-        finally:
-            if self._watch:
-                self._watch.close()
-            for followed in self._followed.values():
-                self._give_up_deleted(followed)
-                followed.close()
-
-    def leave(self) -> bool:
-        """Read nothing more but what no later start finds, of files that are deleted; say whether there is any."""
-        self._leaving = True
-        self._ready = {followed: None for followed in self._followed.values() if followed.vanishing}
-        self._wake_reader()
-        return bool(self._ready)
-
-    def measure(self) -> tuple[int, int]:
-        """Return the bytes that were read, and those that are there and were not; of what is compressed, its own."""
-        left = sum(file.count_left() for followed in self._followed.values() for file in followed.files)
-        return self._taken, left
-
-    async def _replay(self) -> None:
-        """Send again what an earlier process had sent and not seen settled."""
-        for plan in self._store.plans():
-            for number in {span.file for span in plan.spans}:
-                if (file := self._files.get(number)) and file.is_cut():
-                    self._look_at(self._followed[file.path])
-            batch, missing = make_batch(plan, self._files, self._sources, self._clock())
-            if missing:
-                self.miss(Path(), missing, "a batch that was not settled cannot be read again")
-            if batch:
-                self._recorder.hold([batch])
-                self._blocked.set()
-                await self._intake.resume(batch)
-                self._blocked = anyio.Event()
-            else:
-                self._store.record(settled=[plan.id])
-
-    def make_source(self, path: Path, number: int, offset: int) -> Source:
-        """Return the source of a file's lines from `offset` on, its header filled in."""
-        return self._sources.make(path, Place(number, offset))
-
-    def enroll(self, path: Path, identity: Identity) -> int:
-        """Return the number of a new file."""
-        return self._store.enroll(path, identity)
-
-    def register(self, file: File, number: int) -> None:
-        """Know of `file` by this number, which is its own or was."""
-        self._files[number] = file
-
-    def unregister(self, number: int) -> None:
-        """Know that nothing of the file with `number` can be read any more."""
-        self._files.pop(number, None)
-
-    def miss(self, path: Path, lines: int, reason: str) -> None:
-        """Count `lines` lines that vanished unread as lost."""
-        self._miss(lines)
-        (self._log.warning if lines else self._log.info)("file.missed", path=path, lines=lines, error=reason)
-
-    def _give_up_deleted(self, followed: Followed) -> None:
-        """Count what of deleted files was not read, and end what was: the next start finds nothing of them."""
-        for file in followed.vanishing:
-            lines = file.count_rest()
-            self._intake.cut_off(file.source)
-            if lines:
-                self.miss(followed.path, lines, "the file was deleted, and the reading has ended")
-
-    def _find(self, *, first: bool = False) -> None:
-        """Begin to follow what is to be followed and is not yet."""
-        for directory in self._finder.directories():
-            self._watch_over(directory)
-        for path in self._finder.find(self._followed.keys() | self._streams.paths, self._known):
-            self._follow(path, first=first)
-
-    def _note_target(self, path: Path) -> None:
-        """Watch over what a symbolic link leads to: it is written to in its own directory."""
-        if path.is_symlink():
-            target = path.resolve()
-            self._links[target] = path
-            self._watch_over(target.parent)
-
-    def _watch_over(self, directory: Path) -> None:
-        if self._watch:
-            self._watch.add(directory)
-
-    def _follow(self, path: Path, *, first: bool) -> None:
-        if len(self._files) >= self._most:
-            self._note_waiting()
-            return
-        followed = Followed(path, self, self._clock)
-        known = self._known.get(path, ())
-        try:
-            if self._streams.open(path, self._tasks, self._note_unreadable):
-                return
-            followed.begin(known, at_end=first and self._begins_at_end)
-        except OSError as error:
-            followed.close()
-            self._note_unreadable(path, error)
-            return
-        self._unreadable.discard(path)
-        self._known.pop(path, None)
-        self._watch_over(path.parent)
-        self._note_target(path)
-        self._followed[path] = followed
-        if not followed.files and not self._config.follow:
-            self._note_unreadable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
-        self._wake(followed)
-
-    @property
-    def _begins_at_end(self) -> bool:
-        """Whether what is there at the start and has no checkpoint is old: to a new agent it is."""
-        return self._config.from_ == "end" or (self._config.from_ == "" and self._config.follow and self._store.new)
-
-    def _note_waiting(self) -> None:
-        if not self._waiting:
-            self._log.warning("files.waiting", open=len(self._files), error=os.strerror(errno.EMFILE), advice=_LIMIT)
-        self._waiting = True
-
-    def _note_unreadable(self, path: Path, error: OSError) -> None:
-        if path not in self._unreadable:
-            self._log.warning("file.unreadable", path=path, error=error.strerror or str(error))
-        self._unreadable.add(path)
-
-    def _wake(self, followed: Followed) -> None:
-        if not self._leaving or followed.vanishing:
-            self._ready[followed] = None
-        self._wake_reader()
-
-    def _wake_reader(self) -> None:
-        self._changed.set()
-
-    async def _look(self, watch: "Watch") -> None:
-        """Look, whenever something may have changed, at what it may have changed."""
+        """Read a piece of each path that has something, in turn, until all are at their ends and none is to grow."""
+        ready = self._queue.ready
         while True:
-            changes = await watch.wait()
-            if changes.everything or changes.directories:
-                paths = {path for path in self._followed if path in changes}
-            else:
-                paths = set(changes.paths & self._followed.keys())
-            paths |= {self._links[path] for path in changes.paths if path in self._links}
-            others = {path.parent for path in changes.paths - paths} | changes.directories
-            if changes.everything or others:
-                self._find()
-                paths |= {path for path, one in self._followed.items() if path.parent in others and len(one.files) != 1}
-                paths |= self._find_copied(changes)
-            for path in paths:
-                self._look_at(self._followed[path])
-
-    def _find_copied(self, changes: "Changes") -> set[Path]:
-        """Return paths whose files were not read at all, and may have been copied beside them and truncated."""
-        new = {path for path in changes.paths if path not in self._followed}
-        untouched = {path for path, one in self._followed.items() if one.is_untouched}
-        for directory in changes.directories & {path.parent for path in untouched}:
-            with contextlib.suppress(OSError):
-                new.update(map(directory.joinpath, os.listdir(directory)))  # noqa: PTH208  # names are all it takes
-        return {origin for path in new for origin in find_origins(path, untouched)}
-
-    def _look_at(self, followed: Followed) -> None:
-        if followed.look() or not followed.is_tidy:
-            self._wake(followed)
-        if followed.error:
-            self._note_unreadable(followed.path, followed.error)
-        else:
-            self._unreadable.discard(followed.path)
-        self._note_target(followed.path)
-
-    async def _count(self) -> None:
-        """While the drain holds up the reading, count what waits in the files: truncation may take it away."""
-        while True:
-            await self._blocked.wait()
-            taken = self._taken
-            await anyio.sleep(STALL)
-            while self._blocked.is_set() and self._taken == taken:
-                more = [followed for followed in list(self._ready) if followed.count_unread()]
-                await anyio.sleep(COUNTING if more else STALL)
-
-    async def _read(self) -> None:
-        """Read a piece of each file that has something, in turn, until all are at their ends and none is to grow."""
-        while True:
-            while self._ready:
-                followed = next(iter(self._ready))
-                del self._ready[followed]
+            while ready:
+                path = next(iter(ready))
+                del ready[path]
                 await anyio.lowlevel.checkpoint()  # the outlets come first: what was just read leaves before more is
-                await self._read_piece(followed, CHUNK // 4 if self._ready else CHUNK)
-            if self._leaving:
-                return None
-            if not self._config.follow and not self._streams.paths:
-                return await self._end_all()
-            self._changed = anyio.Event()
+                await self._read_piece(path, CHUNK // 4 if ready else CHUNK)
+            if self._queue.leaving:
+                return
+            if not self._follow and not self._paths.fifos:
+                await self._end_all()
+                return
+            changed = self._queue.expect_change()
             with anyio.CancelScope(deadline=await self._tidy()):
-                await self._changed.wait()
+                await changed.wait()
 
-    async def _read_piece(self, followed: Followed, length: int) -> None:
+    async def _read_piece(self, path: RotatedPath, length: int) -> None:
         try:
-            piece = followed.read(length, vanishing=self._leaving)
+            piece = path.read(length, vanishing=self._queue.leaving)
         except OSError as error:
-            self._note_unreadable(followed.path, error)
+            self._paths.note_unreadable(path.path, error)
             return
-        await self._end_sources(followed)
+        await self._end_sources(path)
         if piece:
             file, data = piece
-            self._taken += len(data)
-            self._ready[followed] = None
-            self._blocked.set()
-            await self._intake.write(data, file.source)
-            self._blocked = anyio.Event()
+            self._progress.taken += len(data)
+            self._queue.ready[path] = None
+            self._progress.blocked.set()
+            await self._intake.feed(data, file.source)
+            self._progress.blocked = anyio.Event()
             file.take_in()
             return
-        await self._let_go(followed)
-        self._untidy.pop(followed, None)
-        if not followed.is_tidy:
-            self._untidy[followed] = None
+        await self._let_go(path)
+        self._untidy.pop(path, None)
+        if not path.is_tidy:
+            self._untidy[path] = None
 
-    async def _let_go(self, followed: Followed, *, at_once: bool = False) -> None:
+    async def _let_go(self, path: RotatedPath, *, at_once: bool = False) -> None:
         """Let go of the files of which nothing more is to come, now that all of them are read."""
-        followed.let_go(at_once=at_once)
-        await self._end_sources(followed)
+        path.let_go(at_once=at_once)
+        await self._end_sources(path)
 
-    async def _end_sources(self, followed: Followed) -> None:
+    async def _end_sources(self, path: RotatedPath) -> None:
         """End what is over, and have the checkpoints forget files that have a later one."""
-        while followed.ended:
-            await self._intake.end(followed.ended[0])
-            del followed.ended[0]
-        if followed.left and (followed.files or self._forget(followed)):
-            for number in followed.left:
-                if self._config.state_dir:
-                    self._recorder.leave(number)
-                else:
-                    self.unregister(number)
-            followed.left.clear()
-
-    def _forget(self, followed: Followed) -> bool:
-        """Stop following a path that only matched and leads nowhere, and say whether that was so."""
-        over = not followed.files and not self._finder.names(followed.path) and not os.path.lexists(followed.path)
-        if over:
-            self._followed.pop(followed.path, None)
-            self._untidy.pop(followed, None)
-        return over
+        while path.ended:
+            await self._intake.end(path.ended[0])
+            del path.ended[0]
+        if path.left and (path.files or self._paths.forget(path)):
+            for number in path.left:
+                self._recorder.leave(number)
+            path.left.clear()
 
     async def _tidy(self) -> float:
         """Send last lines whose newline does not come and let go of moved files; return when there is more of it."""
-        now = self._clock()
         due = math.inf
-        for followed in list(self._untidy):
-            for file in list(followed.files):
-                if file.partial and file.state is not State.WHOLE:
-                    if file.grown + self._config.partial_timeout <= now:
-                        await self._intake.end(file.source)
-                    else:
-                        due = min(due, file.grown + self._config.partial_timeout)
-                if file.state is State.MOVED:
-                    due = min(due, file.grown + QUIET)
-            await self._let_go(followed)
-            if followed.is_tidy:
-                self._untidy.pop(followed, None)  # it may be forgotten meanwhile
+        for path in list(self._untidy):
+            overdue, then = path.find_overdue(self._patience)
+            due = min(due, then)
+            for file in overdue:
+                await self._intake.end(file.source)
+            await self._let_go(path)
+            if path.is_tidy:
+                self._untidy.pop(path, None)
         return due
 
     async def _end_all(self) -> None:
-        for followed in list(self._followed.values()):
-            await self._let_go(followed, at_once=True)
-            for file in followed.files:
+        for path in list(self._paths.rotated.values()):
+            await self._let_go(path, at_once=True)
+            for file in path.files:
                 await self._intake.end(file.source)
-
-
-def _open_watch(log: Logger) -> "Watch":
-    from shuttle.input.files.watcher import Watch  # noqa: PLC0415  # a replay need not wait for ctypes
-
-    return Watch(log)

@@ -11,6 +11,7 @@ from shuttle.core.ledger import Owed, Tally
 from shuttle.drain.aws.cloudwatch import LONGEST_SPAN, MOST_BYTES, CloudWatch
 from shuttle.drain.aws.records import Fate, Record
 from tests.helpers.amazon import LOGS_URL
+from tests.helpers.clients import make_idle_client
 
 NOW = 1_700_000_000.5
 STAMP = "2024-01-01T00:00:00.250000+00:00"
@@ -19,9 +20,9 @@ MOMENT = 1_704_067_200_250  # the same in milliseconds
 
 def make_cloudwatch(**options: Any) -> tuple[CloudWatch, Framer]:
     config = Config(logs_url=LOGS_URL, **options)
-    framer = Framer(config)
+    framer = Framer(config.framing)
     assert config.endpoint.aws
-    return CloudWatch(config, framer, config.endpoint.aws, lambda: NOW), framer
+    return CloudWatch(config, framer, make_idle_client(), config.endpoint.aws, lambda: NOW), framer
 
 
 def load(lines: list[bytes], owed: Owed | None = None, **options: Any) -> list[Record]:

@@ -9,12 +9,13 @@ from shuttle.core.frame import Framer
 from shuttle.drain.aws.kinesis import MOST_BYTES, Kinesis, make_record
 from shuttle.drain.aws.records import Fate, Record
 from tests.helpers.amazon import KINESIS_URL
+from tests.helpers.clients import make_idle_client
 
 
 def make_kinesis(shards: int = 1) -> Kinesis:
     config = Config(logs_url=KINESIS_URL, kinesis_shards=shards)
     assert config.endpoint.aws
-    return Kinesis(config, Framer(config), config.endpoint.aws)
+    return Kinesis(config, Framer(config.framing), make_idle_client(), config.endpoint.aws)
 
 
 def make_records(count: int, size: int) -> list[Record]:

@@ -9,12 +9,12 @@ import pytest
 import trustme
 
 from shuttle.config import Config
-from shuttle.core.outcome import Outcome
-from shuttle.drain.http.attempt import attempt
+from shuttle.core.outcome import Reply
 from shuttle.drain.http.tls import load_tls
 from shuttle.drain.http.transport import DirectTransport
 from shuttle.errors import ConfigError
 from tests.drain.http.test_transport import make_request
+from tests.helpers.clients import attempt
 from tests.helpers.loops import on_every_loop
 from tests.helpers.sockets import GUARD, NO_CONTENT, Server, always
 
@@ -51,7 +51,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     return Pki(tmp_path_factory.mktemp("pki"))
 
 
-async def try_once(url: str, **settings: Any) -> Outcome:
+async def try_once(url: str, **settings: Any) -> Reply:
     """Make one attempt with the settings of a configuration."""
     transport = DirectTransport(load_tls(Config(logs_url=url, **settings)))
     try:
@@ -61,7 +61,7 @@ async def try_once(url: str, **settings: Any) -> Outcome:
 
 
 @on_every_loop
-async def test_a_certificate_of_an_unknown_authority_is_refused_and_the_user_told_what_to_do(pki: Pki) -> None:
+async def test_an_unknown_authority_is_refused_with_advice(pki: Pki) -> None:
     with Server(always(NO_CONTENT), tls=pki.serve()) as server:
         outcome = await try_once(server.url)
     assert outcome.status is None
@@ -73,7 +73,7 @@ async def test_a_certificate_of_an_unknown_authority_is_refused_and_the_user_tol
 @on_every_loop
 async def test_ca_file_names_the_authority_to_trust(pki: Pki) -> None:
     with Server(always(NO_CONTENT), tls=pki.serve()) as server:
-        assert await try_once(server.url, ca_file=pki.ca_file) == Outcome(status=204)
+        assert await try_once(server.url, ca_file=pki.ca_file) == Reply(status=204)
 
 
 @on_every_loop
@@ -82,7 +82,7 @@ async def test_ca_file_takes_the_place_of_the_systems_authorities(pki: Pki, tmp_
     trustme.CA().cert_pem.write_to_path(other)
     with pytest.MonkeyPatch.context() as patch, Server(always(NO_CONTENT), tls=pki.serve()) as server:
         patch.setenv("SSL_CERT_FILE", str(pki.ca_file))
-        assert await try_once(server.url) == Outcome(status=204)
+        assert await try_once(server.url) == Reply(status=204)
         assert (await try_once(server.url, ca_file=other)).advice == TRUST
 
 
@@ -99,7 +99,7 @@ async def test_a_certificate_for_another_host_is_refused(pki: Pki) -> None:
 async def test_the_host_name_is_what_the_certificate_is_asked_for(pki: Pki) -> None:
     with Server(always(NO_CONTENT), tls=pki.serve("localhost")) as server:
         url = server.url.replace("127.0.0.1", "localhost")
-        assert await try_once(url, ca_file=pki.ca_file) == Outcome(status=204)
+        assert await try_once(url, ca_file=pki.ca_file) == Reply(status=204)
 
 
 @on_every_loop
@@ -114,7 +114,7 @@ async def test_an_expired_certificate_is_refused(pki: Pki) -> None:
 @on_every_loop
 async def test_skip_verify_trusts_anyone(pki: Pki, name: str) -> None:
     with Server(always(NO_CONTENT), tls=pki.serve(name)) as server:
-        assert await try_once(server.url, skip_verify=True) == Outcome(status=204)
+        assert await try_once(server.url, skip_verify=True) == Reply(status=204)
 
 
 @pytest.mark.parametrize("one_file", [False, True])
@@ -124,7 +124,7 @@ async def test_a_client_certificate_and_its_key_come_from_two_files_or_one(pki: 
         {"client_cert": pki.client_both} if one_file else {"client_cert": pki.client_cert, "client_key": pki.client_key}
     )
     with Server(always(NO_CONTENT), tls=pki.serve(ask_for_client=True)) as server:
-        assert await try_once(server.url, ca_file=pki.ca_file, **files) == Outcome(status=204)
+        assert await try_once(server.url, ca_file=pki.ca_file, **files) == Reply(status=204)
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -162,19 +162,38 @@ async def test_a_connection_is_used_again_over_tls_too(pki: Pki) -> None:
     with Server(always(NO_CONTENT), tls=pki.serve()) as server:
         transport = DirectTransport(load_tls(Config(logs_url=server.url, ca_file=pki.ca_file)))
         for _ in range(3):
-            assert await attempt(transport, make_request(server.url, b"." * 300_000), GUARD) == Outcome(status=204)
+            assert await attempt(transport, make_request(server.url, b"." * 300_000), GUARD) == Reply(status=204)
         await transport.aclose()
         await server.until_all_gone()
     assert len(server.accepted) == 1
 
 
 @pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"ca_file": "/no/such"}, "-ca-file '/no/such'"),
+        ({"ca_file": "/"}, "-ca-file '/'"),
+        ({"client_cert": "x" * 5000}, f"-client-cert '{'x' * 60}...'"),
+        ({"client_cert": __file__, "client_key": "/no/such"}, "-client-key '/no/such'"),
+        ({"ca_file": "https://drain.example/zq9secret"}, "-ca-file (not shown: it may hold a password)"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_an_error(settings: dict[str, str], text: str) -> None:
+    files: dict[str, Any] = {name: Path(path) for name, path in settings.items()}
+    with pytest.raises(ConfigError) as caught:
+        load_tls(Config(logs_url="https://drain.example/", **files))
+    assert str(caught.value) == f"{text}: must be a file that can be read"
+
+
+def test_over_http_no_file_is_needed() -> None:
+    assert load_tls(Config(logs_url="http://drain.example/", ca_file=Path("/no/such"))) is None
+
+
+@pytest.mark.parametrize(
     "content", ["", "no certificate\n", "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"]
 )
 @pytest.mark.parametrize("flag", ["-ca-file", "-client-cert"])
-def test_a_file_that_holds_no_certificate_is_an_error_that_names_its_flag(
-    flag: str, content: str, tmp_path: Path
-) -> None:
+def test_a_file_without_a_certificate_is_an_error(flag: str, content: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.pem"
     path.write_text(content)
     settings: dict[str, Any] = {flag[1:].replace("-", "_"): path}
@@ -184,7 +203,7 @@ def test_a_file_that_holds_no_certificate_is_an_error_that_names_its_flag(
     assert "\n" not in str(caught.value)
 
 
-def test_a_key_that_is_not_the_certificates_is_an_error_that_names_both_flags(pki: Pki, tmp_path: Path) -> None:
+def test_a_key_of_another_certificate_is_an_error(pki: Pki, tmp_path: Path) -> None:
     key = tmp_path / "other.key"
     trustme.CA().private_key_pem.write_to_path(key)
     with pytest.raises(ConfigError, match=r"^-client-cert '.*' -client-key '.*other.key': must hold "):

@@ -13,7 +13,8 @@ from shuttle.config import MIB
 from shuttle.errors import ConfigError
 from shuttle.input.files.rotation.rotated_path import QUIET
 from shuttle.store.checkpoints import FILE
-from tests.helpers.drains import TAKE, Answer, Drain
+from tests.helpers.checkpoints import kill
+from tests.helpers.drains import HANG, TAKE, Answer, Drain
 from tests.helpers.following import SOON, Catcher, append, copytruncate, following, number_lines, rotate
 from tests.helpers.virtual import Journal, virtual
 
@@ -35,7 +36,7 @@ def inode(path: Path) -> int:
 
 
 @virtual
-async def test_a_new_file_with_a_used_inode_is_read_from_its_beginning(log: Path, state: Path) -> None:
+async def test_a_new_file_with_a_reused_inode_is_read_whole(log: Path, state: Path) -> None:
     """Written over in place, which gives the same inode as its reuse does."""
     drain, journal = Drain(), Journal()
     append(log, *number_lines(0, 10))
@@ -51,7 +52,7 @@ async def test_a_new_file_with_a_used_inode_is_read_from_its_beginning(log: Path
 
 
 @virtual
-async def test_the_inode_of_one_file_in_another_one_confuses_nobody(tmp_path: Path, state: Path) -> None:
+async def test_two_files_that_change_places_are_told_apart(tmp_path: Path, state: Path) -> None:
     """Two files have changed their places."""
     drain = Drain()
     first, second = tmp_path / "first.log", tmp_path / "second.log"
@@ -72,7 +73,7 @@ async def test_the_inode_of_one_file_in_another_one_confuses_nobody(tmp_path: Pa
 
 
 @virtual
-async def test_a_file_that_was_empty_when_it_was_recorded_is_read_from_its_beginning(log: Path, state: Path) -> None:
+async def test_a_file_recorded_empty_is_read_from_its_start(log: Path, state: Path) -> None:
     drain = Drain()
     log.touch()
     async with following(drain, log, state_dir=state):
@@ -84,7 +85,7 @@ async def test_a_file_that_was_empty_when_it_was_recorded_is_read_from_its_begin
 
 
 @virtual
-async def test_a_copy_of_what_came_after_the_last_line_read_is_found(log: Path, state: Path) -> None:
+async def test_a_copy_with_lines_after_the_last_read_is_found(log: Path, state: Path) -> None:
     """Nothing of the truncated file is known but its inode: the file before it says where the copy stands."""
     drain = Drain()
     append(log, *number_lines(0, 10))
@@ -102,7 +103,7 @@ async def test_a_copy_of_what_came_after_the_last_line_read_is_found(log: Path, 
 
 
 @virtual
-async def test_a_copy_that_took_the_place_of_its_original_is_not_read_twice(log: Path, state: Path) -> None:
+async def test_a_copy_in_place_of_its_original_is_read_once(log: Path, state: Path) -> None:
     """As a backup that is restored, or an editor that saves."""
     drain = Drain()
     append(log, *number_lines(0, 10))
@@ -118,7 +119,7 @@ async def test_a_copy_that_took_the_place_of_its_original_is_not_read_twice(log:
 
 
 @virtual
-async def test_nor_is_it_while_the_agent_runs(log: Path) -> None:
+async def test_a_copy_put_in_place_while_running_is_read_once(log: Path) -> None:
     drain = Drain()
     append(log, *number_lines(0, 10))
     async with following(drain, log, from_="beginning"):
@@ -132,7 +133,7 @@ async def test_nor_is_it_while_the_agent_runs(log: Path) -> None:
 
 
 @virtual
-async def test_a_backup_that_is_older_than_what_was_read_is_said_to_be_read_again(log: Path, state: Path) -> None:
+async def test_an_older_backup_is_read_again_and_logged(log: Path, state: Path) -> None:
     drain, journal = Drain(), Journal()
     append(log, *number_lines(0, 5))
     shutil.copy(log, log.with_name("backup"))
@@ -148,9 +149,7 @@ async def test_a_backup_that_is_older_than_what_was_read_is_said_to_be_read_agai
 
 @pytest.mark.parametrize("content", [b"", b"garbage", bytes(20_000)], ids=["empty", "garbage", "zeros"])
 @virtual
-async def test_a_broken_store_is_said_to_be_broken_and_the_start_goes_on(
-    log: Path, state: Path, content: bytes
-) -> None:
+async def test_a_broken_store_is_logged_and_the_start_goes_on(log: Path, state: Path, content: bytes) -> None:
     drain, journal = Drain(), Journal()
     append(log, b"one")
     async with following(drain, log, from_="beginning", state_dir=state):
@@ -171,7 +170,7 @@ async def test_a_broken_store_is_said_to_be_broken_and_the_start_goes_on(
 
 
 @virtual
-async def test_with_a_full_disk_delivery_goes_on_and_the_checkpoints_catch_up(log: Path, state: Path) -> None:
+async def test_after_a_full_disk_the_checkpoints_catch_up(log: Path, state: Path) -> None:
     """A limit of the process stands for the disk's: no file can grow."""
     drain, journal = Drain(), Journal()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -204,7 +203,7 @@ async def test_a_second_agent_on_the_same_store_is_refused(log: Path, state: Pat
 
 
 @virtual
-async def test_without_a_store_the_log_says_once_that_nothing_is_kept(log: Path, tmp_path: Path) -> None:
+async def test_running_without_a_store_is_logged_once(log: Path, tmp_path: Path) -> None:
     journal = Journal()
     async with following(Drain(), log, tmp_path / "*.txt", log=journal):
         await trio.sleep(SOON)
@@ -214,7 +213,7 @@ async def test_without_a_store_the_log_says_once_that_nothing_is_kept(log: Path,
 
 
 @virtual
-async def test_what_is_held_at_the_end_is_held_with_a_store_and_lost_without(log: Path, state: Path) -> None:
+async def test_the_rest_is_held_with_a_store_and_lost_without(log: Path, state: Path) -> None:
     append(log, *number_lines(0, 10))
     settings: dict[str, Any] = {"from_": "beginning", "land_timeout": 0.0}
     async with following(Drain(DOWN), log, **settings) as shuttle:
@@ -226,7 +225,7 @@ async def test_what_is_held_at_the_end_is_held_with_a_store_and_lost_without(log
 
 
 @virtual
-async def test_what_the_drain_refused_is_not_sent_again_by_the_next_start(log: Path, state: Path) -> None:
+async def test_refused_lines_are_not_sent_again_by_the_next_start(log: Path, state: Path) -> None:
     append(log, *number_lines(0, 10))
     async with following(Drain(Answer(404)), log, from_="beginning", state_dir=state) as shuttle:
         await trio.sleep(SOON)
@@ -239,7 +238,7 @@ async def test_what_the_drain_refused_is_not_sent_again_by_the_next_start(log: P
 
 
 @virtual
-async def test_a_line_that_is_written_in_parts_around_a_restart_is_one(log: Path, state: Path) -> None:
+async def test_a_line_written_around_a_restart_is_one(log: Path, state: Path) -> None:
     drain = Drain()
     log.write_bytes(b"one\ntw")
     async with following(drain, log, from_="beginning", state_dir=state):
@@ -252,9 +251,7 @@ async def test_a_line_that_is_written_in_parts_around_a_restart_is_one(log: Path
 
 @pytest.mark.parametrize("parts", [(b"th", b"re"), (b"t", b"h", b"r", b"e"), (b"x" * 300_000, b"y" * 300_000)])
 @virtual
-async def test_parts_of_a_line_that_come_while_a_batch_waits_do_not_disturb_its_checkpoint(
-    log: Path, state: Path, parts: tuple[bytes, ...]
-) -> None:
+async def test_a_partial_line_does_not_disturb_a_checkpoint(log: Path, state: Path, parts: tuple[bytes, ...]) -> None:
     drain, journal = Drain(), Journal()
     async with following(drain, log, from_="beginning", state_dir=state, wait=2.0):
         append(log, *number_lines(0, 100))
@@ -271,7 +268,7 @@ async def test_parts_of_a_line_that_come_while_a_batch_waits_do_not_disturb_its_
 
 
 @virtual
-async def test_lines_that_are_longer_than_a_line_may_be_come_whole_across_restarts(log: Path, state: Path) -> None:
+async def test_overlong_lines_survive_restarts(log: Path, state: Path) -> None:
     """Each piece of them is a line of its own, and a restart may come between two pieces."""
     drain = Drain()
     text = b"".join(b"%08d" % number for number in range(MIB * 3 // 8))
@@ -290,7 +287,7 @@ async def test_lines_that_are_longer_than_a_line_may_be_come_whole_across_restar
 
 
 @virtual
-async def test_pieces_of_a_long_line_that_were_in_flight_are_sent_again_as_they_were(log: Path, state: Path) -> None:
+async def test_pieces_of_a_long_line_in_flight_are_sent_again(log: Path, state: Path) -> None:
     drain = Drain(DOWN)
     settings: dict[str, Any] = {"from_": "beginning", "state_dir": state, "land_timeout": 0.0, "num_outlets": 1}
     log.write_bytes(b"first\n" + "ä".encode() * MIB + b"\nlast\n")
@@ -307,9 +304,7 @@ async def test_pieces_of_a_long_line_that_were_in_flight_are_sent_again_as_they_
 
 
 @virtual
-async def test_batches_of_several_files_that_were_in_flight_are_sent_again_as_they_were(
-    tmp_path: Path, state: Path
-) -> None:
+async def test_batches_of_several_files_in_flight_are_sent_again(tmp_path: Path, state: Path) -> None:
     drain = Drain(DOWN)
     settings: dict[str, Any] = {
         "state_dir": state,
@@ -331,9 +326,7 @@ async def test_batches_of_several_files_that_were_in_flight_are_sent_again_as_th
 
 
 @virtual
-async def test_a_file_that_has_vanished_with_what_was_in_flight_is_counted_and_costs_the_others_nothing(
-    tmp_path: Path, state: Path
-) -> None:
+async def test_a_vanished_file_in_flight_is_counted_alone(tmp_path: Path, state: Path) -> None:
     drain = Drain(DOWN)
     settings: dict[str, Any] = {"state_dir": state, "land_timeout": 0.0, "from_": "beginning", "wait": 0.5}
     append(tmp_path / "a.log", *number_lines(0, 10))
@@ -349,9 +342,7 @@ async def test_a_file_that_has_vanished_with_what_was_in_flight_is_counted_and_c
 
 
 @virtual
-async def test_a_file_that_comes_while_the_agent_is_down_is_read_from_its_beginning(
-    tmp_path: Path, state: Path
-) -> None:
+async def test_a_file_made_while_the_agent_is_down_is_read_whole(tmp_path: Path, state: Path) -> None:
     """An agent that has run before is no new one on old files."""
     drain = Drain()
     append(tmp_path / "a.log", b"old")
@@ -364,9 +355,7 @@ async def test_a_file_that_comes_while_the_agent_is_down_is_read_from_its_beginn
 
 
 @virtual
-async def test_a_file_that_was_named_and_not_there_is_read_from_its_beginning_by_the_next_start(
-    log: Path, state: Path
-) -> None:
+async def test_a_named_file_made_before_a_restart_is_read_whole(log: Path, state: Path) -> None:
     drain = Drain()
     async with following(drain, log, state_dir=state):
         await trio.sleep(SOON)
@@ -377,7 +366,7 @@ async def test_a_file_that_was_named_and_not_there_is_read_from_its_beginning_by
 
 
 @virtual
-async def test_without_following_too_a_checkpoint_says_where_to_begin(log: Path, state: Path) -> None:
+async def test_a_checkpoint_counts_without_following_too(log: Path, state: Path) -> None:
     drain = Drain()
     for number in range(3):
         append(log, b"%d" % number)
@@ -387,9 +376,9 @@ async def test_without_following_too_a_checkpoint_says_where_to_begin(log: Path,
 
 
 @virtual
-async def test_a_store_does_not_grow_with_files_that_come_and_go(tmp_path: Path, state: Path) -> None:
+async def test_a_store_forgets_files_that_come_and_go(tmp_path: Path, state: Path) -> None:
     drain = Drain()
-    async with following(drain, tmp_path / "*.log", state_dir=state) as shuttle:
+    async with following(drain, tmp_path / "*.log", state_dir=state):
         await trio.sleep(SOON)
         for number in range(20):
             path = tmp_path / f"{number}.log"
@@ -398,15 +387,12 @@ async def test_a_store_does_not_grow_with_files_that_come_and_go(tmp_path: Path,
             path.unlink()
         await trio.sleep(200.0)
         assert len(drain.lines) == 20
-        assert shuttle._following
-        assert len(shuttle._following._store.files()) == 0
+        assert kill(state).files == []
         assert not [link for link in Path("/proc/self/fd").iterdir() if link.resolve().parent == tmp_path]
 
 
 @virtual
-async def test_a_file_that_was_truncated_unread_and_written_again_is_known_by_what_was_read_of_it(
-    log: Path, state: Path
-) -> None:
+async def test_a_file_truncated_unread_is_known_after_a_restart(log: Path, state: Path) -> None:
     """As long as an older file is open the checkpoint of what was lost stands too, and has the same inode."""
     drain, journal = Catcher(), Journal()
     drain.held = True
@@ -432,10 +418,23 @@ async def test_a_file_that_was_truncated_unread_and_written_again_is_known_by_wh
 
 
 @virtual
-async def test_a_drain_that_is_away_for_an_hour_costs_nothing(log: Path) -> None:
+async def test_an_hour_without_the_drain_loses_nothing(log: Path) -> None:
     append(log, *number_lines(0, 100))
     drain = Drain(lambda *_: DOWN if trio.current_time() < 3600 else TAKE)
     async with following(drain, log, from_="beginning", batch_size=10) as shuttle:
         await trio.sleep(3700)
     assert sorted(drain.lines) == sorted(number_lines(0, 100))
     assert shuttle.ledger.lost == 0
+
+
+@virtual
+async def test_a_landing_that_gives_up_loses_no_line_of_a_file(log: Path, state: Path) -> None:
+    """A flush waits for room in the queue, and another line is in the batch that is being filled."""
+    settings: dict[str, Any] = {"num_outlets": 1, "back_buff": 1, "batch_size": 100, "land_timeout": 1.0}
+    log.touch()
+    async with following(Drain(HANG), log, state_dir=state, **settings) as shuttle:
+        await trio.sleep(SOON)
+        for number in range(4):
+            append(log, b"%d" % number)
+            await trio.sleep(SOON)
+    assert str(shuttle.ledger) == "read=4 delivered=0 dropped=0 lost=0 held=4"

@@ -40,7 +40,7 @@ async def test_from_beginning_takes_what_is_there(log: Path) -> None:
 
 
 @on_every_loop
-async def test_a_file_that_appears_later_is_read_from_its_beginning(log: Path) -> None:
+async def test_a_file_that_appears_later_is_read_whole(log: Path) -> None:
     drain = Catcher()
     async with following(drain, log):
         await anyio.lowlevel.checkpoint()
@@ -49,7 +49,7 @@ async def test_a_file_that_appears_later_is_read_from_its_beginning(log: Path) -
 
 
 @on_every_loop
-async def test_without_following_all_is_delivered_and_it_ends(log: Path) -> None:
+async def test_without_following_it_ends_when_all_is_read(log: Path) -> None:
     drain = Catcher()
     append(log, *(b"%d" % number for number in range(5000)))
     with log.open("ab") as file:
@@ -61,7 +61,7 @@ async def test_without_following_all_is_delivered_and_it_ends(log: Path) -> None
 
 
 @on_every_loop
-async def test_a_last_line_without_its_newline_is_held_and_sent_when_it_stays_away(log: Path) -> None:
+async def test_a_line_without_newline_is_sent_after_a_while(log: Path) -> None:
     drain = Catcher()
     async with following(drain, log, partial_timeout=0.1):
         await anyio.lowlevel.checkpoint()
@@ -72,7 +72,7 @@ async def test_a_last_line_without_its_newline_is_held_and_sent_when_it_stays_aw
 
 
 @on_every_loop
-async def test_a_line_that_is_written_in_parts_is_one(log: Path) -> None:
+async def test_a_line_written_in_parts_is_one(log: Path) -> None:
     drain = Catcher()
     async with following(drain, log):
         await anyio.lowlevel.checkpoint()
@@ -83,7 +83,7 @@ async def test_a_line_that_is_written_in_parts_is_one(log: Path) -> None:
 
 
 @on_every_loop
-async def test_a_file_that_is_renamed_is_read_to_its_end_also_what_is_written_afterwards(log: Path) -> None:
+async def test_a_renamed_file_is_read_on(log: Path) -> None:
     drain = Catcher()
     log.touch()
     async with following(drain, log):
@@ -101,7 +101,7 @@ async def test_a_file_that_is_renamed_is_read_to_its_end_also_what_is_written_af
 
 
 @on_every_loop
-async def test_a_file_that_is_deleted_is_read_to_its_end(log: Path) -> None:
+async def test_a_deleted_file_is_read_to_its_end(log: Path) -> None:
     drain = Catcher()
     log.touch()
     async with following(drain, log):
@@ -118,7 +118,7 @@ async def test_a_file_that_is_deleted_is_read_to_its_end(log: Path) -> None:
 
 
 @on_every_loop
-async def test_copytruncate_costs_nothing(log: Path) -> None:
+async def test_copytruncate_loses_nothing(log: Path) -> None:
     drain = Catcher()
     async with following(drain, log):
         await anyio.lowlevel.checkpoint()
@@ -133,7 +133,7 @@ async def test_copytruncate_costs_nothing(log: Path) -> None:
 
 
 @on_every_loop
-async def test_what_truncation_takes_away_unread_is_counted_and_reported_as_lost(log: Path) -> None:
+async def test_lines_truncated_unread_are_reported_lost(log: Path) -> None:
     drain, journal = Catcher(), Journal()
     async with following(drain, log, log=journal, num_outlets=1, batch_size=1, back_buff=1) as shuttle:
         await anyio.lowlevel.checkpoint()
@@ -155,7 +155,7 @@ async def test_what_truncation_takes_away_unread_is_counted_and_reported_as_lost
 
 
 @on_every_loop
-async def test_files_that_match_a_pattern_are_followed_also_those_that_come_later(tmp_path: Path) -> None:
+async def test_a_pattern_follows_files_that_come_later(tmp_path: Path) -> None:
     drain = Catcher()
     append(tmp_path / "a.log", b"a")
     async with following(drain, tmp_path / "*.log", from_="beginning", appname="app-{stem}", procid="{name}"):
@@ -167,7 +167,7 @@ async def test_files_that_match_a_pattern_are_followed_also_those_that_come_late
 
 
 @on_every_loop
-async def test_a_restart_goes_on_where_the_checkpoint_stands(log: Path, tmp_path: Path) -> None:
+async def test_a_restart_goes_on_at_the_checkpoint(log: Path, tmp_path: Path) -> None:
     drain = Catcher()
     append(log, b"one")
     for number in range(3):
@@ -178,7 +178,7 @@ async def test_a_restart_goes_on_where_the_checkpoint_stands(log: Path, tmp_path
 
 
 @on_every_loop
-async def test_what_was_in_flight_is_sent_again_with_the_same_id_and_body(log: Path, tmp_path: Path) -> None:
+async def test_a_batch_in_flight_is_sent_again_unchanged(log: Path, tmp_path: Path) -> None:
     drain = Catcher()
     append(log, b"one", b"two")
     drain.status = 503

@@ -1,20 +1,27 @@
 """The header says which file a line came from, in what a header may have."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shuttle.config import Config
+from shuttle.core.frame import Framing
 from shuttle.input.files.labels import ANY, fill_header
+from tests.helpers.frames import make_config
 
 APPNAME, PROCID = 48, 128  # bytes that RFC 5424 gives them
 
 
+def make_framing(**fields: str) -> Framing:
+    return make_config(**fields).framing
+
+
 def fill(path: str, *, appname: str = "token", procid: str = "shuttle") -> tuple[str, str]:
-    config = fill_header(Config(logs_url="http://drain.example/", appname=appname, procid=procid), Path(path))
-    return config.appname, config.procid
+    framing = fill_header(make_framing(appname=appname, procid=procid), Path(path))
+    return framing.appname, framing.procid
 
 
 @pytest.mark.parametrize(
@@ -61,24 +68,21 @@ def test_a_path_that_fits_the_one_may_be_too_long_for_the_other() -> None:
     assert fill(path, appname="{path}", procid="{path}") == (path[-APPNAME:], path)
 
 
-def test_what_is_of_no_file_says_so() -> None:
-    config = Config(logs_url="http://drain.example/", appname="{stem}", procid="app-{name}")
-    filled = fill_header(config, ANY)
+def test_a_report_stands_for_any_file() -> None:
+    filled = fill_header(make_framing(appname="{stem}", procid="app-{name}"), ANY)
     assert (filled.appname, filled.procid) == ("*", "app-*")
 
 
-def test_nothing_else_of_the_configuration_changes() -> None:
-    config = Config(logs_url="http://drain.example/", appname="{stem}", msgid="{stem} -", hostname="{name}")
-    filled = fill_header(config, Path("/var/log/app.log"))
-    assert (filled.msgid, filled.hostname) == ("{stem} -", "{name}")
+def test_only_appname_and_procid_change() -> None:
+    framing = make_framing(appname="{stem}", procid="-", msgid="{stem} [x]", hostname="{name}")
+    assert fill_header(framing, Path("/var/log/app.log")) == replace(framing, appname="app")
 
 
 @given(
     path=st.text(min_size=1).filter(lambda text: "\0" not in text),
     text=st.lists(st.sampled_from(["{path}", "{name}", "{stem}", "x" * 10, "-"]), min_size=1, max_size=6).map("".join),
 )
-def test_whatever_the_path_the_header_is_one(path: str, text: str) -> None:
-    """`replace` checks the settings again, so an error would be raised here."""
+def test_any_path_gives_a_valid_header(path: str, text: str) -> None:
     appname, procid = fill(path, appname=text[:APPNAME], procid=text[:PROCID])
-    assert 1 <= len(appname) <= APPNAME
-    assert 1 <= len(procid) <= PROCID
+    assert re.fullmatch(f"[!-~]{{1,{APPNAME}}}", appname)
+    assert re.fullmatch(f"[!-~]{{1,{PROCID}}}", procid)

@@ -18,7 +18,7 @@ MOUNTS = rb"""
 """.replace(b"WILD", b"\xff\r")
 
 
-def test_the_table_of_mounts_is_read_whatever_the_names() -> None:
+def test_mounts_with_any_name_are_read() -> None:
     assert parse_mounts(MOUNTS) == [
         Mount(22, Path("/proc"), "proc"),
         Mount(27, Path("/"), "ext4"),
@@ -38,18 +38,18 @@ def test_the_table_of_mounts_is_read_whatever_the_names() -> None:
         ("of-the-future", True),
     ],
 )
-def test_a_file_system_is_polled_if_others_may_write_to_it_or_if_it_is_not_known(kind: str, polled: bool) -> None:
+def test_a_remote_or_unknown_file_system_is_polled(kind: str, polled: bool) -> None:
     mounts = [Mount(1, Path("/"), "ext4" if polled else "nfs"), Mount(7, Path("/mnt"), kind)]
     reason = judge_mounts(Path("/mnt/logs"), 7, mounts)
     assert (reason is not None) is polled
     assert reason is None or kind in reason
 
 
-def test_a_directory_whose_mount_is_not_in_the_table_is_polled() -> None:
+def test_a_directory_on_an_unlisted_mount_is_polled() -> None:
     assert judge_mounts(Path("/"), -1, [Mount(1, Path("/"), "ext4")])
 
 
-def test_a_directory_in_which_a_file_is_a_mount_is_polled_by_whichever_name(tmp_path: Path) -> None:
+def test_a_directory_with_a_mounted_file_is_polled(tmp_path: Path) -> None:
     real, link = tmp_path / "real", tmp_path / "link"
     (real / "directory").mkdir(parents=True)
     (real / "file").touch()
@@ -61,7 +61,7 @@ def test_a_directory_in_which_a_file_is_a_mount_is_polled_by_whichever_name(tmp_
 
 
 @pytest.mark.skipif(not (PROC / "mountinfo").exists(), reason="the table of mounts is Linux's")
-def test_a_directory_is_looked_up_in_the_table_of_mounts(tmp_path: Path) -> None:
+def test_a_directory_is_found_in_the_table_of_mounts(tmp_path: Path) -> None:
     assert find_blindness(tmp_path) is None
     assert "proc" in (find_blindness(PROC) or "")
     assert "not known" in (find_blindness(tmp_path / "missing") or "")

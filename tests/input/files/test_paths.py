@@ -41,7 +41,7 @@ async def write_all(path: Path, data: bytes) -> None:
 
 
 @virtual
-async def test_a_link_to_a_file_in_another_directory_is_followed_as_fast_as_any(log: Path, tmp_path: Path) -> None:
+async def test_a_link_to_another_directory_is_followed_at_once(log: Path, tmp_path: Path) -> None:
     drain = Drain()
     (tmp_path / "elsewhere").mkdir()
     target = tmp_path / "elsewhere" / "target.log"
@@ -55,7 +55,7 @@ async def test_a_link_to_a_file_in_another_directory_is_followed_as_fast_as_any(
 
 
 @virtual
-async def test_a_link_that_is_switched_to_another_file_is_followed(log: Path, tmp_path: Path) -> None:
+async def test_a_link_switched_to_another_file_is_followed(log: Path, tmp_path: Path) -> None:
     drain = Drain()
     first, second = tmp_path / "first", tmp_path / "second"
     append(first, b"one")
@@ -73,7 +73,7 @@ async def test_a_link_that_is_switched_to_another_file_is_followed(log: Path, tm
 
 
 @virtual
-async def test_a_link_that_is_switched_back_goes_on_where_it_was(log: Path, tmp_path: Path) -> None:
+async def test_a_link_switched_back_goes_on_where_it_was(log: Path, tmp_path: Path) -> None:
     drain = Drain()
     first, second = tmp_path / "first", tmp_path / "second"
     append(first, b"one")
@@ -108,7 +108,7 @@ async def test_a_link_to_nothing_is_read_when_its_target_appears(log: Path, tmp_
 
 
 @virtual
-async def test_a_directory_is_said_once_to_be_one_and_the_others_are_followed(log: Path, tmp_path: Path) -> None:
+async def test_a_directory_is_logged_once_and_the_rest_followed(log: Path, tmp_path: Path) -> None:
     drain, journal = Drain(), Journal()
     (tmp_path / "directory").mkdir()
     append(log, b"one")
@@ -119,7 +119,7 @@ async def test_a_directory_is_said_once_to_be_one_and_the_others_are_followed(lo
 
 
 @virtual
-async def test_a_directory_that_gives_way_to_a_file_is_followed(log: Path) -> None:
+async def test_a_file_in_place_of_a_directory_is_followed(log: Path) -> None:
     drain = Drain()
     log.mkdir()
     async with following(drain, log):
@@ -131,7 +131,7 @@ async def test_a_directory_that_gives_way_to_a_file_is_followed(log: Path) -> No
 
 
 @virtual
-async def test_a_file_that_appears_later_in_a_directory_that_appears_later_is_read(tmp_path: Path) -> None:
+async def test_a_file_in_a_directory_that_appears_later_is_read(tmp_path: Path) -> None:
     drain = Drain()
     async with following(drain, tmp_path / "a" / "b" / "app.log"):
         await trio.sleep(SOON)
@@ -142,7 +142,7 @@ async def test_a_file_that_appears_later_in_a_directory_that_appears_later_is_re
 
 
 @virtual
-async def test_a_pattern_in_a_directory_that_appears_later_is_followed(tmp_path: Path) -> None:
+async def test_a_pattern_in_a_directory_made_later_is_followed(tmp_path: Path) -> None:
     drain = Drain()
     async with following(drain, tmp_path / "later" / "*.log"):
         await trio.sleep(SOON)
@@ -154,7 +154,7 @@ async def test_a_pattern_in_a_directory_that_appears_later_is_followed(tmp_path:
 
 @pytest.mark.parametrize("pattern", ["*/app.log", "**/app.log"])
 @virtual
-async def test_a_pattern_of_directories_finds_those_that_appear_later(tmp_path: Path, pattern: str) -> None:
+async def test_a_pattern_finds_directories_that_appear_later(tmp_path: Path, pattern: str) -> None:
     drain = Drain()
     (tmp_path / "first").mkdir()
     append(tmp_path / "first" / "app.log", b"one")
@@ -167,7 +167,7 @@ async def test_a_pattern_of_directories_finds_those_that_appear_later(tmp_path: 
 
 
 @virtual
-async def test_a_file_of_a_directory_that_two_patterns_match_is_read_once(log: Path, tmp_path: Path) -> None:
+async def test_a_file_that_two_patterns_match_is_read_once(log: Path, tmp_path: Path) -> None:
     drain = Drain()
     append(log, b"one")
     async with following(drain, log, tmp_path / "*.log", tmp_path / "app*", from_="beginning"):
@@ -178,7 +178,7 @@ async def test_a_file_of_a_directory_that_two_patterns_match_is_read_once(log: P
 
 
 @virtual
-async def test_a_pattern_without_following_reads_what_was_rotated_too(tmp_path: Path) -> None:
+async def test_without_following_rotated_files_match_patterns(tmp_path: Path) -> None:
     """It names these files, and there is nobody else who would have read them."""
     drain = Drain()
     append(tmp_path / "app.log.2", b"one")
@@ -206,7 +206,7 @@ async def test_a_relative_path_is_followed(tmp_path: Path, monkeypatch: pytest.M
 
 
 @virtual
-async def test_a_name_that_is_not_utf8_is_followed_and_goes_on_after_a_restart(tmp_path: Path) -> None:
+async def test_a_name_that_is_not_utf8_survives_a_restart(tmp_path: Path) -> None:
     drain = Drain()
     log = tmp_path / os.fsdecode(b"app-\xff\xe4.log")
     for number in range(3):
@@ -223,7 +223,7 @@ async def test_a_name_that_is_not_utf8_is_followed_and_goes_on_after_a_restart(t
 
 
 @virtual
-async def test_a_name_with_the_characters_of_a_pattern_is_followed_if_it_is_there(tmp_path: Path) -> None:
+async def test_an_existing_name_with_wildcards_is_followed(tmp_path: Path) -> None:
     drain = Drain()
     log = tmp_path / "app[1].log"
     append(log, b"one")
@@ -245,7 +245,7 @@ async def test_a_fifo_is_read_from_each_writer_that_comes(tmp_path: Path) -> Non
 
 
 @virtual
-async def test_a_fifo_is_there_again_for_the_next_writer_as_soon_as_the_last_has_gone(tmp_path: Path) -> None:
+async def test_a_fifo_accepts_the_next_writer_at_once(tmp_path: Path) -> None:
     drain = Drain()
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
@@ -277,7 +277,7 @@ async def test_without_following_a_fifo_is_read_until_its_writer_goes(tmp_path: 
 
 
 @virtual
-async def test_what_was_read_of_a_fifo_is_delivered_when_reading_stops_also_a_last_line_without_newline(
+async def test_a_stop_delivers_what_was_read_of_a_fifo(
     tmp_path: Path,
 ) -> None:
     """Nobody can read it again."""
@@ -293,7 +293,7 @@ async def test_what_was_read_of_a_fifo_is_delivered_when_reading_stops_also_a_la
 
 
 @virtual
-async def test_what_was_read_of_a_fifo_and_not_delivered_is_lost_whatever_is_kept_of_files(tmp_path: Path) -> None:
+async def test_undelivered_lines_of_a_fifo_are_lost(tmp_path: Path) -> None:
     drain = Drain(Answer(503))
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
@@ -306,7 +306,7 @@ async def test_what_was_read_of_a_fifo_and_not_delivered_is_lost_whatever_is_kep
 
 
 @virtual
-async def test_a_fifo_is_never_dropped_from_though_the_drain_is_slow(tmp_path: Path) -> None:
+async def test_a_slow_drain_drops_nothing_of_a_fifo(tmp_path: Path) -> None:
     drain = Drain(Answer(delay=1.0))
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
@@ -345,9 +345,7 @@ async def test_a_descriptor_of_a_file_is_read(log: Path) -> None:
 
 @pytest.mark.parametrize("make", [lambda path: path.touch(), lambda path: None], ids=["empty", "not there"])
 @virtual
-async def test_without_following_nothing_to_read_is_delivered_as_nothing(
-    log: Path, make: Callable[[Path], None]
-) -> None:
+async def test_without_following_an_empty_file_sends_nothing(log: Path, make: Callable[[Path], None]) -> None:
     drain = Drain()
     make(log)
     async with following(drain, log, follow=False) as shuttle:
@@ -357,7 +355,7 @@ async def test_without_following_nothing_to_read_is_delivered_as_nothing(
 
 
 @virtual
-async def test_without_following_a_file_that_is_not_there_is_said_to_be_missing(log: Path) -> None:
+async def test_without_following_a_missing_file_is_logged(log: Path) -> None:
     journal = Journal()
     async with following(Drain(), log, log=journal, follow=False):
         await trio.sleep(SOON)
@@ -366,7 +364,7 @@ async def test_without_following_a_file_that_is_not_there_is_said_to_be_missing(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user and back")
 @virtual
-async def test_a_file_that_may_not_be_read_is_said_once_to_be_so_and_read_when_it_may() -> None:
+async def test_an_unreadable_file_is_logged_once_and_read_later() -> None:
     drain, journal = Drain(), Journal()
     with tempfile.TemporaryDirectory() as name:  # pytest's own is closed to other users
         Path(name).chmod(0o755)
@@ -390,7 +388,7 @@ async def test_a_file_that_may_not_be_read_is_said_once_to_be_so_and_read_when_i
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user and back")
 @virtual
-async def test_a_rotated_file_whose_successor_may_not_be_read_yet_is_read_on() -> None:
+async def test_a_rotated_file_is_read_on_until_the_next_opens() -> None:
     drain, journal = Drain(), Journal()
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
@@ -421,7 +419,7 @@ async def test_a_rotated_file_whose_successor_may_not_be_read_yet_is_read_on() -
 
 @pytest.mark.parametrize("drop", [True, False])
 @virtual
-async def test_a_slow_drain_makes_the_reading_stop_and_nothing_is_dropped(log: Path, drop: bool) -> None:
+async def test_a_slow_drain_stops_the_reading_and_drops_nothing(log: Path, drop: bool) -> None:
     drain = Drain(Answer(delay=1.0))
     append(log, *number_lines(0, 5000))
     settings: dict[str, Any] = {"num_outlets": 1, "batch_size": 50, "back_buff": 1, "drop": drop, "patience": 0.0}
@@ -432,7 +430,7 @@ async def test_a_slow_drain_makes_the_reading_stop_and_nothing_is_dropped(log: P
 
 
 @virtual
-async def test_with_a_slow_drain_no_more_is_read_of_a_large_file_than_fits(log: Path) -> None:
+async def test_a_slow_drain_bounds_what_is_read_of_a_large_file(log: Path) -> None:
     drain = Drain(Answer(delay=1.0))
     log.write_bytes(b"x" * 99 + b"\n" + (b"y" * 99 + b"\n") * 200_000)
     settings: dict[str, Any] = {"num_outlets": 1, "back_bytes": 1024 * 1024, "land_timeout": 0.0}
@@ -478,7 +476,7 @@ async def test_several_large_files_are_mixed(tmp_path: Path) -> None:
 
 
 @virtual
-async def test_the_header_says_which_file_a_line_is_of(tmp_path: Path) -> None:
+async def test_the_header_names_the_file(tmp_path: Path) -> None:
     bodies: list[bytes] = []
 
     def take(call: Call) -> Answer:
@@ -498,7 +496,7 @@ async def test_the_header_says_which_file_a_line_is_of(tmp_path: Path) -> None:
 
 
 @virtual
-async def test_thousands_of_idle_files_are_opened_and_one_of_them_is_seen_to_grow(tmp_path: Path) -> None:
+async def test_one_file_among_thousands_is_seen_to_grow(tmp_path: Path) -> None:
     drain = Drain()
     for number in range(2000):
         (tmp_path / f"{number}.log").touch()

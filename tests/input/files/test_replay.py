@@ -8,18 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shuttle.config import MIN_BATCH_BYTES, Config
-from shuttle.core.batch import Batch, Batcher, Place, Span
+from shuttle.config import MIN_BATCH_BYTES
+from shuttle.core.batch import Batch, Batcher
+from shuttle.core.fingerprint import Read
 from shuttle.core.frame import make_stamp
 from shuttle.core.lines import NewlineSplitter
-from shuttle.input.files.file import File, Read, State
-from shuttle.input.files.labels import ANY, Sources
+from shuttle.core.position import Position, Span
+from shuttle.input.files.file import File
+from shuttle.input.files.labels import ANY, Labels
+from shuttle.input.files.open_file import FileState, OpenFile
 from shuttle.input.files.replay import make_batch
-from shuttle.store.checkpoints import Plan
+from shuttle.store.checkpoint_table import Plan
+from tests.helpers.frames import make_config
 
-CONFIG = Config(logs_url="http://drain.example/", procid="{name}", max_line_length=20)
-SOURCES = Sources(CONFIG)
-FRAMER = SOURCES.find_framer(ANY)
+LABELS = Labels(make_config(procid="{name}", max_line_length=20).framing)
+FRAMER = LABELS.find_framer(ANY)
 STAMPS = tuple(make_stamp(1_700_000_000.0 + number) for number in range(3))
 LINES = st.lists(
     st.one_of(
@@ -36,18 +39,12 @@ def make_file(name: str, data: bytes) -> File:
 
 def open_as(name: str, read_at: Read) -> File:
     """Return a file of which only the content matters."""
-    return File(
-        path=Path(name),
-        key=(1, 1),
-        read_at=read_at,
-        stat=Path(os.devnull).stat,
-        close=lambda: None,
-        state=State.LIVE,
-    )
+    opened = OpenFile((1, 1), FileState.LIVE, read_at, Path(os.devnull).stat, lambda: None)
+    return File(Path(name), opened, LABELS.make(Path(name), Position(1, 0)), grown=0.0)
 
 
 def replay(plan: Plan, files: Mapping[int, File]) -> tuple[Batch | None, int]:
-    return make_batch(plan, files, SOURCES, 5.0)
+    return make_batch(plan, files.get, 5.0)
 
 
 def send(files: Mapping[int, File], contents: Mapping[int, bytes], size: int) -> list[Batch]:
@@ -56,15 +53,15 @@ def send(files: Mapping[int, File], contents: Mapping[int, bytes], size: int) ->
     batcher = Batcher(FRAMER, size=size, max_bytes=MIN_BATCH_BYTES, wait=1.0, new_id=lambda: next(ids))
     batches: list[Batch] = []
     splitters = {number: NewlineSplitter(1000) for number in files}
-    places = {number: Place(number, 0) for number in files}
+    positions = {number: Position(number, 0) for number in files}
     for part, stamp in enumerate(STAMPS):
         for number, data in contents.items():
             middle = len(data) // 2
             splitter = splitters[number]
             lines = splitter.finish() if part == 2 else splitter.feed(data[middle:] if part else data[:middle])
-            places[number].cut(splitter.take_cuts())
-            framer = SOURCES.find_framer(files[number].path)
-            batches += batcher.add(lines, stamp=stamp, now=1.0, framer=framer, place=places[number])
+            positions[number].cut(splitter.take_cuts())
+            framer = LABELS.find_framer(files[number].path)
+            batches += batcher.add(lines, stamp=stamp, now=1.0, framer=framer, position=positions[number])
     return batches + ([batcher.close()] if batcher.lines else [])
 
 
@@ -81,14 +78,14 @@ def test_a_batch_is_made_again_as_it_was(first: list[bytes], second: list[bytes]
         assert [half.id for half in again.halve()] == [half.id for half in batch.halve()]
 
 
-def test_it_is_as_old_as_the_process_that_makes_it() -> None:
+def test_a_batch_made_again_is_born_now() -> None:
     """The clock of the process that made it first means nothing here, and it is tried as long as any."""
     batch, _ = replay(Plan("a" * 32, (Span(1, 0, 4, 1, STAMPS[0]),)), {1: make_file("a.log", b"one\n")})
     assert batch
     assert batch.born == 5.0
 
 
-def test_a_file_that_is_not_there_any_more_costs_its_own_lines_only() -> None:
+def test_a_missing_file_loses_its_own_lines_only() -> None:
     plan = Plan("a" * 32, (Span(1, 0, 8, 2, STAMPS[0]), Span(2, 0, 4, 1, STAMPS[1])))
     batch, missing = replay(plan, {2: make_file("b.log", b"two\n")})
     assert missing == 2
@@ -97,16 +94,16 @@ def test_a_file_that_is_not_there_any_more_costs_its_own_lines_only() -> None:
     assert STAMPS[1].encode() in batch.body
 
 
-def test_a_batch_of_which_nothing_is_left_is_none() -> None:
+def test_nothing_left_makes_no_batch() -> None:
     assert replay(Plan("a" * 32, (Span(1, 0, 8, 2, STAMPS[0]),)), {}) == (None, 2)
 
 
 @pytest.mark.parametrize("left", [b"", b"one\nt", b"one\ntwo"])
-def test_a_file_that_has_become_too_short_costs_the_lines_of_the_span(left: bytes) -> None:
+def test_a_file_too_short_loses_the_lines_of_its_span(left: bytes) -> None:
     assert replay(Plan("a" * 32, (Span(1, 0, 8, 2, STAMPS[0]),)), {1: make_file("a.log", left)}) == (None, 2)
 
 
-def test_the_header_is_that_of_the_file() -> None:
+def test_a_batch_made_again_has_the_header_of_each_file() -> None:
     plan = Plan("a" * 32, (Span(1, 0, 4, 1, STAMPS[0]), Span(2, 0, 4, 1, STAMPS[0])))
     batch, _ = replay(plan, {1: make_file("a.log", b"one\n"), 2: make_file("b.log", b"two\n")})
     assert batch
@@ -114,7 +111,7 @@ def test_the_header_is_that_of_the_file() -> None:
     assert b" b.log - - two\n" in batch.body
 
 
-def test_a_file_that_cannot_be_read_raises_what_the_system_says() -> None:
+def test_an_unreadable_file_raises_the_system_error() -> None:
     def fail(_offset: int, _length: int) -> bytes:
         raise OSError(5, "Input/output error")
 

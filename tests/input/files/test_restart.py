@@ -28,9 +28,7 @@ def agent(log: Path, tmp_path: Path) -> Agent:
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
 @virtual
-async def test_files_that_were_rotated_while_nobody_looked_are_caught_up_in_order(
-    agent: Agent, log: Path, packed: bool
-) -> None:
+async def test_files_rotated_while_down_are_read_in_order(agent: Agent, log: Path, packed: bool) -> None:
     append(log, *number_lines(0, 10))
     await agent.run()
     append(log, *number_lines(10, 20))
@@ -48,7 +46,7 @@ async def test_files_that_were_rotated_while_nobody_looked_are_caught_up_in_orde
 
 
 @virtual
-async def test_every_sibling_may_be_compressed_meanwhile(agent: Agent, log: Path) -> None:
+async def test_siblings_compressed_while_down_are_read(agent: Agent, log: Path) -> None:
     append(log, *number_lines(0, 10))
     await agent.run()
     append(log, *number_lines(10, 20))
@@ -62,7 +60,7 @@ async def test_every_sibling_may_be_compressed_meanwhile(agent: Agent, log: Path
 
 
 @virtual
-async def test_a_file_that_was_rotated_away_and_deleted_costs_nothing_of_the_next_one(agent: Agent, log: Path) -> None:
+async def test_a_deleted_sibling_loses_nothing_of_the_next_file(agent: Agent, log: Path) -> None:
     """It was read to its end; the one after it was not, and was rotated while nobody looked."""
     append(log, *number_lines(0, 10))
     async with agent.following():
@@ -78,7 +76,7 @@ async def test_a_file_that_was_rotated_away_and_deleted_costs_nothing_of_the_nex
 
 
 @virtual
-async def test_a_restart_within_a_minute_of_a_rotation_misses_nothing_and_says_nothing(agent: Agent, log: Path) -> None:
+async def test_a_restart_right_after_a_rotation_misses_nothing(agent: Agent, log: Path) -> None:
     append(log, b"one")
     async with agent.following():
         await soon()
@@ -91,7 +89,7 @@ async def test_a_restart_within_a_minute_of_a_rotation_misses_nothing_and_says_n
 
 
 @virtual
-async def test_late_lines_of_a_file_that_was_rotated_right_before_the_start_are_read(agent: Agent, log: Path) -> None:
+async def test_late_lines_after_a_rotation_before_the_start_are_read(agent: Agent, log: Path) -> None:
     """An application reopens its log when it is told to, which may be a while after the rename."""
     append(log, b"one")
     await agent.run()
@@ -104,9 +102,7 @@ async def test_late_lines_of_a_file_that_was_rotated_right_before_the_start_are_
 
 
 @virtual
-async def test_a_file_that_comes_long_after_the_last_was_deleted_is_read_and_a_restart_says_nothing(
-    agent: Agent, log: Path
-) -> None:
+async def test_a_file_made_long_after_a_deletion_is_read(agent: Agent, log: Path) -> None:
     append(log, b"one")
     async with agent.following():
         await soon()
@@ -120,9 +116,7 @@ async def test_a_file_that_comes_long_after_the_last_was_deleted_is_read_and_a_r
 
 
 @virtual
-async def test_a_pattern_that_matches_what_rotation_leaves_reads_nothing_twice_after_a_restart(
-    agent: Agent, log: Path
-) -> None:
+async def test_after_a_restart_a_pattern_reads_nothing_twice(agent: Agent, log: Path) -> None:
     append(log, b"one")
     async with agent.following(f"{log}*"):
         await soon()
@@ -135,9 +129,7 @@ async def test_a_pattern_that_matches_what_rotation_leaves_reads_nothing_twice_a
 
 
 @virtual
-async def test_a_truncation_while_nobody_looked_is_noticed_also_if_the_file_has_grown_past_the_offset(
-    agent: Agent, log: Path
-) -> None:
+async def test_a_truncation_while_down_is_noticed(agent: Agent, log: Path) -> None:
     append(log, *number_lines(0, 10))
     await agent.run()
     os.truncate(log, 0)
@@ -148,7 +140,7 @@ async def test_a_truncation_while_nobody_looked_is_noticed_also_if_the_file_has_
 
 
 @virtual
-async def test_a_restart_after_a_truncation_says_nothing_of_it(agent: Agent, log: Path) -> None:
+async def test_a_restart_after_a_truncation_logs_nothing_of_it(agent: Agent, log: Path) -> None:
     append(log, *number_lines(0, 10))
     async with agent.following():
         await soon()
@@ -164,7 +156,7 @@ async def test_a_restart_after_a_truncation_says_nothing_of_it(agent: Agent, log
 
 
 @virtual
-async def test_copytruncate_while_nobody_looked_costs_nothing(agent: Agent, log: Path) -> None:
+async def test_copytruncate_while_down_loses_nothing(agent: Agent, log: Path) -> None:
     append(log, *number_lines(0, 10))
     await agent.run()
     append(log, *number_lines(10, 20))
@@ -175,9 +167,7 @@ async def test_copytruncate_while_nobody_looked_costs_nothing(agent: Agent, log:
 
 
 @virtual
-async def test_what_was_in_flight_when_its_file_was_copied_and_truncated_is_sent_again_after_a_restart(
-    agent: Agent, log: Path
-) -> None:
+async def test_lines_in_flight_during_copytruncate_are_sent_again(agent: Agent, log: Path) -> None:
     """Its lines waited for their batch to be old enough meanwhile."""
     agent.hold_up()
     append(log, *number_lines(0, 10))

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
-from shuttle.core.fingerprint import Identity, is_same_content
+from shuttle.core.fingerprint import Fingerprint, is_same_content
 from shuttle.input.files.content import open_content
+from shuttle.input.files.open_file import Key
 
 LOOKS = 3  # at the directory: rotation takes milliseconds and comes once an hour, and a second one is no accident
 
@@ -40,7 +41,7 @@ class _Sibling:
     inode: int
 
     @property
-    def file(self) -> tuple[int, int]:
+    def key(self) -> Key:
         return self.device, self.inode
 
 
@@ -61,7 +62,7 @@ def is_sibling(path: Path, of: Path) -> bool:
     return path.parent == of.parent and _read_age(path.name.removesuffix(".gz"), of) is not None
 
 
-def find_rest(path: Path, identity: Identity) -> list[tuple[Path, int]] | None:
+def find_rest(path: Path, fingerprint: Fingerprint) -> list[tuple[Path, int]] | None:
     """Return what was never read of the files that stood at `path`, in order: each file, and the offset to read from.
 
     The first is the sibling that holds what was read, even if it holds no more than that; the newer ones follow whole.
@@ -73,37 +74,37 @@ def find_rest(path: Path, identity: Identity) -> list[tuple[Path, int]] | None:
     """
     siblings = _look(path)
     for _ in range(LOOKS):
-        place = _find_match(siblings, identity)
+        place = _find_match(siblings, fingerprint)
         before, siblings = siblings, _look(path)
         if siblings == before:
             break  # no rotation went on meanwhile: each name stands for the file that was looked at
     if place is None:
         return None
-    return [(before[place].path, identity.offset), *((sibling.path, 0) for sibling in before[place + 1 :])]
+    return [(before[place].path, fingerprint.offset), *((sibling.path, 0) for sibling in before[place + 1 :])]
 
 
-def _find_match(siblings: list[_Sibling], identity: Identity) -> int | None:
+def _find_match(siblings: list[_Sibling], fingerprint: Fingerprint) -> int | None:
     """Return the place of the sibling that holds what was read: the same file, else the same content."""
     for place, sibling in enumerate(siblings):
-        if sibling.file == (identity.device, identity.inode) and _holds(sibling, identity, packed=False):
+        if sibling.key == (fingerprint.device, fingerprint.inode) and _holds(sibling, fingerprint, packed=False):
             return place
-    if identity.offset:
+    if fingerprint.offset:
         for place, sibling in enumerate(siblings):
-            if _holds(sibling, identity, packed=True):
+            if _holds(sibling, fingerprint, packed=True):
                 return place
     return None
 
 
-def _holds(sibling: _Sibling, identity: Identity, *, packed: bool) -> bool:
+def _holds(sibling: _Sibling, fingerprint: Fingerprint, *, packed: bool) -> bool:
     """Say whether `sibling` holds the content; a file that is `packed` is a new one, its inode an accident."""
     with contextlib.suppress(OSError), open_content(sibling.path) as content:
-        return (packed or not content.packed) and is_same_content(identity, content.read)
+        return (packed or not content.packed) and is_same_content(fingerprint, content.read)
     return False
 
 
 def _look(path: Path) -> list[_Sibling]:
     """Return the siblings of `path` as they are now, oldest first."""
-    taken: set[tuple[int, int]] = set()
+    taken: set[Key] = set()
     with contextlib.suppress(OSError):  # nothing is there any more
         status = path.stat()  # through a link: the name of today's file may be one to a file with a date
         taken.add((status.st_dev, status.st_ino))
@@ -118,8 +119,8 @@ def _look(path: Path) -> list[_Sibling]:
         except OSError:  # it has vanished, or is a link to nothing
             continue
         sibling = _Sibling(path.parent / entry.name, status.st_dev, status.st_ino)
-        if stat.S_ISREG(status.st_mode) and sibling.file not in taken:
-            taken.add(sibling.file)
+        if stat.S_ISREG(status.st_mode) and sibling.key not in taken:
+            taken.add(sibling.key)
             twins.add(entry.name.removesuffix(".gz"))
             found.append((*age, status.st_mtime_ns, sibling))
     kinds = {kind for kind, *_ in found}

@@ -31,9 +31,7 @@ def copy_and_truncate(log: Path) -> None:
 @pytest.mark.parametrize("since", [SOON, QUIET + SOON], ids=["while the file before it is open", "after that"])
 @pytest.mark.parametrize("kept", [False, True], ids=["no checkpoints", "checkpoints"])
 @virtual
-async def test_what_was_written_copied_and_truncated_at_once_is_read_in_the_copy(
-    log: Path, tmp_path: Path, since: float, kept: bool
-) -> None:
+async def test_an_unread_file_is_read_from_its_copy(log: Path, tmp_path: Path, since: float, kept: bool) -> None:
     drain = Drain()
     settings: dict[str, Any] = {"state_dir": tmp_path / "state"} if kept else {}
     append(log, *number_lines(0, 10))
@@ -55,7 +53,7 @@ async def test_what_was_written_copied_and_truncated_at_once_is_read_in_the_copy
 
 @pytest.mark.parametrize("seen", ["the copy as it begins", "the copy"])
 @virtual
-async def test_a_copy_that_is_seen_before_the_truncation_is_not_read_twice(log: Path, seen: str) -> None:
+async def test_a_copy_seen_before_the_truncation_is_read_once(log: Path, seen: str) -> None:
     drain = Drain()
     append(log, *number_lines(0, 10))
     async with following(drain, log, from_="beginning", num_outlets=1):
@@ -78,9 +76,7 @@ async def test_a_copy_that_is_seen_before_the_truncation_is_not_read_twice(log: 
 
 
 @virtual
-async def test_what_was_written_into_a_polled_directory_is_found_too(
-    log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_copy_in_a_polled_directory_is_found(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "no more watches")
 
@@ -99,9 +95,7 @@ async def test_what_was_written_into_a_polled_directory_is_found_too(
 
 @pytest.mark.parametrize("taken", [10, 15, 20, 25, 30, 35, 40])
 @virtual
-async def test_a_file_that_was_compressed_before_anything_of_it_was_read_is_read(
-    log: Path, tmp_path: Path, taken: int
-) -> None:
+async def test_a_file_compressed_before_it_was_read_is_read(log: Path, tmp_path: Path, taken: int) -> None:
     """Only its inode was known, and that is gone: its place is between those of others, at the next starts too."""
     drain, state = Catcher(), tmp_path / "state"
     narrow: dict[str, Any] = {"state_dir": state, "back_buff": 1, "num_outlets": 1, "batch_size": 1}
@@ -129,7 +123,7 @@ async def test_a_file_that_was_compressed_before_anything_of_it_was_read_is_read
 
 
 @virtual
-async def test_a_file_that_is_compressed_while_it_is_read_is_read_once(log: Path) -> None:
+async def test_a_file_compressed_while_it_is_read_is_read_once(log: Path) -> None:
     drain = Catcher()
     narrow: dict[str, Any] = {"back_buff": 1, "num_outlets": 1, "batch_size": 1000}
     append(log, *number_lines(0, 50_000))

@@ -28,7 +28,7 @@ def agent(log: Path) -> Agent:
 
 
 @virtual
-async def test_rotation_during_back_off_costs_nothing(agent: Agent, log: Path) -> None:
+async def test_rotation_during_back_off_loses_nothing(agent: Agent, log: Path) -> None:
     agent.hold_up()
     async with agent.following(num_outlets=1):
         for number in range(5):
@@ -44,9 +44,7 @@ async def test_rotation_during_back_off_costs_nothing(agent: Agent, log: Path) -
 
 
 @virtual
-async def test_what_rotates_several_times_while_the_drain_holds_up_the_reading_is_read_in_order(
-    agent: Agent, log: Path
-) -> None:
+async def test_rotations_during_a_stall_are_read_in_order(agent: Agent, log: Path) -> None:
     async with agent.held_up() as shuttle:
         for start in (0, 100, 200):
             await agent.write(*number_lines(start, start + 100))
@@ -59,7 +57,7 @@ async def test_what_rotates_several_times_while_the_drain_holds_up_the_reading_i
 
 
 @virtual
-async def test_two_rotations_between_two_looks_cost_nothing(agent: Agent, log: Path) -> None:
+async def test_two_rotations_between_two_looks_lose_nothing(agent: Agent, log: Path) -> None:
     async with agent.following():
         await agent.write(b"one")
         append(log, b"two")
@@ -71,7 +69,7 @@ async def test_two_rotations_between_two_looks_cost_nothing(agent: Agent, log: P
 
 
 @virtual
-async def test_late_lines_of_a_file_that_was_seen_only_after_its_rotation_are_read(agent: Agent, log: Path) -> None:
+async def test_late_lines_of_a_file_first_seen_rotated_are_read(agent: Agent, log: Path) -> None:
     async with agent.following():
         await agent.write(b"one")
         rotate(log)
@@ -84,7 +82,7 @@ async def test_late_lines_of_a_file_that_was_seen_only_after_its_rotation_are_re
 
 
 @virtual
-async def test_late_lines_of_a_rotated_file_are_seen_as_soon_as_others(agent: Agent, log: Path) -> None:
+async def test_late_lines_of_a_rotated_file_are_read_at_once(agent: Agent, log: Path) -> None:
     async with agent.following():
         with log.open("ab", buffering=0) as old:
             await soon()
@@ -95,9 +93,7 @@ async def test_late_lines_of_a_rotated_file_are_seen_as_soon_as_others(agent: Ag
 
 
 @virtual
-async def test_a_moved_file_is_let_go_when_it_has_been_quiet_and_its_descriptor_is_closed(
-    agent: Agent, log: Path, tmp_path: Path
-) -> None:
+async def test_a_quiet_moved_file_is_closed(agent: Agent, log: Path, tmp_path: Path) -> None:
     append(log, b"one")
     async with agent.following(state_dir=tmp_path / "state"):
         await soon()
@@ -119,8 +115,44 @@ def _list_open(log: Path) -> list[str]:
     return [name for name in names if name.startswith(str(log))]
 
 
+class StepLimit(trio.abc.Instrument):
+    """Cancels a scope once the tasks of the event loop have made so many steps: virtual time stands still meanwhile."""
+
+    def __init__(self, most: int, scope: trio.CancelScope) -> None:
+        self._left = most
+        self._scope = scope
+
+    def before_task_step(self, _task: trio.lowlevel.Task) -> None:
+        self._left -= 1
+        if self._left < 0:
+            self._scope.cancel()
+
+
 @virtual
-async def test_a_file_that_was_empty_and_moved_is_let_go(agent: Agent, log: Path) -> None:
+async def test_a_quiet_file_waits_asleep_behind_a_busy_one(agent: Agent, log: Path) -> None:
+    """Both are rotated, the older one still grows, and files are let go in their order."""
+    async with agent.following():
+        with log.open("ab", buffering=0) as busy:
+            await soon()
+            for line in (b"one", b"two"):
+                rotate(log)
+                append(log, line)
+                await soon()
+            with trio.CancelScope() as scope:
+                limit = StepLimit(10_000, scope)
+                trio.lowlevel.add_instrument(limit)
+                for _ in range(20):
+                    busy.write(b"late\n")
+                    await trio.sleep(QUIET / 6)
+                await trio.sleep(QUIET + LOOK)
+                trio.lowlevel.remove_instrument(limit)
+        assert not scope.cancelled_caught
+        assert _list_open(log) == [str(log)]
+        assert sorted(agent.drain.lines) == sorted([b"one", b"two", *[b"late"] * 20])
+
+
+@virtual
+async def test_an_empty_moved_file_is_closed(agent: Agent, log: Path) -> None:
     log.unlink()
     async with agent.following():
         await soon()
@@ -133,7 +165,7 @@ async def test_a_file_that_was_empty_and_moved_is_let_go(agent: Agent, log: Path
 
 
 @virtual
-async def test_a_file_that_is_moved_away_and_back_is_not_read_twice(agent: Agent, log: Path) -> None:
+async def test_a_file_moved_away_and_back_is_read_once(agent: Agent, log: Path) -> None:
     async with agent.following():
         await agent.write(b"one")
         log.rename(log.with_name("aside"))
@@ -145,7 +177,7 @@ async def test_a_file_that_is_moved_away_and_back_is_not_read_twice(agent: Agent
 
 
 @virtual
-async def test_a_last_line_of_a_moved_file_is_sent_when_its_newline_stays_away(agent: Agent, log: Path) -> None:
+async def test_a_moved_files_last_line_needs_no_newline(agent: Agent, log: Path) -> None:
     async with agent.following(partial_timeout=5.0):
         log.write_bytes(b"one\ntw")
         await soon()
@@ -154,7 +186,7 @@ async def test_a_last_line_of_a_moved_file_is_sent_when_its_newline_stays_away(a
 
 
 @virtual
-async def test_a_last_line_of_a_deleted_file_is_sent_when_it_is_let_go(agent: Agent, log: Path) -> None:
+async def test_a_deleted_files_last_line_needs_no_newline(agent: Agent, log: Path) -> None:
     async with agent.following(partial_timeout=1000.0):
         log.write_bytes(b"one\ntw")
         await soon()
@@ -163,7 +195,7 @@ async def test_a_last_line_of_a_deleted_file_is_sent_when_it_is_let_go(agent: Ag
 
 
 @virtual
-async def test_a_pattern_that_matches_what_rotation_leaves_reads_nothing_twice(agent: Agent, log: Path) -> None:
+async def test_a_pattern_that_matches_rotated_files_reads_each_once(agent: Agent, log: Path) -> None:
     async with agent.following(f"{log}*"):
         for number in range(3):
             await agent.write(b"%d" % number)
@@ -174,7 +206,7 @@ async def test_a_pattern_that_matches_what_rotation_leaves_reads_nothing_twice(a
 
 
 @virtual
-async def test_nor_does_it_while_the_application_has_not_made_the_next_file_yet(agent: Agent, log: Path) -> None:
+async def test_a_pattern_reads_nothing_twice_while_no_file_is_live(agent: Agent, log: Path) -> None:
     async with agent.following(f"{log}*"):
         await agent.write(b"one")
         rotate(log, create=False)
@@ -184,7 +216,7 @@ async def test_nor_does_it_while_the_application_has_not_made_the_next_file_yet(
 
 
 @virtual
-async def test_lines_of_rotated_files_stand_in_frames_of_the_path_that_is_followed(agent: Agent, log: Path) -> None:
+async def test_rotated_lines_have_the_header_of_the_path(agent: Agent, log: Path) -> None:
     async with agent.following(procid="{name}"):
         await agent.write(b"one")
         append(log, b"two")

@@ -6,9 +6,8 @@ import itertools
 import os
 import random
 import shutil
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shuttle.core.fingerprint import HEAD, Identity, is_same_content
-from shuttle.input.files.content import STEP, open_content
+from shuttle.core.fingerprint import HEAD, Fingerprint, is_same_content
+from shuttle.input.files.content import open_content
 from shuttle.input.files.rotation.siblings import LOOKS, find_rest, list_siblings
-from tests.helpers.identities import identify
+from tests.helpers.fingerprints import fingerprint_file
 
 OLDEST, OLD, NEW, NEWEST = (random.Random(seed).randbytes(5000) for seed in range(4))
 OFFSET = 3000
@@ -30,17 +29,6 @@ UNREADABLE = Path("/proc/self/mem")  # a regular file that opens, and fails to b
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "app.log"
-
-
-@pytest.fixture(params=["isal", "zlib"], scope="module")
-def _decompressor(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Read with python-isal, and without it."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "isal":
-            pytest.importorskip("isal")
-        else:
-            patch.setitem(sys.modules, "isal", None)
-        yield
 
 
 with_each_decompressor = pytest.mark.usefixtures("_decompressor")
@@ -57,8 +45,8 @@ def list_names(path: Path) -> list[str]:
     return [sibling.name for sibling in list_siblings(path)]
 
 
-def read_so_far(path: Path, offset: int = OFFSET) -> Identity:
-    return identify(path, offset)
+def read_so_far(path: Path, offset: int = OFFSET) -> Fingerprint:
+    return fingerprint_file(path, offset)
 
 
 def rotate(path: Path, *, pack: bool = False) -> None:
@@ -127,7 +115,7 @@ def read_rest(rest: list[tuple[Path, int]] | None) -> list[bytes] | None:
         pytest.param(["app.2026-11-25.log", "app.2026-11-26.log"], id="dates between dots"),
     ],
 )
-def test_names_say_their_order_whatever_the_times(path: Path, names: list[str]) -> None:
+def test_names_give_the_order_whatever_the_times(path: Path, names: list[str]) -> None:
     for order in (names, names[::-1]):
         make_files(path.parent, [*order, path.name])
         assert list_names(path) == names
@@ -142,7 +130,7 @@ def test_names_say_their_order_whatever_the_times(path: Path, names: list[str]) 
         pytest.param(["app.log.20261125", "app.log.1795600000"], id="dates and seconds since 1970"),
     ],
 )
-def test_the_time_of_the_last_change_decides_where_names_do_not(path: Path, names: list[str]) -> None:
+def test_times_give_the_order_where_names_do_not(path: Path, names: list[str]) -> None:
     for order in (names, names[::-1]):
         make_files(path.parent, order)
         assert list_names(path) == order
@@ -189,23 +177,23 @@ def test_other_files_are_no_siblings(path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["app", ".app", "app.log.txt", "syslog", "a b [x]*?.log", "-", "1", "app-20261125.log"]
 )
-def test_a_file_of_any_name_has_siblings(tmp_path: Path, name: str) -> None:
+def test_any_file_name_can_have_siblings(tmp_path: Path, name: str) -> None:
     make_files(tmp_path, [f"{name}.2.gz", f"{name}.1", name])
     assert list_names(tmp_path / name) == [f"{name}.2.gz", f"{name}.1"]
 
 
-def test_a_name_that_is_not_utf_8_has_siblings(tmp_path: Path) -> None:
+def test_a_name_that_is_not_utf_8_can_have_siblings(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"caf\xe9 \xff\n.log")
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     rotate(path)
     compress(path.with_name(path.name + ".1"))
     packed = path.with_name(path.name + ".1.gz")
     assert os.fsencode(packed.name) == b"caf\xe9 \xff\n.log.1.gz"
-    assert find_rest(path, identity) == [(packed, OFFSET)]
+    assert find_rest(path, fingerprint) == [(packed, OFFSET)]
 
 
-def test_siblings_are_given_as_the_path_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_siblings_are_relative_if_the_path_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_files(path.parent, ["app.log.1"])
     monkeypatch.chdir(path.parent)
     assert list_siblings(Path("app.log")) == [Path("app.log.1")]
@@ -217,7 +205,7 @@ def test_a_file_and_its_gz_count_once_while_gzip_runs(path: Path) -> None:
     assert list_names(path) == ["app.log.3.gz", "app.log.2", "app.log.1"]
 
 
-def test_what_is_no_regular_file_is_no_sibling(path: Path) -> None:
+def test_only_a_regular_file_is_a_sibling(path: Path) -> None:
     make_files(path.parent, ["app.log.1"])
     path.with_name("app.log.2").mkdir()
     os.mkfifo(path.with_name("app.log.3"))
@@ -247,278 +235,176 @@ def test_a_file_under_two_names_counts_once(path: Path) -> None:
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link])
-def test_the_file_itself_is_no_sibling_under_another_name_either(
-    path: Path, link: Callable[[Path, Path], None]
-) -> None:
+def test_a_link_to_the_file_itself_is_no_sibling(path: Path, link: Callable[[Path, Path], None]) -> None:
     """The name of today's file may be a link to one with a date; a rotation by hard link begins with two names."""
     make_files(path.parent, ["app.log-20261125", "app.log-20261126"])
     link(path.with_name("app.log-20261126"), path)
     assert list_names(path) == ["app.log-20261125"]
 
 
-def test_where_there_is_no_directory_there_are_no_siblings(path: Path) -> None:
+def test_a_missing_directory_has_no_siblings(path: Path) -> None:
     assert list_siblings(path.parent / "gone" / "app.log") == []
     assert list_siblings(path / "x.log") == []
-
-
-# --- contents ---
-
-
-@with_each_decompressor
-def test_a_file_is_judged_by_how_it_begins_and_not_by_its_name(path: Path) -> None:
-    for name, data, packed in (("1", gzip.compress(OLD), True), ("1.gz", OLD, False), ("2.gz", b"", False)):
-        path.with_name(name).write_bytes(data)
-        with open_content(path.with_name(name)) as content:
-            assert content.packed is packed
-            assert content.read(0, len(OLD)) == (OLD if data else b"")
-
-
-@with_each_decompressor
-@given(st.lists(st.tuples(st.integers(0, 5100), st.integers(0, 5100)), max_size=6))
-def test_a_content_is_read_at_any_offset_compressed_or_not(reads: list[tuple[int, int]]) -> None:
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory, "app.log.1")
-        for data in (OLD, gzip.compress(OLD), gzip.compress(OLD[:2000]) + gzip.compress(OLD[2000:]) + bytes(512)):
-            path.write_bytes(data)
-            with open_content(path) as content:
-                for offset, length in reads:
-                    assert content.read(offset, length) == OLD[offset : offset + length]
-                assert not content.broken
-
-
-@with_each_decompressor
-def test_a_content_larger_than_a_step_is_read_whole(path: Path) -> None:
-    data = random.Random(5).randbytes(3 * STEP + 17)
-    path.write_bytes(gzip.compress(data, 1))
-    with open_content(path) as content:
-        assert content.read(0, 10 * STEP) == data
-        assert content.read(2 * STEP, STEP) == data[2 * STEP : 3 * STEP]
-        assert content.read(10 * STEP, 1) == b""
-        assert not content.broken
-
-
-@with_each_decompressor
-@pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.999])
-def test_a_gz_that_is_cut_off_gives_what_is_there_and_then_ends(path: Path, part: float) -> None:
-    lines = b"".join(b"line %d of some\n" % number for number in range(100_000))
-    packed = gzip.compress(lines)
-    path.write_bytes(packed[: int(len(packed) * part)])
-    with open_content(path) as content:
-        data = content.read(0, 2 * len(lines))
-        assert content.broken
-        assert lines.startswith(data)
-        assert len(data) > len(lines) * part * 0.8
-        assert content.read(len(data), 100) == b""
-        assert content.read(10, 100) == data[10:110]  # from the beginning again
-
-
-@with_each_decompressor
-@pytest.mark.parametrize("missing", range(1, 9))
-def test_a_gz_cut_off_within_its_trailer_lacks_nothing(path: Path, missing: int) -> None:
-    path.write_bytes(gzip.compress(OLD)[:-missing])
-    with open_content(path) as content:
-        assert content.read(0, len(OLD)) == OLD
-        assert content.read(len(OLD), 1) == b""
-        assert content.broken
-
-
-@with_each_decompressor
-def test_what_stands_a_step_before_a_damaged_place_is_read(path: Path) -> None:
-    data = random.Random(6).randbytes(8 * STEP)  # stored as it is, so that places in the file are places in the content
-    packed = bytearray(gzip.compress(data))
-    place = 5 * STEP
-    packed[place : place + 64 * 1024] = b"\xff" * 64 * 1024
-    path.write_bytes(packed)
-    with open_content(path) as content:
-        found = content.read(0, len(data) + 1)
-        assert content.broken
-        assert found[: place - STEP] == data[: place - STEP]
-
-
-@with_each_decompressor
-@given(st.lists(st.tuples(st.integers(2, 400), st.integers(0, 255)), min_size=1, max_size=5), st.integers(2, 400))
-def test_whatever_is_damaged_in_a_gz_reading_it_ends(damages: list[tuple[int, int]], size: int) -> None:
-    packed = bytearray(gzip.compress(b"".join(b"line %d\n" % number for number in range(200))))
-    for place, value in damages:
-        packed[place % len(packed) or 2] = value
-    packed[:2] = b"\x1f\x8b"
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory, "app.log.1.gz")
-        path.write_bytes(packed[:size])
-        with open_content(path) as content:
-            found = content.read(0, 1_000_000)
-            assert content.read(len(found), 1) == b""
-            assert content.read(0, 1_000_000) == found
-
-
-def test_nothing_but_a_regular_file_is_opened_and_no_writer_waited_for(path: Path) -> None:
-    os.mkfifo(path)
-    with pytest.raises(OSError, match="not a regular file"):
-        open_content(path)
-    with pytest.raises(IsADirectoryError):
-        open_content(path.parent)
-    with pytest.raises(FileNotFoundError):
-        open_content(path.with_name("nothing"))
 
 
 # --- what was never read ---
 
 
-def test_a_file_that_was_renamed_is_read_on(path: Path) -> None:
+def test_a_renamed_file_is_found(path: Path) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     rotate(path)
     path.write_bytes(NEW)
-    assert find_rest(path, identity) == [(path.with_name("app.log.1"), OFFSET)]
+    assert find_rest(path, fingerprint) == [(path.with_name("app.log.1"), OFFSET)]
 
 
 @with_each_decompressor
 @pytest.mark.parametrize("pack", [False, True])
-def test_after_two_rotations_the_newer_file_follows_whole(path: Path, pack: bool) -> None:
+def test_after_two_rotations_the_newer_file_follows(path: Path, pack: bool) -> None:
     path.write_bytes(OLDEST)
     rotate(path, pack=pack)
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     for data in (NEW, NEWEST):
         rotate(path, pack=pack)
         path.write_bytes(data)
-    rest = find_rest(path, identity)
+    rest = find_rest(path, fingerprint)
     assert rest == [(path.with_name(f"app.log.2{'.gz' * pack}"), OFFSET), (path.with_name("app.log.1"), 0)]
     assert read_rest(rest) == [OLD[OFFSET:], NEW]
 
 
 @with_each_decompressor
-def test_after_many_rotations_all_that_are_newer_follow_in_order_and_none_that_is_older(path: Path) -> None:
+def test_after_many_rotations_only_newer_files_follow(path: Path) -> None:
     path.write_bytes(OLDEST)
     rotate(path)
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     contents = [b"file %d\n" % number for number in range(6)]
     for data in contents:
         rotate(path, pack=True)
         path.write_bytes(data)
-    assert read_rest(find_rest(path, identity)) == [OLD[OFFSET:], *contents[:-1]]
+    assert read_rest(find_rest(path, fingerprint)) == [OLD[OFFSET:], *contents[:-1]]
 
 
 @with_each_decompressor
 @pytest.mark.parametrize("pack", [False, True])
-def test_a_copy_made_before_a_truncation_is_found_by_its_content(path: Path, pack: bool) -> None:
+def test_a_copy_is_found_by_its_content(path: Path, pack: bool) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     copy = path.with_name("app.log-20261125")
     shutil.copyfile(path, copy)
     if pack:
         copy = compress(copy)
     for data in (b"", OLD[:HEAD], NEW):
         path.write_bytes(data)  # the same inode
-        assert find_rest(path, identity) == [(copy, OFFSET)]
+        assert find_rest(path, fingerprint) == [(copy, OFFSET)]
 
 
 @with_each_decompressor
 @pytest.mark.parametrize("pack", [False, True])
-def test_a_file_that_was_read_to_its_end_says_where_the_newer_ones_begin(path: Path, pack: bool) -> None:
+def test_a_file_read_to_its_end_precedes_the_newer_ones(path: Path, pack: bool) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path, len(OLD))
+    fingerprint = read_so_far(path, len(OLD))
     rotate(path, pack=pack)
     path.write_bytes(NEW)
     rotate(path, pack=pack)
-    rest = find_rest(path, identity)
+    rest = find_rest(path, fingerprint)
     assert rest == [(path.with_name(f"app.log.2{'.gz' * pack}"), len(OLD)), (path.with_name("app.log.1"), 0)]
     assert read_rest(rest) == [b"", NEW]
 
 
 @pytest.mark.parametrize("content", [b"another", OLD[: OFFSET - 1], OLD[:HEAD] + NEW, NEW, b""])
-def test_a_sibling_with_the_inode_and_another_content_is_not_taken(path: Path, content: bytes) -> None:
+def test_the_same_inode_with_other_content_is_no_match(path: Path, content: bytes) -> None:
     """The inode was used again, or the file truncated, replaced or restored from an older copy."""
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     path.write_bytes(content)
     rotate(path)
-    assert find_rest(path, identity) is None
+    assert find_rest(path, fingerprint) is None
 
 
-def test_an_inode_that_was_used_again_does_not_hide_the_content(path: Path) -> None:
+def test_a_reused_inode_does_not_hide_the_content(path: Path) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     rotate(path)
     path.write_bytes(NEW)
     rotate(path)
-    used_again = replace(identity, inode=path.with_name("app.log.1").stat().st_ino)
+    used_again = replace(fingerprint, inode=path.with_name("app.log.1").stat().st_ino)
     assert read_rest(find_rest(path, used_again)) == [OLD[OFFSET:], NEW]
 
 
-def test_another_device_number_after_a_restart_does_not_hide_the_content(path: Path) -> None:
+def test_another_device_number_does_not_hide_the_content(path: Path) -> None:
     path.write_bytes(OLD)
-    identity = replace(read_so_far(path), device=0)
+    fingerprint = replace(read_so_far(path), device=0)
     rotate(path)
-    assert find_rest(path, identity) == [(path.with_name("app.log.1"), OFFSET)]
+    assert find_rest(path, fingerprint) == [(path.with_name("app.log.1"), OFFSET)]
 
 
-def test_a_whole_backup_put_back_in_place_of_the_file_is_read_on(path: Path) -> None:
+def test_a_backup_put_back_is_found(path: Path) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     rotate(path)
     sibling = path.with_name("app.log.1")
     sibling.unlink()
     sibling.write_bytes(OLD)
-    assert find_rest(path, identity) == [(sibling, OFFSET)]
+    assert find_rest(path, fingerprint) == [(sibling, OFFSET)]
 
 
 def test_without_siblings_nothing_is_found(path: Path) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
-    assert find_rest(path, identity) is None
+    fingerprint = read_so_far(path)
+    assert find_rest(path, fingerprint) is None
     path.unlink()
-    assert find_rest(path, identity) is None
+    assert find_rest(path, fingerprint) is None
 
 
-def test_of_files_that_begin_alike_the_one_with_the_inode_is_meant_and_else_the_oldest(path: Path) -> None:
+def test_among_equal_files_the_inode_decides_then_the_age(path: Path) -> None:
     for _ in range(3):
         path.write_bytes(BANNER + b"more")
-        identity = read_so_far(path, len(BANNER))
+        fingerprint = read_so_far(path, len(BANNER))
         rotate(path)
     first, last = path.with_name("app.log.3"), path.with_name("app.log.1")
-    assert find_rest(path, identity) == [(last, len(BANNER))]
-    found = find_rest(path, replace(identity, inode=0))
+    assert find_rest(path, fingerprint) == [(last, len(BANNER))]
+    found = find_rest(path, replace(fingerprint, inode=0))
     assert found is not None
     assert found[0] == (first, len(BANNER))
 
 
-def test_a_file_of_which_nothing_was_read_is_known_by_its_inode_alone(path: Path) -> None:
+def test_an_unread_file_is_found_by_its_inode_alone(path: Path) -> None:
     path.write_bytes(OLDEST)
     rotate(path)
     path.write_bytes(b"")
-    identity = read_so_far(path, 0)
+    fingerprint = read_so_far(path, 0)
     path.write_bytes(OLD)
     rotate(path)
     path.write_bytes(NEW)
     rotate(path)
-    assert read_rest(find_rest(path, identity)) == [OLD, NEW]
-    assert find_rest(path, replace(identity, inode=0)) is None
+    assert read_rest(find_rest(path, fingerprint)) == [OLD, NEW]
+    assert find_rest(path, replace(fingerprint, inode=0)) is None
 
 
 @with_each_decompressor
 @pytest.mark.parametrize("offset", [0, OFFSET])
-def test_a_compressed_file_is_a_new_one_whose_inode_is_an_accident(path: Path, offset: int) -> None:
+def test_the_inode_of_a_compressed_file_means_nothing(path: Path, offset: int) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path, offset)
+    fingerprint = read_so_far(path, offset)
     rotate(path)
     inode = compress(path.with_name("app.log.1")).stat().st_ino
     path.write_bytes(NEW)
-    found = find_rest(path, replace(identity, inode=inode))
+    found = find_rest(path, replace(fingerprint, inode=inode))
     assert found == ([(path.with_name("app.log.1.gz"), OFFSET)] if offset else None)
 
 
 @with_each_decompressor
 @pytest.mark.parametrize("kept", [0.1, 0.7, 0.99])
-def test_a_broken_gz_is_taken_if_it_holds_what_was_read(path: Path, kept: float) -> None:
+def test_a_broken_gz_matches_if_it_holds_what_was_read(path: Path, kept: float) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     rotate(path)
     packed = compress(path.with_name("app.log.1"))
     data = packed.read_bytes()
     packed.write_bytes(data[: int(len(data) * kept)])
-    rest = find_rest(path, identity)
+    rest = find_rest(path, fingerprint)
     if kept < OFFSET / len(OLD):
         assert rest is None
     else:
@@ -529,23 +415,24 @@ def test_a_broken_gz_is_taken_if_it_holds_what_was_read(path: Path, kept: float)
 @pytest.mark.skipif(not UNREADABLE.is_file(), reason="there is no file here that cannot be read")
 def test_a_sibling_that_cannot_be_read_is_passed_over(path: Path) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     rotate(path)
     path.with_name("app.log.2").symlink_to(UNREADABLE)
     status = UNREADABLE.stat()
-    for inode in (identity.inode, 0, status.st_ino):
-        known = replace(identity, device=status.st_dev if inode == status.st_ino else identity.device, inode=inode)
+    for inode in (fingerprint.inode, 0, status.st_ino):
+        device = status.st_dev if inode == status.st_ino else fingerprint.device
+        known = replace(fingerprint, device=device, inode=inode)
         assert find_rest(path, known) == [(path.with_name("app.log.1"), OFFSET)]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_sibling_that_may_not_be_read_is_passed_over(path: Path) -> None:
+def test_a_sibling_without_read_permission_is_passed_over(path: Path) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     rotate(path)
     make_files(path.parent, ["app.log.2"])
     path.with_name("app.log.2").chmod(0)
-    assert find_rest(path, replace(identity, inode=0)) == [(path.with_name("app.log.1"), OFFSET)]
+    assert find_rest(path, replace(fingerprint, inode=0)) == [(path.with_name("app.log.1"), OFFSET)]
 
 
 # --- rotation while the siblings are looked at ---
@@ -571,38 +458,38 @@ class Meanwhile:
 
 def test_a_sibling_that_vanishes_is_passed_over(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_bytes(OLD)
-    identity = replace(read_so_far(path), inode=0)
+    fingerprint = replace(read_so_far(path), inode=0)
     rotate(path)
     make_files(path.parent, ["app.log.2"])
     meanwhile = Meanwhile(monkeypatch, "app.log.2", path.with_name("app.log.2").unlink)
-    assert find_rest(path, identity) == [(path.with_name("app.log.1"), OFFSET)]
+    assert find_rest(path, fingerprint) == [(path.with_name("app.log.1"), OFFSET)]
     assert not meanwhile.left
 
 
-def test_the_sibling_that_was_meant_may_vanish(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_matching_sibling_may_vanish(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     rotate(path)
     meanwhile = Meanwhile(monkeypatch, "app.log.1", path.with_name("app.log.1").unlink)
-    assert find_rest(path, identity) is None
+    assert find_rest(path, fingerprint) is None
     assert not meanwhile.left
 
 
 @with_each_decompressor
-def test_a_file_that_gzip_has_just_finished_is_found_compressed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_just_compressed_is_found(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     rotate(path)
     sibling = path.with_name("app.log.1")
     meanwhile = Meanwhile(monkeypatch, sibling.name, lambda: compress(sibling))
-    assert find_rest(path, identity) == [(path.with_name("app.log.1.gz"), OFFSET)]
+    assert find_rest(path, fingerprint) == [(path.with_name("app.log.1.gz"), OFFSET)]
     assert not meanwhile.left
 
 
 @pytest.mark.parametrize("rotations", [1, 2])
-def test_a_rotation_meanwhile_makes_it_look_again(path: Path, monkeypatch: pytest.MonkeyPatch, rotations: int) -> None:
+def test_a_rotation_during_the_search_repeats_it(path: Path, monkeypatch: pytest.MonkeyPatch, rotations: int) -> None:
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     rotate(path)
     path.write_bytes(NEW)
 
@@ -613,20 +500,20 @@ def test_a_rotation_meanwhile_makes_it_look_again(path: Path, monkeypatch: pytes
     meanwhile = Meanwhile(monkeypatch, f"app.log.{rotations}", go_on)
     for _ in range(rotations - 1):
         go_on()
-    rest = find_rest(path, identity)
+    rest = find_rest(path, fingerprint)
     assert not meanwhile.left
     assert rest is not None
     assert [sibling.name for sibling, _ in rest] == [f"app.log.{number}" for number in range(rotations + 1, 0, -1)]
     assert read_rest(rest) == [OLD[OFFSET:], NEW, *[NEWEST] * (rotations - 1)]
 
 
-def test_a_directory_that_never_rests_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_in_a_restless_directory_ends(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_files(path.parent, ["app.log.1"])
     path.write_bytes(OLD)
-    identity = read_so_far(path)
+    fingerprint = read_so_far(path)
     names = (f"app.log.{number}" for number in range(2, 100))
     meanwhile = Meanwhile(monkeypatch, "app.log.1", lambda: make_files(path.parent, [next(names)]), times=90)
-    assert find_rest(path, identity) is None
+    assert find_rest(path, fingerprint) is None
     assert meanwhile.left == 90 - LOOKS
 
 
@@ -652,8 +539,8 @@ class Log:
 
     def read(self, offset: int) -> None:
         if self._written > self._before:
-            self.identity = read_so_far(self.path, min(offset, self._written - self._before))
-            self._read = self._before + self.identity.offset
+            self.fingerprint = read_so_far(self.path, min(offset, self._written - self._before))
+            self._read = self._before + self.fingerprint.offset
 
     def rename(self) -> None:
         self.path.rename(self._make_room())
@@ -690,7 +577,7 @@ class Log:
     st.integers(len("000000000000\n"), 2000),
     st.sampled_from(["app.log.{number}", "app.{number}.log", "app.log-202612{day:02}", "app-2026-12-{day:02}.log"]),
 )
-def test_whatever_rotates_while_nobody_reads_all_that_was_not_read_is_found_once(
+def test_any_rotations_leave_what_is_unread_found_once(
     steps: list[Callable[..., None]], offset: int, style: str
 ) -> None:
     with tempfile.TemporaryDirectory() as directory:
@@ -698,8 +585,8 @@ def test_whatever_rotates_while_nobody_reads_all_that_was_not_read_is_found_once
         for step in steps:
             step(log, offset) if step is Log.read else step(log)
         with open_content(log.path) as content:
-            if is_same_content(log.identity, content.read):
-                found = [content.read(log.identity.offset, 1_000_000)]
+            if is_same_content(log.fingerprint, content.read):
+                found = [content.read(log.fingerprint.offset, 1_000_000)]
             else:
-                found = [*(read_rest(find_rest(log.path, log.identity)) or []), content.read(0, 1_000_000)]
+                found = [*(read_rest(find_rest(log.path, log.fingerprint)) or []), content.read(0, 1_000_000)]
         assert b"".join(found) == log.unread

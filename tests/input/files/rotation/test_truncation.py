@@ -25,9 +25,7 @@ def agent(log: Path) -> Agent:
 
 
 @virtual
-async def test_the_beginning_of_a_line_whose_rest_was_truncated_away_is_sent_or_counted(
-    agent: Agent, log: Path
-) -> None:
+async def test_the_start_of_a_truncated_line_is_sent_or_counted(agent: Agent, log: Path) -> None:
     async with agent.following(partial_timeout=1000.0) as shuttle:
         log.write_bytes(b"one\ntw")
         await soon()
@@ -39,9 +37,7 @@ async def test_the_beginning_of_a_line_whose_rest_was_truncated_away_is_sent_or_
 
 
 @virtual
-async def test_what_a_copy_holds_of_a_truncated_file_is_read_also_if_nothing_more_is_written(
-    agent: Agent, log: Path
-) -> None:
+async def test_the_copy_of_a_truncated_file_is_read_without_new_lines(agent: Agent, log: Path) -> None:
     async with agent.following():
         await agent.write(b"one")
         append(log, b"two")
@@ -50,7 +46,7 @@ async def test_what_a_copy_holds_of_a_truncated_file_is_read_also_if_nothing_mor
 
 
 @virtual
-async def test_copytruncate_while_the_drain_holds_up_the_reading_costs_nothing(agent: Agent, log: Path) -> None:
+async def test_copytruncate_during_a_stall_loses_nothing(agent: Agent, log: Path) -> None:
     async with agent.held_up() as shuttle:
         await agent.write(*number_lines(0, 100))
         await agent.write(*number_lines(100, 200))
@@ -63,9 +59,7 @@ async def test_copytruncate_while_the_drain_holds_up_the_reading_costs_nothing(a
 
 
 @virtual
-async def test_truncation_without_a_copy_while_the_drain_holds_up_the_reading_is_counted(
-    agent: Agent, log: Path
-) -> None:
+async def test_truncation_without_a_copy_is_counted(agent: Agent, log: Path) -> None:
     async with agent.held_up() as shuttle:
         await agent.write(*number_lines(0, 100))
         await agent.write(*number_lines(100, 200))
@@ -80,7 +74,7 @@ async def test_truncation_without_a_copy_while_the_drain_holds_up_the_reading_is
 
 
 @virtual
-async def test_two_truncations_while_the_drain_holds_up_the_reading_are_both_counted(agent: Agent, log: Path) -> None:
+async def test_two_truncations_during_a_stall_are_both_counted(agent: Agent, log: Path) -> None:
     async with agent.held_up() as shuttle:
         await agent.write(*number_lines(0, 100))
         for start in (100, 200):
@@ -94,9 +88,7 @@ async def test_two_truncations_while_the_drain_holds_up_the_reading_are_both_cou
 
 
 @virtual
-async def test_a_truncated_file_that_has_grown_past_the_offset_is_read_from_its_beginning(
-    agent: Agent, log: Path
-) -> None:
+async def test_a_truncated_file_grown_past_the_offset_is_read_anew(agent: Agent, log: Path) -> None:
     async with agent.following():
         await agent.write(*number_lines(0, 10))
         os.truncate(log, 0)

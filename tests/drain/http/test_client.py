@@ -11,9 +11,10 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shuttle.core.outcome import Outcome
-from shuttle.drain.http.attempt import CONTENT_LIMIT, PATIENCE, SHOWN, attempt
+from shuttle.core.outcome import Reply
+from shuttle.drain.http.client import CONTENT_LIMIT, PATIENCE, SHOWN
 from tests.helpers.chunks import cut_at
+from tests.helpers.clients import attempt
 from tests.helpers.drains import NEVER
 from tests.helpers.virtual import virtual
 
@@ -88,7 +89,7 @@ class Transport(httpx.AsyncBaseTransport):
 @virtual
 async def test_a_success_is_its_status_alone(status: int, body: tuple[Step, ...]) -> None:
     transport = Transport(status, Body(*body), headers={"Retry-After": "7"})
-    assert await attempt(transport, REQUEST, TIMEOUT) == Outcome(status=status)
+    assert await attempt(transport, REQUEST, TIMEOUT) == Reply(status=status)
     assert transport.body.closed == 1
 
 
@@ -108,7 +109,7 @@ async def test_a_success_is_its_status_alone(status: int, body: tuple[Step, ...]
 @virtual
 async def test_a_refusal_says_the_beginning_of_what_the_drain_said(body: bytes, text: str) -> None:
     transport = Transport(418, Body(body))
-    assert await attempt(transport, REQUEST, TIMEOUT) == Outcome(status=418, error=text)
+    assert await attempt(transport, REQUEST, TIMEOUT) == Reply(status=418, error=text)
     assert transport.body.closed == 1
 
 
@@ -227,7 +228,7 @@ async def test_no_answer_in_time_is_an_outcome_and_ends_the_request(limit: float
 async def test_an_answer_within_the_timeout_counts_and_a_timeout_of_zero_is_no_limit(
     limit: float, delay: float
 ) -> None:
-    assert await attempt(Transport(200, delay=delay), REQUEST, limit) == Outcome(status=200)
+    assert await attempt(Transport(200, delay=delay), REQUEST, limit) == Reply(status=200)
     assert trio.current_time() == delay
 
 
@@ -236,7 +237,7 @@ async def test_an_answer_within_the_timeout_counts_and_a_timeout_of_zero_is_no_l
 async def test_the_timeout_is_for_the_status_and_the_body_has_its_own_patience(status: int) -> None:
     body = Body(PATIENCE * 0.9, b"done")
     outcome = await attempt(Transport(status, body, delay=0.4), REQUEST, 0.5)
-    assert outcome == Outcome(status=status, error="" if status == 200 else "done")
+    assert outcome == Reply(status=status, error="" if status == 200 else "done")
     assert trio.current_time() == pytest.approx(0.4 + PATIENCE * 0.9)
 
 
@@ -251,7 +252,7 @@ async def test_a_body_that_never_ends_is_let_go_of_and_the_status_stands(
 ) -> None:
     transport = Transport(status, Body(*body), headers={"Retry-After": "9"})
     outcome = await attempt(transport, REQUEST, limit)
-    assert outcome == (Outcome(status=200) if status == 200 else Outcome(status, "said", retry_after="9"))
+    assert outcome == (Reply(status=200) if status == 200 else Reply(status, "said", retry_after="9"))
     assert trio.current_time() == PATIENCE
     assert transport.body.closed == 1
 
@@ -262,7 +263,7 @@ async def test_a_body_that_never_ends_is_let_go_of_and_the_status_stands(
 async def test_a_body_that_is_too_long_is_let_go_of_and_the_status_stands(status: int, size: int) -> None:
     transport = Transport(status, Body(*[b"." * size] * (20 * CONTENT_LIMIT // size)))
     outcome = await attempt(transport, REQUEST, TIMEOUT)
-    assert outcome == Outcome(status=status, error="" if status == 200 else "." * SHOWN)
+    assert outcome == Reply(status=status, error="" if status == 200 else "." * SHOWN)
     assert transport.body.given <= CONTENT_LIMIT + size
     assert transport.body.closed == 1
 
@@ -274,7 +275,7 @@ async def test_a_body_that_is_too_long_is_let_go_of_and_the_status_stands(status
 async def test_a_body_that_breaks_off_does_not_change_the_status(status: int, error: Exception, said: bytes) -> None:
     transport = Transport(status, Body(said, error), phrase="Oh")
     outcome = await attempt(transport, REQUEST, TIMEOUT)
-    assert outcome == Outcome(status=status, error="" if status == 200 else said.decode() or "Oh")
+    assert outcome == Reply(status=status, error="" if status == 200 else said.decode() or "Oh")
     assert transport.body.closed == 1
 
 

@@ -1,0 +1,40 @@
+"""The signals of the command: which of them end it, which one asks a question, and which ones are ignored.
+
+Go's runtime takes no notice of most signals that would end another program, so whoever wraps Go's log-shuttle may send
+them. Those that whoever started the command has it ignore, as nohup does, stay ignored.
+"""
+
+import signal
+
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+ASKING = signal.SIGUSR1
+HELD = (*ENDING, ASKING)
+"""What waits until the agent can act on it."""
+_IGNORED = ("SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGXCPU", "SIGIO", "SIGPWR", "SIGSTKFLT")  # not all anywhere
+
+
+def hold() -> None:
+    """Have the signals that the agent acts on wait, and take no notice of those that it ignores.
+
+    A handler that does nothing is not passed on to programs that are started, as an ignored signal is.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+    real_time = range(signal.SIGRTMIN, signal.SIGRTMAX + 1) if hasattr(signal, "SIGRTMIN") else ()
+    named = (getattr(signal, name) for name in _IGNORED if hasattr(signal, name))
+    for number in (*named, *real_time):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _do_nothing)
+
+
+def release() -> None:
+    """Let the signals come that were held."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+
+
+def list_heeded() -> list[signal.Signals]:
+    """Return the signals that the agent acts on, but for those that whoever started it has it ignore."""
+    return [number for number in HELD if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+def _do_nothing(*_: object) -> None:
+    pass

@@ -1,0 +1,33 @@
+r"""Text from strangers, made safe to show on a terminal and on one line.
+
+`str.isprintable` is false for control characters (C0 and C1), for format characters, which reorder a line or join what
+stands apart (U+202E, U+200B, U+200F, U+061C, U+FEFF), for line separators, spaces other than " ", lone surrogates and
+unassigned code points. It is true for some letters and marks that have no shape; they are listed here.
+"""
+
+import re
+
+_SHAPELESS = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)  # printable to Python, and Default_Ignorable_Code_Point to Unicode; U+2800 is a blank of Braille
+
+
+def escape(text: str, *, keep: str = "") -> str:
+    r"""Return `text` with all that a terminal or a reader could be misled by written out: ESC as \x1b, a newline as \n.
+
+    The characters in `keep` stay as they are.
+    """
+    if text.isascii():
+        if text.isprintable():
+            return text
+    elif text.isprintable() and not _SHAPELESS.search(text):
+        return text
+    return "".join(char if char in keep or _is_safe(char) else _write_out(char) for char in text)
+
+
+def _is_safe(char: str) -> bool:
+    return char.isprintable() and not _SHAPELESS.match(char)
+
+
+def _write_out(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")

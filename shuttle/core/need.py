@@ -1,0 +1,55 @@
+"""What a setting needs of the others to have an effect, and what a warning says where it is not so.
+
+Each of these is asked of a whole Config, endpoint included.
+"""
+
+from typing import Any
+
+from shuttle.core.frame import PLACEHOLDER
+from shuttle.core.setting import Need
+
+
+def _is_raw(config: Any) -> bool:
+    return bool(config.input_format == "raw")
+
+
+def _is_kinesis(config: Any) -> bool:
+    return bool(config.endpoint.aws and config.endpoint.aws.service.is_kinesis)
+
+
+def _is_cloudwatch(config: Any) -> bool:
+    return bool(config.endpoint.aws and config.endpoint.aws.service.is_cloudwatch)
+
+
+FILE = Need("has no effect without -file", lambda config: config.file)
+SPOOL = Need("has no effect without -spool", lambda config: config.spool)
+INTERVAL = Need("has no effect without -stats-interval", lambda config: config.stats_interval)
+
+PIPE = Need("has no effect with -file: files wait", lambda config: not config.file)
+PIPE_TO_DROP_FROM = Need(PIPE.text, lambda config: not config.file or not config.drop)
+"""For `-drop` itself: `-drop=false` with `-file` asks for what happens anyway."""
+DROP = Need("has no effect with -drop=false", lambda config: config.drop)
+
+HTTPS = Need("has no effect over http", lambda config: config.endpoint.url.scheme == "https")
+VERIFICATION = Need("has no effect with -skip-verify", lambda config: not config.skip_verify)
+
+AWS = Need("has no effect without a stream of AWS", lambda config: config.endpoint.aws)
+NO_AWS = Need("has no effect with a stream of AWS", lambda config: not config.endpoint.aws)
+KINESIS_STREAM = Need("has no effect without a stream of Kinesis", _is_kinesis)
+LOG_STREAM = Need("has no effect without a stream of CloudWatch Logs", _is_cloudwatch)
+
+RAW_LINES = Need("has no effect on lines that are framed already", _is_raw)
+HEADERS = Need(
+    "has no effect in CloudWatch Logs: an event is the line alone",
+    lambda config: not (_is_raw(config) and _is_cloudwatch(config)),
+)
+HOST = Need(RAW_LINES.text, lambda config: _is_raw(config) or _is_kinesis(config))
+"""For the host name, which is in the partition keys of Kinesis too."""
+
+
+def filled_in(name: str) -> Need:
+    """Return what the field `name` needs for the placeholders that it may hold."""
+    return Need(
+        "has {path}, {name} or {stem} in it, which only -file fills in",
+        lambda config: config.file or not PLACEHOLDER.search(getattr(config, name)),
+    )

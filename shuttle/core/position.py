@@ -1,0 +1,39 @@
+"""Where lines stand in a file: how far its bytes are in batches, and the stretches that each batch holds."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Span(NamedTuple):
+    """A stretch of a file's bytes whose lines are in a batch: where they can be read again."""
+
+    file: int
+    """The number that the checkpoints know the file by."""
+    start: int
+    end: int
+    lines: int
+    stamp: str
+    """When they were read, as frames have it."""
+
+
+class Position:
+    """How far a file's bytes are in batches."""
+
+    def __init__(self, file: int, offset: int) -> None:
+        self.file = file
+        self.offset = offset
+        self._cuts: list[int] = []
+
+    def cut(self, indexes: Sequence[int]) -> None:
+        """Say which of the lines that are taken next no newline ends: of one too long all pieces but the last."""
+        self._cuts = list(indexes)
+
+    def take(self, lines: Sequence[bytes], stamp: str) -> Span:
+        """Return where `lines`, the next of the file, stand in it."""
+        start = self.offset
+        self.offset += sum(map(len, lines)) + len(lines)
+        if self._cuts:
+            self.offset -= bisect_left(self._cuts, len(lines))
+            self._cuts = [index - len(lines) for index in self._cuts if index >= len(lines)]
+        return Span(self.file, start, self.offset, len(lines), stamp)

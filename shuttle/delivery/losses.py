@@ -1,0 +1,59 @@
+"""Losses: lines that are dropped or lost, counted in the ledger and told in the log."""
+
+from shuttle.clock import Clocks
+from shuttle.core.frame import make_stamp
+from shuttle.core.ledger import Ledger
+from shuttle.core.outcome import Outcome
+from shuttle.observe.log import Logger
+from shuttle.observe.throttle import Throttle
+
+_MALFORMED_ADVICE = "frames begin with their length in bytes; what cannot be read is counted lost, a line each time"
+
+
+class Losses:
+    """Counts every loss at once, and logs losses of a kind at most once in ten seconds."""
+
+    def __init__(self, ledger: Ledger, log: Logger, clocks: Clocks) -> None:
+        self._ledger = ledger
+        self._log = log
+        self._clocks = clocks
+        self._dropped = Throttle()
+        self._lost = Throttle()
+        self._malformed = False
+
+    def drop(self, lines: int) -> None:
+        """Count held lines for which the queue had no room."""
+        self._ledger.drop(lines, self.stamp())
+        self._tell(self._dropped, "lines.dropped", lines, error="the queue is full")
+
+    def lose(self, lines: int, outcome: Outcome) -> None:
+        """Count held lines that were refused or given up, because of `outcome`."""
+        self._ledger.lose(lines, self.stamp())
+        told = {"status": outcome.status, "error": outcome.error, "advice": outcome.advice}
+        self._tell(self._lost, "lines.lost", lines, **told)
+
+    def give_up(self, lines: int, reason: str) -> None:
+        """Count held lines that nobody tries any more as lost."""
+        self._ledger.lose(lines, self.stamp())
+        self._tell(self._lost, "lines.lost", lines, error=reason)
+
+    def reject(self, lines: int) -> None:
+        """Count stretches of input that are no lines: each is read and lost."""
+        self.miss(lines)
+        if not self._malformed:
+            self._malformed = True
+            self._log.warning("input.malformed", advice=_MALFORMED_ADVICE)
+
+    def miss(self, lines: int) -> None:
+        """Count lines that vanished before they were read: to the drain they are lost."""
+        self._ledger.take_in(lines)
+        self._ledger.lose(lines, self.stamp())
+
+    def stamp(self) -> str:
+        """Return the time as frames have it."""
+        return make_stamp(self._clocks.wall())
+
+    def _tell(self, throttle: Throttle, event: str, lines: int, **reason: object) -> None:
+        untold = throttle.admit(lines, self._clocks.monotonic())
+        if untold is not None:
+            self._log.warning(event, lines=untold, **{key: value for key, value in reason.items() if value})

@@ -1,0 +1,80 @@
+"""The client: one POST, and the drain's reply as a value."""
+
+import platform
+from collections.abc import AsyncGenerator
+from functools import cache
+
+import anyio
+import httpx
+
+from shuttle import __version__
+from shuttle.clock import Clocks, Limit
+from shuttle.core.outcome import Reply, advise
+from shuttle.drain.http.failures import describe
+
+CONTENT_LIMIT = 64 * 1024  # bytes of a body that are read so that the connection can be used again
+SHOWN = 200  # bytes of a refusal's body that logs show
+PATIENCE = 1.0  # seconds for a reply's body: the status has said all, and the body only saves a new connection
+_LONGEST = 1e9  # seconds: no limit
+
+
+class Client:
+    """Posts requests through `transport`, each within `timeout` seconds (0: no limit)."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, *, timeout: float, clocks: Clocks) -> None:
+        self._transport = transport
+        self._timeout = timeout
+        self._clocks = clocks
+
+    async def post(self, request: httpx.Request, *, shown: int = SHOWN) -> Reply:
+        """Send `request` and return the reply with the first `shown` bytes of its body; no reply is a reply too."""
+        response = None
+        limit = self._timeout or _LONGEST
+        try:
+            with Limit(self._clocks, self._clocks.monotonic() + limit, grace=limit):
+                response = await self._transport.handle_async_request(request)
+        except (httpx.TransportError, OSError) as error:
+            text, advice = describe(error)
+            return Reply(error=text, advice=advice)
+        if response is None:
+            return Reply(error=f"no answer within {self._timeout:g}s", advice="a slow drain may need a longer -timeout")
+        content = await _finish(response, shown, PATIENCE if shown <= SHOWN else self._timeout or PATIENCE)
+        if response.is_success:
+            return Reply(status=response.status_code, content=content)
+        return Reply(
+            status=response.status_code,
+            content=content,
+            error=content[:SHOWN].decode("utf-8", "replace").strip() or response.reason_phrase,
+            advice=advise(response.status_code),
+            retry_after=response.headers.get("Retry-After", ""),
+        )
+
+
+async def _finish(response: httpx.Response, shown: int, patience: float) -> bytes:
+    """Let go of `response` and return the beginning of its body. Whatever becomes of the body, the status stands."""
+    stream = response.stream  # and not aiter_raw(), which fails when a transport gives the body in whole
+    if isinstance(stream, httpx.ByteStream):  # all of it has come, as nearly always, and nothing is open any more
+        return b"".join(stream)[:shown]
+    content = b""
+    length = 0
+    assert isinstance(stream, httpx.AsyncByteStream)
+    pieces = aiter(stream)
+    try:
+        with anyio.move_on_after(patience):
+            while length <= max(CONTENT_LIMIT, shown) and (piece := await anext(pieces, None)) is not None:
+                content = (content + piece)[:shown]
+                length += len(piece)
+    except (httpx.TransportError, OSError):
+        pass  # cut off in the middle
+    finally:
+        if isinstance(pieces, AsyncGenerator):
+            await pieces.aclose()
+        await response.aclose()
+    return content
+
+
+@cache
+def user_agent() -> str:
+    """Return the User-Agent: name and version, and in parentheses what runs it, in the order of Go's."""
+    runtime = f"python{platform.python_version()}; {platform.system().lower()}; {platform.machine()}"
+    return f"log-shuttle/{__version__} ({runtime}; {platform.python_implementation()})"

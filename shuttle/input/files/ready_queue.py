@@ -1,0 +1,43 @@
+"""The paths that have something to read, and whose turn it is."""
+
+from collections.abc import Iterable
+
+import anyio
+
+from shuttle.input.files.rotation.rotated_path import RotatedPath
+
+
+class ReadyQueue:
+    """The paths that have something to read, each once; the first is the one that has waited longest."""
+
+    def __init__(self) -> None:
+        self.ready: dict[RotatedPath, None] = {}
+        self.leaving = False
+        """Nothing more is read but what no later start finds."""
+        self._changed = anyio.Event()
+
+    def put(self, path: RotatedPath) -> None:
+        """Put `path` at the end unless it waits already, and wake the reader.
+
+        After `leave` only if something of it would be gone for the next start.
+        """
+        if not self.leaving or path.vanishing:
+            self.ready[path] = None
+        self.wake()
+
+    def leave(self, paths: Iterable[RotatedPath]) -> bool:
+        """Keep only those of `paths` of which something would be gone for the next start; say whether there are any."""
+        self.leaving = True
+        self.ready.clear()
+        self.ready.update((path, None) for path in paths if path.vanishing)
+        self.wake()
+        return bool(self.ready)
+
+    def wake(self) -> None:
+        """Wake the reader: something has changed."""
+        self._changed.set()
+
+    def expect_change(self) -> anyio.Event:
+        """Return the event that `wake` sets from now on."""
+        self._changed = anyio.Event()
+        return self._changed

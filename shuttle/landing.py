@@ -1,0 +1,168 @@
+"""How a shuttle ends.
+
+Theory of operation. There are three phases and one deadline:
+
+    running ──begin──▶ landing ──everything delivered, deadline, abort──▶ over
+
+- `begin`: the input has ended, or the shuttle's block has. Everything held is delivered. The deadline is `timeout`
+  seconds after the last progress.
+- `limit`: a signal came, or the host was cancelled. The deadline is that time at the latest. It may come in any phase
+  and more than once; a limit only ever comes nearer.
+- `note_progress`: lines were delivered or lost. The deadline moves away again, but not beyond a limit.
+- `abort`: give up now.
+
+Each may come while another is being handled, in any order and more than once. At the end the landing decides once what
+becomes of the lines that are still held: those that stand in files with checkpoints or in the spool stay held, the rest
+is lost. Then the drain is told of what was dropped or lost, if there is time.
+
+A part of the time is kept for that report. Before it the last round begins: each batch gets one more attempt, whatever
+the gate says.
+"""
+
+import math
+from collections.abc import Callable
+from enum import Enum
+from typing import NamedTuple
+
+import anyio
+
+from shuttle.clock import Clocks, Limit
+from shuttle.core.batch import Batch
+from shuttle.delivery.accounts import Accounts
+from shuttle.delivery.gate import Gate
+from shuttle.delivery.intake import Intake
+from shuttle.delivery.journal import Journal
+from shuttle.delivery.outlet import Outlets
+
+REPORT_TIME = 1.0  # seconds kept back, at most, for a last report of what was dropped or lost
+REPORT_PATIENCE = 5.0  # seconds for it if all was delivered and no limit was set
+REPORT_SHARE = 0.1  # of the time for landing: the most that is kept back
+LAST_ROUND = 2.0  # seconds that the last round begins before the deadline, at most
+LAST_ROUND_SHARE = 0.2  # of the time for landing: the most that the last round gets
+GRACE = 1.0  # seconds for what has arrived, if the process was stopped until the deadline
+
+
+class Phase(Enum):
+    """How far the end has come."""
+
+    RUNNING = "running"
+    LANDING = "landing"
+    OVER = "over"
+
+
+class Crew(NamedTuple):
+    """What lands."""
+
+    intake: Intake
+    outlets: Outlets
+    accounts: Accounts
+    journal: Journal | None
+    new_report: Callable[[], Batch]
+    """Returns a batch without lines, for a report to travel in."""
+
+
+class Landing:
+    """Decides when a shuttle gives up. Without progress that is after `timeout` seconds."""
+
+    def __init__(self, gate: Gate, *, timeout: float, clocks: Clocks) -> None:
+        self.phase = Phase.RUNNING
+        self._gate = gate
+        self._timeout = timeout
+        self._clock = clocks.monotonic
+        self._limit = math.inf
+        self._reserve = min(REPORT_TIME, REPORT_SHARE * timeout)  # seconds kept back for a last report
+        self._progress_at = 0.0
+        self._aborted = False
+        self._began = anyio.Event()
+        self._ended = anyio.Event()
+        self._delivering = Limit(clocks, math.inf, grace=GRACE)
+        self._reporting = Limit(clocks, math.inf, grace=0.0)
+
+    @property
+    def deadline(self) -> float:
+        """When delivering ends, in seconds of the monotonic clock; without end as long as the shuttle runs."""
+        if self.phase is Phase.RUNNING:
+            return math.inf
+        return min(self._limit - self._reserve, self._progress_at + self._timeout)
+
+    def begin(self) -> None:
+        """Land: the input has ended."""
+        if self.phase is Phase.RUNNING:
+            self.phase = Phase.LANDING
+            self._progress_at = self._clock()
+            self._move()
+            self._began.set()
+
+    def limit(self, by: float) -> None:
+        """Be over at the time `by` of the monotonic clock, at the latest."""
+        if by < self._limit:
+            self._limit = by
+            self._reserve = min(REPORT_TIME, REPORT_SHARE * max(0.0, by - self._clock()))
+        self._reporting.deadline = min(self._reporting.deadline, self._limit)
+        if self.phase is Phase.LANDING:
+            self._move()
+
+    def note_progress(self) -> None:
+        """Note that lines were delivered or lost."""
+        if self.phase is Phase.LANDING:
+            self._progress_at = self._clock()
+            self._delivering.deadline = self.deadline
+            self._gate.postpone(by=self.deadline, last_round_from=self._last_round_from)
+
+    def abort(self) -> None:
+        """Give up now."""
+        self._aborted = True
+        self.begin()
+        self._delivering.cancel()
+        self._reporting.cancel()
+
+    async def wait(self) -> None:
+        """Return when the landing is over."""
+        await self._ended.wait()
+
+    async def run(self, crew: Crew) -> None:
+        """Wait for the beginning of the end, and see it through."""
+        try:
+            await self._began.wait()
+            with self._delivering:
+                await crew.intake.finish()
+                await crew.outlets.ended.wait()
+        finally:
+            with anyio.CancelScope(shield=True):
+                crew.outlets.cancel()
+                await crew.outlets.ended.wait()
+                await self._give_up(crew)
+        if crew.accounts.ledger.owed and not self._aborted:
+            self._reporting.deadline = min(self._limit, self._clock() + self._report_timeout)
+            with self._reporting:
+                await crew.outlets.report(crew.new_report())
+
+    def end(self) -> None:
+        """Say that everything is over, and all is let go of."""
+        self.phase = Phase.OVER
+        self._ended.set()
+
+    async def _give_up(self, crew: Crew) -> None:
+        """Decide what becomes of what is still held. Nothing delivers it any more, and nothing more is taken in."""
+        if crew.journal is not None and not crew.journal.rereads:
+            await crew.intake.save()
+        unrecorded = crew.intake.unrecorded
+        crew.intake.close()
+        kept = 0
+        if crew.journal is not None:
+            await crew.journal.release()
+            kept = crew.journal.count_kept(unrecorded)
+        if (held := crew.accounts.ledger.held - kept) > 0:
+            crew.accounts.losses.give_up(held, "given up at the end")
+
+    def _move(self) -> None:
+        self._delivering.deadline = self.deadline
+        self._gate.land(by=self.deadline, last_round_from=self._last_round_from)
+
+    @property
+    def _report_timeout(self) -> float:
+        return self._reserve if self._delivering.caught or self._limit < math.inf else REPORT_PATIENCE
+
+    @property
+    def _last_round_from(self) -> float:
+        return self.deadline - min(LAST_ROUND, LAST_ROUND_SHARE * self._timeout)

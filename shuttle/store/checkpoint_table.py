@@ -1,0 +1,164 @@
+"""The tables of checkpoints: files and plans as rows, and which rows the database does not have yet.
+
+Each row has a checksum: what is read is what was written, or the database counts as broken.
+"""
+
+import json
+import os
+import sqlite3
+import zlib
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from shuttle.core.fingerprint import Fingerprint
+from shuttle.core.position import Span
+from shuttle.store.schema import Schema
+from shuttle.store.sqlite_errors import BrokenError
+
+SCHEMA = Schema(
+    name="checkpoints",
+    flag="-state-dir",
+    event="state",
+    statements=tuple(
+        f"CREATE TABLE {name} (key INTEGER PRIMARY KEY, content BLOB NOT NULL, checksum INTEGER NOT NULL)"
+        for name in ("files", "plans")
+    ),
+    version=1,
+    pragmas=("synchronous=OFF",),
+    advice="what is to be recorded is kept in memory, and recorded as soon as that is possible",
+)
+
+
+class Plan(NamedTuple):
+    """A batch that was closed and whose outcome is not known."""
+
+    id: str
+    """32 hex digits, the Frame-Id."""
+    spans: tuple[Span, ...]
+
+
+class Checkpoint(NamedTuple):
+    """A file as it was when it was recorded last."""
+
+    number: int
+    """The checkpoints' name for it, above that of every file that was enrolled earlier and is still known."""
+    path: str
+    fingerprint: Fingerprint
+
+
+_Row = TypeVar("_Row")
+
+
+class CheckpointTable(Generic[_Row]):
+    """The rows as they should be, and the keys of those in which the database differs."""
+
+    def __init__(self, name: str, encode: Callable[[_Row], object], decode: Callable[[int, Any], _Row]) -> None:
+        self.rows: dict[int, _Row] = {}
+        self.due: set[int] = set()
+        self._stored: set[int] = set()
+        self._encode = encode
+        self._decode = decode
+        # ruff sees SQL made of a string; the names are this module's own
+        self._select = f"SELECT key, content, checksum FROM {name} ORDER BY key"  # noqa: S608
+        self._replace = f"INSERT OR REPLACE INTO {name} VALUES (?, ?, ?)"  # noqa: S608
+        self._delete = f"DELETE FROM {name} WHERE key = ?"  # noqa: S608
+
+    @property
+    def next_key(self) -> int:
+        """A key above all others."""
+        return next(reversed(self.rows), 0) + 1
+
+    def put(self, key: int, row: _Row) -> None:
+        """Add the row, or replace the one with its key."""
+        self.rows[key] = row
+        self.due.add(key)
+
+    def drop(self, key: int) -> None:
+        """Remove the row."""
+        del self.rows[key]
+        if key in self._stored:
+            self.due.add(key)
+        else:
+            self.due.discard(key)
+
+    def load(self, database: sqlite3.Connection) -> None:
+        """Take the rows that are in `database`.
+
+        Raises:
+            BrokenError: A row is not what was written.
+            sqlite3.Error: The rows cannot be read.
+        """
+        rows = {}
+        for key, content, checksum in database.execute(self._select):
+            if not isinstance(content, bytes) or _check(key, content) != checksum:
+                raise BrokenError("a row is not what was written")
+            try:
+                rows[key] = self._decode(key, json.loads(content))
+            except (TypeError, ValueError):
+                raise BrokenError("a row cannot be read") from None
+        self.rows = rows
+        self._stored = set(rows)
+        self.due.clear()
+
+    def write(self, database: sqlite3.Connection) -> None:
+        """Write what is due. It stays due until `settle`: the transaction may fail.
+
+        Raises:
+            sqlite3.Error: It cannot be written.
+        """
+        put = [(key, json.dumps(self._encode(self.rows[key])).encode()) for key in self.due if key in self.rows]
+        database.executemany(self._replace, [(key, content, _check(key, content)) for key, content in put])
+        if len(put) < len(self.due):
+            database.executemany(self._delete, [(key,) for key in self.due if key not in self.rows])
+
+    def settle(self) -> None:
+        """Note that what was due is committed."""
+        for key in self.due:
+            if key in self.rows:
+                self._stored.add(key)
+            else:
+                self._stored.discard(key)
+        self.due.clear()
+
+    def begin(self) -> None:
+        """Note that the database has none of the rows."""
+        self._stored.clear()
+        self.due = set(self.rows)
+
+    def clear(self) -> None:
+        """Forget all rows; the database has none of them either."""
+        self.rows = {}
+        self.begin()
+
+
+def make_file_table() -> CheckpointTable[Checkpoint]:
+    """Return the table of files, each by its number."""
+    return CheckpointTable("files", _encode_file, _decode_file)
+
+
+def make_plan_table() -> CheckpointTable[Plan]:
+    """Return the table of plans, by numbers that say their order."""
+    return CheckpointTable("plans", tuple, _decode_plan)
+
+
+def _check(key: int, content: bytes) -> int:
+    return zlib.crc32(content, key & 0xFFFFFFFF)
+
+
+def _encode_file(known: Checkpoint) -> object:
+    """Return what JSON can hold. A path is stored as its bytes: the next agent may have another encoding."""
+    path = os.fsencode(known.path).decode("utf-8", "surrogateescape")
+    fingerprint = known.fingerprint
+    numbers = (fingerprint.device, fingerprint.inode, fingerprint.offset, fingerprint.head_length)
+    return path, *numbers, fingerprint.head.hex(), fingerprint.tail.hex()
+
+
+def _decode_file(key: int, content: Any) -> Checkpoint:
+    path, device, inode, offset, head_length, head, tail = content
+    fingerprint = Fingerprint(device, inode, offset, head_length, bytes.fromhex(head), bytes.fromhex(tail))
+    return Checkpoint(key, os.fsdecode(path.encode("utf-8", "surrogateescape")), fingerprint)
+
+
+def _decode_plan(_key: int, content: Any) -> Plan:
+    id_, spans = content
+    return Plan(id_, tuple(Span(*span) for span in spans))

@@ -1,0 +1,222 @@
+"""The end of a shuttle, through any order of events. The time is virtual."""
+
+import math
+from collections import Counter
+from collections.abc import Callable
+
+import anyio
+import pytest
+import trio
+import trio.testing
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
+from shuttle.landing import Phase
+from shuttle.shuttle import CANCELLED_TIMEOUT, Shuttle
+from tests.helpers.drains import CLOSE, HANG, TAKE, Answer, Call, Drain, in_turn
+from tests.helpers.virtual import Journal, make_lines, make_shuttle, virtual
+
+LAND_TIMEOUT = 10.0  # seconds
+PAUSED = Answer(503, headers={"Retry-After": "60"})
+WEATHER = {"takes": TAKE, "pauses": PAUSED, "closes": CLOSE, "hangs": HANG, "slow": Answer(delay=1.0)}
+Event = tuple[str, float]
+
+
+@virtual
+async def test_a_signal_while_it_lands_at_the_end_of_input_sets_a_deadline() -> None:
+    drain = Drain(Answer(delay=4.0))
+    async with make_shuttle(drain, num_outlets=1, batch_size=1) as shuttle, trio.open_nursery() as tasks:
+        await shuttle.write(make_lines(100))
+        tasks.start_soon(shuttle.land)
+        await trio.sleep(10.0)
+        shuttle.limit_landing(12.0)
+    assert trio.current_time() <= 12.0
+    assert shuttle.ledger.held == 0
+    assert shuttle.ledger.delivered == 2
+
+
+@virtual
+async def test_a_limit_only_comes_nearer() -> None:
+    async with make_shuttle(Drain(HANG)) as shuttle, trio.open_nursery() as tasks:
+        await shuttle.write(make_lines(1))
+        tasks.start_soon(shuttle.land)
+        for by in (9.0, 5.0, 7.0):
+            shuttle.limit_landing(by)
+    assert trio.current_time() <= 5.0
+
+
+@virtual
+async def test_a_pause_that_the_drain_asks_for_does_not_outlast_the_landing() -> None:
+    drain = Drain(in_turn(PAUSED))
+    async with make_shuttle(drain) as shuttle:
+        await shuttle.write(make_lines(20_000))
+    assert str(shuttle.ledger) == "read=20000 delivered=20000 dropped=0 lost=0 held=0"
+
+
+@virtual
+async def test_a_2xx_after_a_503_ends_the_pause_while_landing() -> None:
+    answers = {1: Answer(503, delay=0.1, headers={"Retry-After": "60"})}
+    drain = Drain(lambda _: answers.get(len(drain.calls), Answer(delay=0.2)))
+    async with make_shuttle(drain, batch_size=100) as shuttle:
+        await shuttle.write(make_lines(20_000))
+        await shuttle.land(by=trio.current_time() + 25.0)
+    assert shuttle.ledger.delivered == 20_000
+
+
+@pytest.mark.parametrize("limit", [None, 10.0])
+@virtual
+async def test_every_batch_gets_one_more_attempt_before_the_end(limit: float | None) -> None:
+    """The drain is busy for whoever comes first after a pause, and never for long."""
+    drain = Drain(PAUSED)
+    async with make_shuttle(drain, batch_size=1, land_timeout=LAND_TIMEOUT) as shuttle:
+        await shuttle.write(make_lines(100))
+        await shuttle.land(by=limit)
+    tried = {line for call in drain.calls for line in call.lines}
+    assert tried == set(make_lines(100).split())
+    assert str(shuttle.ledger) == "read=100 delivered=0 dropped=0 lost=100 held=0"
+
+
+@virtual
+async def test_one_batch_that_always_fails_keeps_no_other_from_its_last_attempt() -> None:
+    def script(call: Call) -> Answer:
+        late = trio.current_time() > LAND_TIMEOUT - 2.5
+        return TAKE if late and b"0000000" not in call.lines else Answer(503)
+
+    drain = Drain(script)
+    async with make_shuttle(drain, batch_size=1, num_outlets=1, land_timeout=LAND_TIMEOUT) as shuttle:
+        await shuttle.write(make_lines(50))
+        await shuttle.land(by=LAND_TIMEOUT)
+    assert str(shuttle.ledger) == "read=50 delivered=49 dropped=0 lost=1 held=0"
+
+
+@virtual
+async def test_giving_up_is_told_once() -> None:
+    journal = Journal()
+    async with make_shuttle(Drain(HANG), log=journal) as shuttle:
+        await shuttle.write(make_lines(3) + b"rest")
+        await shuttle.land(by=1.0)
+        await shuttle.land()
+        shuttle.abort()
+    assert [told["lines"] for told in journal.named("lines.lost")] == [4]
+
+
+class Ending(RuleBasedStateMachine):
+    """Collects events, each some seconds after the one before, and has a shuttle live through them at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[Event] = []
+        self.outlets = 1
+        self.ended = False
+
+    @rule(outlets=st.integers(1, 4))
+    def choose_outlets(self, outlets: int) -> None:
+        self.outlets = outlets
+
+    @rule(weather=st.sampled_from(sorted(WEATHER)), pause=st.floats(0.0, 3.0))
+    def change_the_drain(self, weather: str, pause: float) -> None:
+        self.events.append((weather, pause))
+
+    @rule(lines=st.integers(1, 30), pause=st.floats(0.0, 3.0))
+    def write(self, lines: int, pause: float) -> None:
+        self.events += [("write", pause)] * (1 + lines // 10)
+
+    @rule(event=st.sampled_from(["land", "limit", "signal"]), pause=st.floats(0.0, 15.0))
+    def come_to_an_end(self, event: str, pause: float) -> None:
+        self.events.append((event, pause))
+
+    @precondition(lambda self: not self.ended)
+    @rule(event=st.sampled_from(["abort", "error", "cancel"]), pause=st.floats(0.0, 15.0))
+    def break_off(self, event: str, pause: float) -> None:
+        self.events.append((event, pause))
+        self.ended = True
+
+    def teardown(self) -> None:
+        virtual(self.live)()
+
+    async def live(self) -> None:
+        drain = Drain()
+        shuttle = make_shuttle(drain, num_outlets=self.outlets, batch_size=3, land_timeout=LAND_TIMEOUT, max_age=1e6)
+        life = Life(shuttle, drain)
+        with trio.CancelScope() as scope:
+            try:
+                async with shuttle, trio.open_nursery() as tasks:
+                    await life.run(self.events, tasks, scope.cancel)
+            except* HostError:
+                pass
+        life.check_the_end()
+
+
+class HostError(Exception):
+    pass
+
+
+class Life:
+    """A shuttle that goes through events; it checks after each what must hold."""
+
+    def __init__(self, shuttle: Shuttle, drain: Drain) -> None:
+        self.shuttle = shuttle
+        self.drain = drain
+        self.written = 0
+        self.limit = math.inf
+        self.last_event_at = 0.0
+        self.phases = [Phase.RUNNING]
+
+    async def run(self, events: list[Event], tasks: trio.Nursery, cancel: Callable[[], None]) -> None:
+        for event, pause in events:
+            await trio.sleep(pause)
+            await self.undergo(event, tasks, cancel)
+            self.check()
+
+    async def undergo(self, event: str, tasks: trio.Nursery, cancel: Callable[[], None]) -> None:
+        self.last_event_at = now = trio.current_time()
+        match event:
+            case "write":
+                try:
+                    await self.shuttle.write(make_lines(10, first=self.written))
+                    self.written += 10
+                except anyio.ClosedResourceError:
+                    assert self.shuttle._parts.landing.phase is not Phase.RUNNING
+            case "land":
+                tasks.start_soon(self.shuttle.land)
+                await trio.testing.wait_all_tasks_blocked()
+            case "limit" | "signal":
+                self.limit = min(self.limit, now + LAND_TIMEOUT / 2)
+                self.shuttle.limit_landing(now + LAND_TIMEOUT / 2)
+                if event == "signal":
+                    tasks.start_soon(self.shuttle.land)
+                    await trio.testing.wait_all_tasks_blocked()
+            case "abort":
+                self.limit = min(self.limit, now)
+                self.shuttle.abort()
+            case "error":
+                raise HostError
+            case "cancel":
+                self.limit = min(self.limit, now + CANCELLED_TIMEOUT)
+                cancel()
+                await trio.lowlevel.checkpoint()
+            case _:
+                self.drain.script = in_turn(then=WEATHER[event])
+
+    def check(self) -> None:
+        ledger, phase = self.shuttle.ledger, self.shuttle._parts.landing.phase
+        assert ledger.read == ledger.delivered + ledger.dropped + ledger.lost + ledger.held
+        assert min(ledger.delivered, ledger.dropped, ledger.lost, ledger.held) >= 0
+        order = list(Phase)
+        assert order.index(phase) >= order.index(self.phases[-1])
+        self.phases.append(phase)
+
+    def check_the_end(self) -> None:
+        self.check()
+        ledger = self.shuttle.ledger
+        assert self.phases[-1] is Phase.OVER
+        assert ledger.held == 0
+        assert ledger.read == self.written
+        assert ledger.delivered == len(self.drain.lines)
+        assert max(Counter(self.drain.lines).values(), default=0) <= 1
+        assert trio.current_time() <= max(self.limit, self.last_event_at) + 1e-6
+
+
+TestEnding = Ending.TestCase
+TestEnding.settings = settings(max_examples=150, stateful_step_count=12, deadline=None)
