@@ -18,7 +18,7 @@ from shuttle.core.batch import Batch, Batcher
 from shuttle.core.frame import Framer, make_stamp
 from shuttle.core.ledger import Owed
 from shuttle.core.lines import LengthSplitter, NewlineSplitter
-from shuttle.delivery.memory_queue import Buffer
+from shuttle.delivery.memory_queue import MemoryQueue
 from shuttle.delivery.source import CHUNK
 from shuttle.drain.http.client import Client
 from shuttle.drain.logplex import Logplex
@@ -77,7 +77,7 @@ def list_cases() -> Iterable[Case]:
 
 def _pass_through(batch: Batch) -> Callable[[], object]:
     """Return what offers a batch to a buffer and takes one: nothing waits, so no event loop has to run."""
-    buffer = Buffer(max_bytes=2 * batch.size)
+    buffer = MemoryQueue(max_bytes=2 * batch.size)
 
     def run() -> None:
         buffer.offer(batch)

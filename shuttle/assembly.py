@@ -25,8 +25,9 @@ from shuttle.delivery.backpressure import Backpressure
 from shuttle.delivery.gate import Gate
 from shuttle.delivery.intake import Intake
 from shuttle.delivery.losses import Losses
-from shuttle.delivery.memory_queue import Buffer
+from shuttle.delivery.memory_queue import MemoryQueue
 from shuttle.delivery.outlet import Limits, Outlet, Outlets
+from shuttle.delivery.queue import Queue
 from shuttle.delivery.source import Source
 from shuttle.drain.http.client import Client
 from shuttle.drain.http.transport import make_transport
@@ -54,7 +55,7 @@ class Parts:
     gate: Gate
     landing: Landing
     crew: Crew
-    queue: Buffer
+    queue: Queue
     statistics: Statistics
     files: "FileInput | None"
     spool: "Spool | None"
@@ -90,7 +91,9 @@ async def assemble(
             _open_spool(config, opened, ledger=ledger, losses=losses, log=log, clocks=clocks) if config.spool else None
         )
         journal: Journal | None = files or spool
-        queue: Buffer = Buffer(max_bytes=config.back_bytes, max_batches=config.back_buff) if spool is None else spool
+        queue: Queue = (
+            MemoryQueue(max_bytes=config.back_bytes, max_batches=config.back_buff) if spool is None else spool
+        )
         statistics = Statistics(
             source=config.stats_source, format=config.stats_format, started=clocks.monotonic(), random=random
         )
@@ -204,15 +207,15 @@ def _open_spool(
     from shuttle.store.backlog import Backlog  # noqa: PLC0415
 
     assert config.spool
-    backlog = Backlog(config.spool, most_bytes=config.spool_bytes, log=log, wall=clocks.wall, clock=clocks.monotonic)
-    backlog.open()
-    ledger.take_in(backlog.lines)
+    backlog = Backlog.open(
+        config.spool, most_bytes=config.spool_bytes, log=log, wall=clocks.wall, clock=clocks.monotonic
+    )
     spool = Spool(
         backlog,
         max_bytes=config.back_bytes,
         max_batches=config.back_buff,
         ledger=ledger,
-        lose=lambda lines: losses.give_up(lines, "the spool is broken"),
+        lose=losses.give_up,
     )
     opened.push_async_callback(spool.release)
     return spool

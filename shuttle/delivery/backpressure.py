@@ -5,7 +5,7 @@ import anyio.lowlevel
 
 from shuttle.core.batch import Batch
 from shuttle.core.ledger import Ledger
-from shuttle.delivery.memory_queue import Buffer
+from shuttle.delivery.queue import Queue
 from shuttle.delivery.source import CHUNK
 
 PLENTY = 16  # batches that wait: more keep no outlet busier, and memory that is used again soon stays in the caches
@@ -20,7 +20,7 @@ class Backpressure:
     `patience` seconds; then batches are refused until the drain has taken one. None stands for as long as it takes.
     """
 
-    def __init__(self, queue: Buffer, ledger: Ledger, *, patience: float | None) -> None:
+    def __init__(self, queue: Queue, ledger: Ledger, *, patience: float | None) -> None:
         self.patience = patience
         self._queue = queue
         self._ledger = ledger

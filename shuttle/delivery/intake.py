@@ -18,7 +18,7 @@ from shuttle.core.frame import make_stamp
 from shuttle.delivery.accounts import Accounts
 from shuttle.delivery.backpressure import Backpressure
 from shuttle.delivery.journal import Journal
-from shuttle.delivery.memory_queue import Buffer
+from shuttle.delivery.queue import Queue
 from shuttle.delivery.source import CHUNK, Source
 
 
@@ -30,7 +30,7 @@ class Intake:
         *,
         own: Source,
         batcher: Batcher,
-        queue: Buffer,
+        queue: Queue,
         backpressure: Backpressure,
         accounts: Accounts,
         journal: Journal | None,

@@ -28,7 +28,7 @@ from shuttle.core.ledger import Owed
 from shuttle.core.outcome import Outcome, Verdict
 from shuttle.delivery.accounts import Accounts, Attempted
 from shuttle.delivery.gate import Gate
-from shuttle.delivery.memory_queue import Buffer
+from shuttle.delivery.queue import Queue
 from shuttle.delivery.shipment import Drain, Shipment
 
 HOPELESS = 16  # lines of a batch refused one by one, by a hopeless drain, before the rest is given up
@@ -76,7 +76,7 @@ class Outlet:
     def __init__(
         self,
         *,
-        queue: Buffer,
+        queue: Queue,
         gate: Gate,
         drain: Drain,
         accounts: Accounts,

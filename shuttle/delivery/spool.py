@@ -1,13 +1,12 @@
-"""The spool: a buffer on the disk, for batches that a crash or a dead drain must not cost.
+"""The spool: a queue on the disk, for batches that a crash or a dead drain must not cost.
 
-Strategy: what waits stands on the disk, and in memory is only what is about to be taken, so that a spool of a gibibyte
-costs no more of it than an empty one. A batch is recorded before it is offered, all that a chunk of input filled in one
-transaction, and what has been settled meanwhile leaves in the same one. The disk is another thread's business: one call
-at a time, and while it lasts the outlets go on. What the disk does not take, because it is full or fails, is held in
-memory as a buffer holds it, and recorded as soon as the disk takes it; in which order batches leave does not change.
+Strategy: what waits is on the disk, and memory has only what is about to be taken, so that a spool of a gibibyte costs
+no more of it than an empty one. A batch is written before it is offered, all that a chunk of input filled in one
+transaction, and what has been settled meanwhile leaves in the same one. A thread works on the disk, one call at a time,
+and the outlets go on meanwhile. What the disk does not take, because it is full or fails, waits in memory, and is
+written as soon as the disk takes it. `tiers` has the states of the batches, and the order in which they leave.
 """
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import TypeVar, TypeVarTuple
@@ -18,23 +17,25 @@ import anyio.to_thread
 
 from shuttle.core.batch import Batch
 from shuttle.core.ledger import Ledger
-from shuttle.delivery.memory_queue import Buffer
-from shuttle.store.backlog import Backlog, Change
-from shuttle.store.batch_table import Row, measure
+from shuttle.delivery.queue import Waiters
+from shuttle.delivery.tiers import WINDOW, Entry, State, Tiers
+from shuttle.store.backlog import Backlog, DiskFault
+from shuttle.store.batch_table import StoredBatch, measure
 
-WINDOW = 2 * 1024 * 1024  # bytes of batches in memory that are on the disk too: the outlets take some before a reading
 DELAY = 0.05  # seconds that a settled batch waits for others to leave the disk with: each transaction costs the same
 RETRY = 1.0  # seconds between two attempts at a disk that fails
+LOOK = 0.5  # seconds between two looks whether what the disk has is still there
+PIECE = 8 * 1024 * 1024  # bytes written in one transaction, about: the disk's thread should answer soon
 
 _Arguments = TypeVarTuple("_Arguments")
 _Answer = TypeVar("_Answer")
 
 
-class Spool(Buffer):
-    """Batches first in, first out, on the disk before the buffer has them; bounded by what the backlog may take there.
+class Spool:
+    """Batches first in, first out, on the disk before they are in the queue; bounded by what the backlog may take.
 
     Those that the disk does not take wait in memory, at most `max_bytes` and `max_batches` of them. `lose` is called
-    with the number of lines that a broken backlog has cost.
+    with the number of lines that a backlog has cost which is broken or gone, and why.
     """
 
     rereads = False
@@ -46,29 +47,33 @@ class Spool(Buffer):
         max_bytes: int,
         max_batches: int | None,
         ledger: Ledger,
-        lose: Callable[[int], None],
+        lose: Callable[[int, str], None],
     ) -> None:
-        super().__init__(max_bytes=max_bytes, max_batches=max_batches)
         self._backlog = backlog
         self._ledger = ledger
         self._lose = lose
-        self._turn = anyio.Lock(fast_acquire=True)  # of whoever uses the disk
+        self._tiers = Tiers(max_bytes=max_bytes, max_batches=max_batches)
+        self._waiters = Waiters()
+        self._lock = anyio.Lock(fast_acquire=True)  # of whoever uses the disk
         self._thread = anyio.CapacityLimiter(1)
-        self._held: dict[str, Row] = {}  # in memory and on the disk, from being recorded or read until settled, by id
-        self._beyond = backlog.batches  # offered, on the disk, and not in memory: newer than those that are
-        self._cursor = 0  # the key of the newest that came to memory from there, or went by
-        self._offered = self._key = backlog.last_key
-        self._stranded: deque[Row] = deque()  # offered and not on the disk: the newest
-        self._stranded_bytes = 0
-        self._adrift: dict[str, Row] = {}  # such ones that an outlet has taken
-        self._left: dict[int, int] = {}  # settled, to leave the disk: the lines of each, by key
-        self._failing = False
+        self._due = anyio.Event()  # the disk should take something, or let go of it
+        self._failing = False  # the disk takes nothing: what comes waits in memory
+        self._rescuing = False
         self._released = False
-        self._some = anyio.Event()
-        ledger.spooled = backlog.lines
+        self.taken = 0
+        """Batches that takers got so far."""
+        if backlog.is_open:
+            self._inherit()
+        else:
+            self._fail()
+
+    @property
+    def closed(self) -> bool:
+        """Whether no more batches come."""
+        return self._waiters.closed
 
     def __len__(self) -> int:
-        return len(self._batches) + self._beyond + len(self._stranded)
+        return len(self._tiers)
 
     @property
     def bytes(self) -> int:
@@ -85,9 +90,13 @@ class Spool(Buffer):
 
         A cancellation comes after the writing.
         """
-        async with self._turn:
+        async with self._lock:
             if not self._released:
-                await self._write([batch for batch in batches if batch.id not in self._held])
+                entries = self._tiers.announce(batches)
+                try:
+                    await self._write(entries)
+                finally:
+                    self._tiers.dismiss(entries)
 
     def offer(self, batch: Batch) -> bool:
         """Take `batch` and say whether that was possible: it is on the disk, or the disk fails and memory has room.
@@ -97,22 +106,13 @@ class Spool(Buffer):
         """
         if self.closed:
             raise anyio.ClosedResourceError
-        if row := self._held.get(batch.id):
-            self._offered = row[0]
-            if self._beyond or self._stranded or self._bytes + batch.size > WINDOW:
-                del self._held[batch.id]
-                self._beyond += 1
-                self._call_taker()
-            else:
-                self._cursor = row[0]
-                self._append(batch)
-            return True
-        if not self._failing or not self._has_memory_for(batch):
+        if not self._tiers.offer(batch, in_memory=self._failing):
             return False
-        self._stranded.append((self._next_key(), batch))
-        self._stranded_bytes += batch.size
-        self._offered = self._key
-        self._call_taker()
+        if not self._rescuing:  # what is written to a new file now may turn out to be in memory alone
+            self._tiers.unload()
+        self._waiters.call_taker()
+        if self._failing:
+            self._due.set()
         return True
 
     async def put(self, batch: Batch) -> None:
@@ -122,172 +122,241 @@ class Spool(Buffer):
             anyio.ClosedResourceError: The spool is closed, or was while this waited.
         """
         while not self.offer(batch):
-            if self._failing or self._backlog.room < measure(batch):
-                self._room = self._room or anyio.Event()
-                await self._room.wait()
-            await self.record([batch])
+            room = self._waiters.next_room()
+            if self._has_room_for(batch):
+                await self.record([batch])
+                if self.offer(batch):
+                    return
+            await room.wait()
 
     async def take(self) -> Batch | None:
         """Return the oldest batch as soon as there is one; None when the spool is closed and empty."""
-        while not self._batches:
-            if self._beyond:
-                if not await self._read_on():
-                    await anyio.sleep(RETRY)
-            elif self._stranded:
-                self._pick_up()
+        while not (batch := self._tiers.take()):
+            if self._tiers.must_load:
+                if self._released:
+                    return None
+                await self._bring()
             elif self.closed:
                 return None
             else:
-                await self._wait_for_more()
-        return self._hand_out()
+                await self._waiters.wait_for_batch()
+        self.taken += 1
+        self._waiters.call_putters()
+        return batch
+
+    async def wait_below(self, batches: int) -> None:
+        """Return as soon as fewer than `batches` batches wait, or the spool is closed."""
+        while len(self) >= batches and not self.closed:
+            await self._waiters.next_room().wait()
+
+    def close(self) -> None:
+        """Say that no more batches come: takers get what is left, then None; whoever waits to put gets an error."""
+        self._waiters.close()
 
     def settle(self, batch: Batch) -> None:
         """Have `batch` leave the disk, all its lines delivered or accounted lost."""
-        self._adrift.pop(batch.id, None)
-        if row := self._held.pop(batch.id, None):
-            self._left[row[0]] = batch.lines
-            self._ledger.spooled -= batch.lines
-            self._some.set()
+        self._tiers.settle(batch)
+        self._count_spooled()
+        if self._tiers.is_due:
+            self._due.set()
 
     async def run(self) -> None:
-        """Have what is settled leave the disk, and bring to it what it did not take, until cancelled."""
-        while True:
-            await self._some.wait()
-            await anyio.sleep(RETRY if self._failing else DELAY)
-            async with self._turn:
-                if self._released:
-                    return
-                self._some = anyio.Event()
-                await self._write([])
-            if self._failing and (self._stranded or self._adrift or self._left):
-                self._some.set()
+        """Bring the disk up to date, and see that what it has is still there, until cancelled or released."""
+        while not self._released:
+            with anyio.move_on_after(LOOK if self._tiers.on_disk else None) as waiting:
+                await self._due.wait()
+            if not waiting.cancelled_caught:
+                await anyio.sleep(RETRY if self._failing else DELAY)
+            async with self._lock:
+                await self._update()
 
     async def release(self) -> None:
         """Bring the disk up to date for the last time, as far as it lets us, and leave it to the next agent."""
         with anyio.CancelScope(shield=True):
-            async with self._turn:
+            async with self._lock:
                 if not self._released:
                     self._released = True
-                    await self._write([])
+                    await self._write()
+                    if await self._look():
+                        await self._write()
                     await self._ask(self._backlog.close)
 
     def count_kept(self, _unrecorded: int) -> int:
         """Return the lines on the disk: those that were never recorded were in memory alone."""
-        return self._ledger.spooled
+        return self._tiers.spooled
 
-    def _pick_up(self) -> None:
-        """Have the oldest of those that are in memory alone be taken next."""
-        key, batch = self._stranded.popleft()
-        self._stranded_bytes -= batch.size
-        self._adrift[batch.id] = key, batch
-        self._cursor = key
-        self._append(batch)
+    async def _update(self) -> None:
+        """Write what is due, or else look whether all is still there."""
+        if self._released:
+            return
+        self._due = anyio.Event()
+        if not await self._write():
+            await self._look()
+        if self._failing and (self._tiers.is_due or not self._backlog.is_open):
+            self._due.set()
 
-    async def _read_on(self) -> bool:
-        """Bring to memory what is to be taken next; False if the disk does not give it."""
-        async with self._turn:
-            if self._batches:
-                return True  # somebody else has just done it
+    async def _write(self, new: Sequence[Entry] = ()) -> bool:
+        """Write what memory alone has, and then `new`, as far as there is room; remove what is settled.
+
+        Returns:
+            Whether the disk was asked.
+        """
+        written = rescued = False
+        while True:
             with anyio.CancelScope(shield=True):
-                rows = await self._ask(self._backlog.read, self._cursor, WINDOW)
-                if rows is Change.BROKEN:
-                    await self._rescue()
-            if isinstance(rows, Change):
-                return rows is Change.BROKEN
-            offered = [row for row in rows if row[0] <= self._offered]
-            self._beyond = self._beyond - len(offered) if offered else 0
-            for key, batch in offered:
-                self._held[batch.id] = key, batch
-                self._cursor = key
-                self._append(batch)
-            return True
+                if not self._backlog.is_open:
+                    if not await self._begin():
+                        return True
+                    written = True
+                entries, settled = self._choose(new, most=1 if self._failing and not written else PIECE)
+                if not entries and (written or not settled):  # what was settled meanwhile leaves with the next
+                    if written:
+                        self._recover()
+                    return written
+                fault = await self._transact(entries, settled)
+                if fault is None:
+                    written = True
+                elif fault is DiskFault.FAILED or rescued:
+                    await self._shrink(settled)
+                    self._fail()
+                    return True
+                else:
+                    rescued = True
+                    await self._rescue(fault)
+            await anyio.lowlevel.checkpoint_if_cancelled()
 
-    async def _write(self, batches: Sequence[Batch]) -> None:
-        """Bring `batches`, and those that are in memory alone, to the disk, and take from it what is settled."""
-        rows, left = self._choose(batches), list(self._left)
-        if not rows and not left:
-            return
-        with anyio.CancelScope(shield=True):
-            change = await self._ask(self._backlog.change, rows, left)
-            if change is Change.BROKEN:
-                await self._rescue()
-                change = await self._ask(self._backlog.change, rows, left)
-            if change is Change.FAILED and left:
-                self._forget(await self._ask(self._backlog.shrink, left))
-        self._note(change, rows, left)
-        await anyio.lowlevel.checkpoint_if_cancelled()
-
-    def _choose(self, batches: Sequence[Batch]) -> list[Row]:
-        """Return what is to be written, as far as there is room for it, the oldest first."""
+    def _choose(self, new: Sequence[Entry], *, most: int) -> tuple[list[Entry], list[int]]:
+        """Return what is to be written, the oldest first, one batch or `most` bytes; and the keys that are settled."""
         room = self._backlog.room
-        rows: list[Row] = []
-        waiting = [*self._adrift.values(), *self._stranded]
-        for row in chain(waiting, ((0, batch) for batch in batches)):
-            room -= measure(row[1])
-            if room < 0 and (rows or self._backlog.batches):
+        entries: list[Entry] = []
+        for entry in chain(self._tiers.list_unsaved(), (entry for entry in new if entry.state is State.NEW)):
+            size = measure(entry.batch)
+            if most <= 0 or (size > room and (entries or self._backlog.batches)):
                 break
-            rows.append(row if row[0] else (self._next_key(), row[1]))
-        return rows
+            entries.append(entry)
+            room -= size
+            most -= size
+        return entries, self._tiers.list_settled()
 
-    def _note(self, change: Change, rows: Sequence[Row], left: Sequence[int]) -> None:
-        """Note what has come of writing `rows` and removing `left`; the outlets have gone on meanwhile."""
-        self._failing = change is not Change.DONE
+    async def _transact(self, entries: Sequence[Entry], settled: Sequence[int]) -> DiskFault | None:
+        """Write `entries` and remove what is `settled`, all or nothing; return what kept the disk from it."""
+        add = [StoredBatch(entry.key, entry.batch) for entry in entries]
+        answer = await self._ask(self._backlog.write, add, settled)
+        if isinstance(answer, DiskFault):
+            return answer
+        self._tiers.note_written(entries, answer)
+        self._tiers.note_removed(settled)
+        self._tiers.unload()
+        self._count_spooled()
+        self._waiters.call_putters()
+        return None
+
+    async def _shrink(self, settled: Sequence[int]) -> None:
+        """Remove what is settled from a disk that takes nothing."""
+        if settled:
+            self._tiers.note_removed(await self._ask(self._backlog.shrink, settled))
+            self._waiters.call_putters()
+
+    async def _bring(self) -> None:
+        """Bring to memory what is taken next, or wait a little if the disk does not give it."""
+        try:
+            if not await self._load():
+                await anyio.sleep(RETRY)
+        except BaseException:  # cancelled: another taker gets it
+            self._waiters.call_taker()
+            raise
+
+    async def _load(self) -> bool:
+        """Bring to memory what is taken next; False if the disk does not give it."""
+        rescued = False
+        async with self._lock:
+            with anyio.CancelScope(shield=True):
+                while self._tiers.must_load:  # or somebody else has just done it
+                    answer = await self._ask(self._backlog.read, self._tiers.cursor, WINDOW)
+                    if isinstance(answer, list) and self._tiers.load(answer):
+                        continue
+                    if answer is DiskFault.FAILED or rescued:
+                        return False
+                    if isinstance(answer, list):
+                        self._backlog.condemn("batches are missing")
+                    rescued = True
+                    await self._rescue(DiskFault.GONE if answer is DiskFault.GONE else DiskFault.BROKEN)
+        return True
+
+    async def _look(self) -> bool:
+        """See that the file is still there, and rescue what can be if it is not; say whether that was needed."""
+        fault = await self._ask(self._backlog.check) if self._backlog.is_open else None
+        if fault is DiskFault.FAILED:
+            self._fail()
+        elif fault:
+            await self._rescue(fault)
+            return True
+        return False
+
+    async def _begin(self) -> bool:
+        """Use the disk for the first time, or again after all that it had was lost; False if it cannot be used yet."""
+        if not await self._ask(self._backlog.begin):
+            self._fail()
+            return False
+        self._inherit()
+        return True
+
+    def _inherit(self) -> None:
+        """Take what an earlier process has left."""
+        self._ledger.take_in(self._backlog.lines)
+        self._tiers.inherit(batches=self._backlog.batches, lines=self._backlog.lines)
+        self._count_spooled()
+        self._waiters.call_takers()
+
+    async def _rescue(self, fault: DiskFault) -> None:
+        """Go on with a new file in the place of one that is broken or gone."""
+        saved, settled = self._tiers.list_saved(), self._tiers.list_settled()
+        self._rescuing = True
+        try:
+            stored = [StoredBatch(entry.key, entry.batch) for entry in saved]
+            rescued = await self._ask(self._backlog.rescue, stored, settled)
+        finally:
+            self._rescuing = False
+        if rescued:
+            batches, lines = self._backlog.batches, self._backlog.lines
+            lost = self._tiers.note_rescued(saved, settled, batches=batches, lines=lines)
+        else:
+            lost = self._tiers.lose_disk(keep_keys=fault is DiskFault.BROKEN)
+            self._fail()
+        self._tiers.unload()
+        self._count_spooled()
+        if lost > 0:
+            self._lose(lost, f"the spool is {fault.value}")
+        else:
+            self._ledger.take_in(-lost)  # what was settled may be there again
+        self._waiters.call_takers()
+        self._waiters.call_putters()
+
+    def _fail(self) -> None:
+        """Note that the disk takes nothing: memory has room for some."""
+        self._failing = True
+        self._due.set()
+        self._waiters.call_putters()
+
+    def _recover(self) -> None:
+        """Note that the disk has taken all there is room for."""
         if self._failing:
-            self._some.set()
-            return
-        for key in left:
-            self._left.pop(key, None)  # a rescue may have done it
-        stranded = {key for key, _ in self._stranded}
-        for key, batch in rows:
-            if key in stranded:
-                self._beyond += 1
-            elif key > self._offered or batch.id in self._adrift:
-                self._adrift.pop(batch.id, None)
-                self._held[batch.id] = key, batch
-            else:  # an outlet was done with it before it was on the disk
-                self._left[key] = batch.lines
-        written = {key for key, _ in rows}
-        self._stranded = deque(row for row in self._stranded if row[0] not in written)
-        self._stranded_bytes = sum(batch.size for _, batch in self._stranded)
-        self._ledger.spooled = self._backlog.lines - sum(self._left.values())
-        self._make_room()
+            self._failing = False
+            self._backlog.note_success()
+            self._waiters.call_putters()
 
-    def _forget(self, keys: Sequence[int]) -> None:
-        """Note that what is settled has left the disk, which takes nothing else."""
-        for key in keys:
-            self._left.pop(key, None)
-        self._ledger.spooled = self._backlog.lines - sum(self._left.values())
-        self._make_room()
+    def _count_spooled(self) -> None:
+        spooled = self._tiers.spooled
+        if spooled and not self._ledger.spooled:
+            self._due.set()  # from now on there is something to look at
+        self._ledger.spooled = spooled
 
-    async def _rescue(self) -> None:
-        """Go on with what can still be read of a broken backlog."""
-        in_memory = 0  # lines
-        if not await self._ask(self._backlog.rescue, list(self._held.values())):  # the disk takes nothing either
-            self._failing = True
-            self._some.set()
-            offered = {id_: row for id_, row in self._held.items() if row[0] <= self._offered}
-            self._adrift |= offered
-            in_memory = sum(batch.lines for _, batch in self._held.values())
-            self._held.clear()
-            self._left.clear()
-        elif (left := list(self._left)) and await self._ask(self._backlog.change, [], left) is Change.DONE:
-            for key in left:
-                del self._left[key]
-        self._beyond = max(0, self._backlog.batches - len(self._held) - len(self._left))
-        expected = self._ledger.spooled - in_memory  # only now: the outlets have gone on meanwhile
-        self._ledger.spooled = self._backlog.lines - sum(self._left.values())
-        if expected > self._ledger.spooled:
-            self._lose(expected - self._ledger.spooled)
+    def _has_room_for(self, batch: Batch) -> bool:
+        """Whether the disk can take `batch`, behind nothing that it must take before."""
+        if self._failing or any(self._tiers.list_unsaved()):
+            return False
+        return not self._backlog.batches or measure(batch) <= self._backlog.room
 
     async def _ask(self, call: Callable[[*_Arguments], _Answer], *arguments: *_Arguments) -> _Answer:
         """Have the disk's thread do it."""
         return await anyio.to_thread.run_sync(call, *arguments, limiter=self._thread)
-
-    def _has_memory_for(self, batch: Batch) -> bool:
-        if self._max_batches is not None and len(self._stranded) >= self._max_batches:
-            return False
-        return not self._stranded or self._stranded_bytes + batch.size <= self._max_bytes
-
-    def _next_key(self) -> int:
-        self._key += 1
-        return self._key

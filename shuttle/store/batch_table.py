@@ -1,18 +1,18 @@
-"""A batch as a row of the spool's database: how it is written, read, checked, and found in a broken file.
+"""Batches in the spool's database: how they are written, read, checked, added up and removed.
 
-What a broken file gives may be of any type and size, so that all of it is looked at before it is used.
+What a broken file gives may be of any type and size: all of it is checked before it is used. A batch has its time in
+seconds of the monotonic clock, and on the disk in seconds since the epoch: `since` is the epoch's when the clock was 0.
 """
 
-import contextlib
 import json
 import sqlite3
 import zlib
-from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from typing import Any, NamedTuple
 
 from shuttle.core.batch import OVERHEAD, Batch
-from shuttle.store.sqlite import ERRORS, BrokenError
+from shuttle.store.sqlite_errors import BrokenError
 
 # Bytes. To add and to remove 3 batches of 100 KB a transaction, or one of 300 bytes, took, in microseconds:
 # 4 KiB 1043 + 947, 32 + 41; 8 KiB 892 + 750, 50 + 32; 16 KiB 743 + 621, 55 + 40; 32 KiB 733 + 710, 113 + 89.
@@ -25,16 +25,35 @@ TABLES = (
     ),
     "CREATE TABLE bodies (key INTEGER PRIMARY KEY, body BLOB NOT NULL)",
 )
-SELECT = "SELECT batches.*, body FROM batches LEFT JOIN bodies USING (key) WHERE key > ? ORDER BY key"
+_INSERT = "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_BODY = "INSERT INTO bodies VALUES (?, ?)"
+_EXISTS = "SELECT 1 FROM batches WHERE key = ?"
+_SELECT = "SELECT batches.*, body FROM batches LEFT JOIN bodies USING (key) WHERE key"
+_DELETE = "DELETE FROM batches WHERE key = ? RETURNING lines, size"
+_DELETE_BODY = "DELETE FROM bodies WHERE key = ?"
+_OLDEST = "SELECT born FROM batches ORDER BY key LIMIT 1"
+_TOTALS = "SELECT count(*), coalesce(sum(lines), 0), coalesce(sum(size), 0), coalesce(max(key), 0) FROM batches"
+# A frame has 3 bytes at least, its length and newline included: no batch has more lines than it has room for.
+_IMPLAUSIBLE = "SELECT 1 FROM batches WHERE lines < 1 OR lines * 3 > size OR frames < lines LIMIT 1"
+# What the bodies take, or less, since `measure` rounds up.
 _LEAST = "SELECT coalesce(sum(CASE WHEN size < ?1 THEN size ELSE max(?1, size - ?2) END - ?3), 0) FROM batches"
-INSERT = "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-INSERT_BODY = "INSERT INTO bodies VALUES (?, ?)"
-_SELECT_ONE = "SELECT batches.*, body FROM batches LEFT JOIN bodies USING (key) WHERE key = ?"
-_KEYS = "SELECT key FROM batches WHERE key > ? ORDER BY key"
-_KEYS_BACKWARD = f"{_KEYS} DESC"
 
-Row = tuple[int, Batch]
-"""A batch and its key; keys grow."""
+
+class StoredBatch(NamedTuple):
+    """A batch on the disk."""
+
+    key: int
+    """Its place in the order of all; keys only grow."""
+    batch: Batch
+
+
+class Totals(NamedTuple):
+    """What there is in all."""
+
+    batches: int = 0
+    lines: int = 0
+    bytes: int = 0
+    """As `measure` tells them."""
 
 
 def measure(batch: Batch) -> int:
@@ -43,57 +62,92 @@ def measure(batch: Batch) -> int:
     return size if size < PAGE // 4 else -(-size // PAGE) * PAGE
 
 
-def count_least(connection: sqlite3.Connection) -> float:
-    """Return the bytes that the bodies take, or fewer, since `measure` has rounded them up."""
-    least: float = connection.execute(_LEAST, (PAGE // 4, PAGE, OVERHEAD)).fetchone()[0]
-    return least
-
-
-def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
-    """Write `rows`, the times of their batches in seconds since the epoch."""
-    connection.executemany(INSERT, [_encode(key, batch) for key, batch in rows])
-    connection.executemany(INSERT_BODY, [(key, batch.body) for key, batch in rows])
-
-
-def decode(content: Any) -> Row:
-    """Return the row that was selected, its batch's time in seconds since the epoch.
+def count(connection: sqlite3.Connection, *, file_bytes: int) -> tuple[Totals, int]:
+    """Return what there is in a file of so many bytes, and the last key, 0 if there is none; no body is read for it.
 
     Raises:
-        BrokenError: It is not what was written.
+        sqlite3.Error: It cannot be right.
     """
+    if connection.execute(_IMPLAUSIBLE).fetchone():
+        raise BrokenError("a batch has more lines than bytes")
+    *totals, last_key = _read_numbers(connection.execute(_TOTALS).fetchone())
+    if connection.execute(_LEAST, (PAGE // 4, PAGE, OVERHEAD)).fetchone()[0] > file_bytes:
+        raise BrokenError("its batches are larger than the file")
+    return Totals(*totals), last_key
+
+
+def read_oldest(connection: sqlite3.Connection) -> float | None:
+    """Return when the first line of the oldest batch was read, in seconds since the epoch."""
+    found = connection.execute(_OLDEST).fetchone()
+    return found[0] if found and isinstance(found[0], float) else None
+
+
+def exists(connection: sqlite3.Connection, key: int) -> bool:
+    """Say whether there is a batch with this key."""
+    return connection.execute(_EXISTS, (key,)).fetchone() is not None
+
+
+def insert(connection: sqlite3.Connection, stored: Sequence[StoredBatch], since: float) -> None:
+    """Write batches, all or none if this is in a transaction."""
+    connection.executemany(_INSERT, [_encode(key, batch, since) for key, batch in stored])
+    connection.executemany(_INSERT_BODY, [(key, batch.body) for key, batch in stored])
+
+
+def select(connection: sqlite3.Connection, after: int, since: float) -> Generator[StoredBatch, None, None]:
+    """Yield the batches with keys above `after`, the oldest first.
+
+    Raises:
+        sqlite3.Error: They cannot be read, or are not what was written.
+    """
+    with closing(connection.execute(f"{_SELECT} > ? ORDER BY key", (after,))) as rows:
+        for row in rows:
+            yield _decode(row, since)
+
+
+def select_one(connection: sqlite3.Connection, key: int, since: float) -> StoredBatch:
+    """Return the batch with this key.
+
+    Raises:
+        sqlite3.Error: It cannot be read, or is not what was written.
+    """
+    return _decode(connection.execute(f"{_SELECT} = ?", (key,)).fetchone(), since)
+
+
+def remove(connection: sqlite3.Connection, keys: Sequence[int]) -> Totals:
+    """Remove batches, and return what they were: a file that was broken may have lost some of them."""
+    found = [connection.execute(_DELETE, (key,)).fetchone() for key in keys]
+    removed = [_read_numbers(row) for row in found if row]
+    connection.executemany(_DELETE_BODY, [(key,) for key in keys])
+    return Totals(len(removed), sum(lines for lines, _ in removed), sum(size for _, size in removed))
+
+
+def _encode(key: int, batch: Batch, since: float) -> tuple[object, ...]:
+    row = (key, batch.id, since + batch.born, batch.lines, batch.frames, json.dumps(batch.long))
+    return *row, measure(batch), _check(row, batch.body)
+
+
+def _decode(content: Any, since: float) -> StoredBatch:
     try:
         key, id_, born, lines, frames, long, _, checksum, body = content
         row = (key, id_.decode(), born, lines, frames, long.decode())
         if _check(row, body) != checksum:
             raise BrokenError("a row is not what was written")
-        pairs = tuple((index, count) for index, count in json.loads(long))
-        return key, Batch(row[1], body, lines, frames, pairs, born)
+        pairs = tuple((index, number) for index, number in json.loads(long))
+        return StoredBatch(key, Batch(row[1], body, lines, frames, pairs, born - since))
     except (TypeError, ValueError, AttributeError):  # nothing, or something else
         raise BrokenError("a row cannot be read") from None
 
 
-def salvage(path: Path, known: Collection[int]) -> Iterator[Row]:
-    """Yield what can be read of a broken file, but for the rows `known`: up to the damage, then down to it."""
-    last = 0
-    with contextlib.suppress(*ERRORS), contextlib.closing(sqlite3.connect(path, check_same_thread=False)) as broken:
-        broken.text_factory = bytes
-        for keys in (_KEYS, _KEYS_BACKWARD):
-            with contextlib.suppress(*ERRORS):
-                before = None
-                for (key,) in broken.execute(keys, (last,)):
-                    if before is not None and (key > before) is not (keys is _KEYS):
-                        break  # a broken tree may have no end
-                    before = key
-                    last = key if keys is _KEYS else last
-                    if key not in known:
-                        with contextlib.suppress(*ERRORS):  # its body lies where the damage is
-                            yield decode(broken.execute(_SELECT_ONE, (key,)).fetchone())
-
-
-def _encode(key: int, batch: Batch) -> tuple[object, ...]:
-    row = (key, batch.id, batch.born, batch.lines, batch.frames, json.dumps(batch.long))
-    return *row, measure(batch), _check(row, batch.body)
-
-
 def _check(row: Sequence[object], body: bytes) -> int:
     return zlib.crc32(body, zlib.crc32(repr(tuple(row)).encode()))
+
+
+def _read_numbers(row: Sequence[Any]) -> Sequence[int]:
+    """Return a row of numbers.
+
+    Raises:
+        BrokenError: They are none: a broken file holds anything.
+    """
+    if not all(isinstance(value, int) for value in row):
+        raise BrokenError("a number is none")
+    return row

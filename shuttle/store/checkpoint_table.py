@@ -12,11 +12,20 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from shuttle.core.fingerprint import Fingerprint
 from shuttle.core.position import Span
-from shuttle.store.sqlite import BrokenError
+from shuttle.store.schema import Schema
+from shuttle.store.sqlite_errors import BrokenError
 
-SCHEMA = tuple(
-    f"CREATE TABLE {name} (key INTEGER PRIMARY KEY, content BLOB NOT NULL, checksum INTEGER NOT NULL)"
-    for name in ("files", "plans")
+SCHEMA = Schema(
+    name="checkpoints",
+    flag="-state-dir",
+    event="state",
+    statements=tuple(
+        f"CREATE TABLE {name} (key INTEGER PRIMARY KEY, content BLOB NOT NULL, checksum INTEGER NOT NULL)"
+        for name in ("files", "plans")
+    ),
+    version=1,
+    pragmas=("synchronous=OFF",),
+    advice="what is to be recorded is kept in memory, and recorded as soon as that is possible",
 )
 
 

@@ -24,13 +24,11 @@ from shuttle.store.checkpoint_table import (
     make_file_table,
     make_plan_table,
 )
-from shuttle.store.sqlite import ERRORS, Database, is_broken
+from shuttle.store.sqlite import Database
+from shuttle.store.sqlite_errors import ERRORS, is_broken
 
-NAME = "checkpoints"
-FILE = f"{NAME}.sqlite"
-LOCK = f"{NAME}.lock"
-VERSION = 1  # of the schema and of what the rows hold; a database of another is set aside
-_ADVICE = "what is to be recorded is kept in memory, and recorded as soon as that is possible"
+FILE = f"{SCHEMA.name}.sqlite"
+LOCK = f"{SCHEMA.name}.lock"
 
 
 class Checkpoints:
@@ -63,16 +61,18 @@ class Checkpoints:
         Without a directory nothing is kept, and files are given numbers all the same.
 
         Raises:
-            ConfigError: The directory cannot be made or written, or another agent uses it.
+            ConfigError: It cannot be a directory, what is there cannot be read, or another agent uses it.
         """
         files, plans = make_file_table(), make_plan_table()
         if directory is None:
             return cls(None, files, plans, new=True)
         with contextlib.ExitStack() as stack:
-            database = _make_database(directory, log)
+            database = Database.open(directory, SCHEMA, log)
             stack.callback(database.release)
-            with database.claim():
+            try:
                 found = _load(database, files, plans)
+            except (OSError, *ERRORS) as error:
+                raise database.refuse(error) from None
             checkpoints = cls(database, files, plans, new=not found)
             checkpoints._save()
             stack.pop_all()
@@ -141,25 +141,26 @@ class Checkpoints:
 
     def close(self) -> None:
         """Write what is still due, and leave the directory to the next agent."""
-        if self._database and self._database.is_claimed:
+        if self._database and not self._database.released:
             self._save()
             self._database.release()
 
     def _save(self) -> None:
         """Write what is due, or keep it for the next time."""
         database = self._database
-        if not database or (database.begun and not self._files.due and not self._plans.due):
+        if not database or (not self._files.due and not self._plans.due and database.current):
             return
         try:
             try:
                 self._write(database)
             except ERRORS as error:
-                if not is_broken(error):
+                if not database.start_over(error):
                     raise
-                self._set_aside(database, error)
+                self._files.begin()
+                self._plans.begin()
                 self._write(database)
         except (OSError, *ERRORS) as error:
-            database.note_failure(error, _ADVICE)
+            database.note_failure(error)
         else:
             database.note_success()
 
@@ -170,25 +171,20 @@ class Checkpoints:
         self._files.settle()
         self._plans.settle()
 
-    def _set_aside(self, database: Database, error: Exception) -> None:
-        database.set_aside(error)
-        self._files.begin()
-        self._plans.begin()
-
 
 def _load(database: Database, files: CheckpointTable[Checkpoint], plans: CheckpointTable[Plan]) -> bool:
     """Fill the tables and say whether there was a database to fill them from; a broken one is set aside.
 
     Raises:
         sqlite3.Error: The database cannot be read now, though it is not broken.
-        OSError: The broken database cannot be set aside.
+        OSError: The same, or it is broken and cannot be set aside.
     """
     if not database.exists:
         return False
     try:
-        connection = database.examine(thoroughly=True)
-        files.load(connection)
-        plans.load(connection)
+        with database.examine(thoroughly=True, copy=True) as connection:
+            files.load(connection)
+            plans.load(connection)
     except ERRORS as error:
         if not is_broken(error, at_start=True):
             raise
@@ -197,16 +193,3 @@ def _load(database: Database, files: CheckpointTable[Checkpoint], plans: Checkpo
         plans.clear()
         return False
     return True
-
-
-def _make_database(directory: Path, log: Logger) -> Database:
-    return Database(
-        directory,
-        NAME,
-        flag="-state-dir",
-        event="state",
-        statements=SCHEMA,
-        version=VERSION,
-        pragmas=("synchronous=OFF",),
-        log=log,
-    )

@@ -1,128 +1,157 @@
-"""A database of SQLite in a directory of its own: claimed by one agent, private, and set aside when it is broken.
+"""A database of SQLite in a directory of its own: locked by one agent, private, and begun anew when it has to be.
 
-Strategy: SQLite is asked for transactions and for finding its own damage, and told to wait for nobody. Whether an error
-means that the file is broken, or only that the disk does not take anything now, is told by SQLite's name for it.
+Strategy: SQLite is asked for transactions and for finding its own damage, and told to wait for nobody. SQLite's name
+for an error says whether the file is broken, or the disk only takes nothing now.
+
+What can become of the file, and what that means to whoever uses it:
+
+- The disk takes nothing, because it is full, read-only or failing: an error, and the next transaction may succeed. So
+  it is at the start, too: the directory is locked and the file made as soon as that is possible.
+- The file is broken, or its write-ahead log was deleted: `set_aside` renames it, and the next transaction begins a new
+  one. Closing the old one brings to it what only the log had.
+- The file was deleted, moved or replaced: SQLite would go on with one that no other process finds. So each transaction
+  looks first whether the path still leads to the file that is open; `abandon` gives what still reads that, and the next
+  transaction locks the directory again and begins a new file. If only the lock was deleted, it is taken again.
 """
 
 import contextlib
-import fcntl
+import errno
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 from shuttle.errors import ConfigError, quote
 from shuttle.observe.log import Logger
-
-MOST_BROKEN = 10  # databases set aside; a disk that breaks each one must not be filled with them as well
-ERRORS = (sqlite3.Error, UnicodeDecodeError)  # the second if SQLite's text for an error quotes a broken schema
+from shuttle.store.lock import DirectoryLock, FileId, InUseError, find_file, identify
+from shuttle.store.schema import LOG, Schema, connect_copy, transact
+from shuttle.store.sqlite_errors import ERRORS, BrokenError, GoneError, describe, is_broken, is_unwritable
 
 _PRIVATE = 0o600  # lines and paths are nobody else's business; SQLite gives the files beside the database its own mode
-_SIDES = ("", "-wal", "-shm", "-journal")  # what SQLite may have of a database, and would take for the next one's
-# Errors of a broken database, by the beginnings of their names. SQLITE_ERROR: a table is not there, or already.
-_BROKEN = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ")
-# And at the start: by then the file was opened to be written, and what forbids to write is only in its header.
-_BROKEN_AT_START = (*_BROKEN, "SQLITE_IOERR_CORRUPTFS", "SQLITE_READONLY")
-
-
-class BrokenError(sqlite3.DatabaseError):
-    """What SQLite can read, and this program cannot."""
+_SIDES = ("", LOG, "-shm", "-journal")  # what SQLite may have of a database, and would take for the next one's
+# Errors at the start that no wait mends: what cannot be a directory, and a process without descriptors.
+_HOPELESS = (
+    *(errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT),
+    *(errno.EMFILE, errno.ENFILE),
+)
+_ADVICE_GONE = "what log-shuttle holds is written to a new one; stop it before its files are deleted or moved"
 
 
 class Database:
-    """The file `<name>.sqlite` in `directory`, which the flag `flag` names; log events begin with `event`.
+    """The file `<name>.sqlite` in `directory`. It is used by one thread at a time."""
 
-    `statements` make the tables, and `version` is that of what they hold. It is claimed once, and then used by one
-    thread at a time.
-    """
-
-    def __init__(
-        self,
-        directory: Path,
-        name: str,
-        *,
-        flag: str,
-        event: str,
-        statements: Sequence[str],
-        version: int,
-        pragmas: Sequence[str],
-        log: Logger,
-        most_broken: int = MOST_BROKEN,
-    ) -> None:
-        self.path = directory / f"{name}.sqlite"
+    def __init__(self, directory: Path, schema: Schema, log: Logger) -> None:
+        self.path = directory / f"{schema.name}.sqlite"
         self._directory = directory
-        self._claim = directory / f"{name}.lock"
-        self._flag = f"{flag} {quote(str(directory))}"
-        self._event = event
-        self._statements = statements
-        self._version = version
-        self._pragmas = pragmas
-        self._names_aside = [Path(f"{self.path}.broken-{number}") for number in range(1, most_broken + 1)]
+        self._schema = schema
+        self._names = {side: Path(f"{self.path}{side}") for side in _SIDES}
+        self._names_aside = [Path(f"{self.path}.broken-{number}") for number in range(1, schema.most_broken + 1)]
         self._log = log
-        self._lock: int | None = None
+        self._lock = DirectoryLock(directory, schema.name)
         self._connection: sqlite3.Connection | None = None
+        self._files: dict[str, FileId] = {}  # those of the connection, by what their names end with
+        self._copied: FileId | None = None  # the file that was read in a copy
         self.begun = False
         """It has its tables."""
+        self.fresh = False
+        """The file was made by this process, and has no tables before it is begun."""
+        self.released = False
         self._failing = False
 
-    @contextlib.contextmanager
-    def claim(self) -> Iterator[None]:
-        """Claim the directory, within the block and beyond it; an error in the block lets go of it.
+    @classmethod
+    def open(cls, directory: Path, schema: Schema, log: Logger) -> Self:
+        """Lock `directory`; if it cannot be made or written now, each transaction tries it again.
 
         Raises:
-            ConfigError: The directory cannot be made or written, or another agent uses it.
+            ConfigError: It cannot be a directory, or another agent uses it.
         """
+        database = cls(directory, schema, log)
         try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(self._claim, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-        except BlockingIOError:
-            self.release()
-            raise ConfigError(f"{self._flag}: must not be another running log-shuttle's; each needs its own") from None
-        except (OSError, sqlite3.Error) as error:
-            self.release()
-            reason = getattr(error, "strerror", None) or describe(error)
-            raise ConfigError(f"{self._flag}: must be a directory that can be made and written ({reason})") from None
+            database.lock()
+        except InUseError:
+            accepted = "must not be another running log-shuttle's; each needs its own"
+            raise ConfigError(f"{schema.flag} {quote(str(directory))}: {accepted}") from None
+        except OSError as error:
+            if error.errno in _HOPELESS:
+                raise database.refuse(error) from None
+            database.note_failure(error)
+        return database
+
+    def refuse(self, error: Exception) -> ConfigError:
+        """Return what tells a user that the directory cannot be used."""
+        accepted = "must be a directory that can be made and written"
+        return ConfigError(f"{self._schema.flag} {quote(str(self._directory))}: {accepted} ({describe(error)})")
 
     @property
     def exists(self) -> bool:
-        """Whether there is something by its name."""
-        return os.path.lexists(self.path)
+        """Whether there is something by its name.
+
+        Raises:
+            OSError: It cannot be looked at.
+        """
+        try:
+            self.path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
 
     @property
     def size(self) -> int:
         """The bytes of its files."""
-        paths = [Path(f"{self.path}{side}") for side in _SIDES]
-        return sum(path.stat().st_size for path in paths if path.exists())
+        return sum(path.stat().st_size for path in self._names.values() if path.exists())
 
     @property
-    def is_claimed(self) -> bool:
-        """Whether this process has the directory."""
-        return self._lock is not None
+    def current(self) -> bool:
+        """Whether it has its tables, and the next process finds it."""
+        with contextlib.suppress(OSError, *ERRORS):
+            self.check()
+            return self.begun
+        return False
+
+    def lock(self) -> None:
+        """Lock the directory, which is made if there is none, unless that is done.
+
+        Raises:
+            OSError: That is not possible now.
+        """
+        if not self._lock.held:
+            self._lock.acquire()
+
+    def check(self) -> None:
+        """See that what is open is what the next process finds.
+
+        Raises:
+            GoneError: The file was deleted, moved or replaced.
+            BrokenError: Its write-ahead log was.
+            OSError: It cannot be looked at, or the lock, which was deleted, cannot be taken again.
+        """
+        for side, known in self._files.items():
+            if find_file(self._names[side]) != known:
+                raise BrokenError("its write-ahead log is gone") if side else GoneError("it is gone")
+        self._lock.renew()
 
     def connect(self) -> sqlite3.Connection:
-        """Return the connection to the database, which is made if there is none, and nobody else's as long as it lasts.
+        """Return the connection to the database, which is made if there is none.
 
         Raises:
             sqlite3.Error: It cannot be opened.
             OSError: It cannot be made.
         """
         if self._connection is None:
+            if self.released:
+                raise sqlite3.ProgrammingError("it was left to the next process")
+            self.lock()
             if self.exists and not self.path.is_file():
                 raise BrokenError("it is not a file")
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, _PRIVATE))
-            # No waiting, transactions are our own, and the thread may be another one each time.
-            connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
-            connection.text_factory = bytes  # a broken text is none
+            self.fresh |= not self.exists
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
             try:
-                connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # no locks each time, no memory shared in a file
-                for pragma in self._pragmas:
-                    connection.execute(f"PRAGMA {pragma}")
-            except ERRORS:
-                connection.close()
-                raise
-            self._connection = connection
+                opened = identify(os.fstat(file))
+            finally:
+                os.close(file)
+            self._connection = self._schema.connect(self.path)
+            self._files[""] = opened
         return self._connection
 
     @contextlib.contextmanager
@@ -133,6 +162,7 @@ class Database:
             sqlite3.Error: Something could not be done.
             OSError: The file cannot be made.
         """
+        self.check()
         connection = self.connect()
         if not self.begun:
             try:
@@ -140,51 +170,68 @@ class Database:
             except ERRORS:
                 self.disconnect()  # one that failed to change the kind of journal keeps the old kind, and says nothing
                 raise
-            self.begun = True
-        with connection:  # commits, or rolls back
-            connection.execute("BEGIN IMMEDIATE")
+        with transact(connection):
             yield connection
+        if LOG not in self._files:
+            with contextlib.suppress(OSError):  # all is written
+                self._note_log()
 
     def _begin(self, connection: sqlite3.Connection) -> None:
-        """Make the tables. If they are there already, it is none that can be gone on with, and an error says so."""
-        (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
-        if mode != b"wal":
-            raise sqlite3.OperationalError("it cannot have a write-ahead log")
-        with connection:
-            connection.execute("BEGIN IMMEDIATE")
-            for statement in self._statements:
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version={self._version}")
+        """Make the tables. If they are there, they must be those that were read in a copy."""
+        if self._copied and self._copied == self._files.get(""):
+            self._schema.inspect(connection, thoroughly=False)
+        else:
+            self._schema.make(connection)
+        self.begun, self.fresh, self._copied = True, False, None
 
-    def examine(self, *, thoroughly: bool) -> sqlite3.Connection:
-        """Return the connection to a database of an earlier process; `thoroughly` has SQLite read all of it.
+    @contextlib.contextmanager
+    def examine(self, *, thoroughly: bool, copy: bool = False) -> Iterator[sqlite3.Connection]:
+        """Have in the block the connection to a database of an earlier process; `thoroughly` has SQLite read all of it.
+
+        With `copy`, one that can be read and not written is read in a copy.
 
         Raises:
             sqlite3.Error: It is none of ours, or SQLite finds something wrong in it.
+            OSError: It cannot be read.
         """
-        connection = self.connect()
-        connection.execute("BEGIN")
-        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > self._version:
-            raise BrokenError(f"it is of version {version}; this log-shuttle can read version {self._version}")
-        schema = {statement for (statement,) in connection.execute("SELECT sql FROM sqlite_master")}
-        if version < self._version or not schema >= {statement.encode() for statement in self._statements}:
-            raise BrokenError("it has not the tables of a store")
-        if thoroughly:
-            found: bytes = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if found != b"ok":
-                raise BrokenError(" ".join(found.decode("utf-8", "replace").split()))
-        connection.execute(f"PRAGMA user_version={self._version}")  # says if it can be written; it may be read-only
-        connection.execute("ROLLBACK")
-        self.begun = True
-        return connection
+        try:
+            connection = self.connect()
+            self._schema.inspect(connection, thoroughly=thoroughly)
+            self._schema.try_to_write(connection)
+        except (OSError, *ERRORS) as error:
+            if not copy or not is_unwritable(error):
+                raise
+            self.disconnect()
+            self.note_failure(error)
+            self._copied = find_file(self.path)
+            with connect_copy(self.path) as connection:
+                self._schema.inspect(connection, thoroughly=thoroughly)
+                yield connection
+        else:
+            self.begun = True
+            yield connection
 
     def list_broken(self) -> list[Path]:
         """Return the files that were set aside."""
         return [name for name in self._names_aside if os.path.lexists(name)]
 
-    def set_aside(self, error: Exception) -> Path:
-        """Give the file a name that says it is broken, so that a new one can be begun, and return that name.
+    def start_over(self, error: Exception) -> bool:
+        """Leave the file behind if `error` says that it is broken or gone, so that a new one is begun; say whether.
+
+        Raises:
+            OSError: It is broken, and cannot be renamed.
+        """
+        if isinstance(error, GoneError):
+            if left := self.abandon():
+                left.close()
+        elif is_broken(error):
+            self.set_aside(error)
+        else:
+            return False
+        return True
+
+    def set_aside(self, error: Exception) -> None:
+        """Give the file a name that says it is broken, so that a new one can be begun.
 
         Raises:
             OSError: It cannot be given one.
@@ -194,29 +241,36 @@ class Database:
         aside = next((name for name in names if not os.path.lexists(name)), names[-1])
         for side in _SIDES:
             try:
-                Path(f"{self.path}{side}").replace(f"{aside}{side}")
-            except (
-                FileNotFoundError
-            ):  # an older one may have left its own there, which SQLite would take for this one's
+                self._names[side].replace(f"{aside}{side}")
+            except FileNotFoundError:  # an older one may have left its own, which SQLite would take for this one's
                 Path(f"{aside}{side}").unlink(missing_ok=True)
-        self._log.warning(f"{self._event}.broken", file=self.path, error=describe(error), aside=aside.name)
-        return aside
+        self._log.warning(f"{self._schema.event}.broken", file=self.path, error=describe(error), aside=aside.name)
 
-    def note_failure(self, error: Exception, advice: str) -> None:
+    def abandon(self) -> sqlite3.Connection | None:
+        """Let go of a file that is gone, and of the lock beside it; return the connection that still reads it."""
+        left, self._connection = self._connection, None
+        self.disconnect()
+        self._lock.release()
+        self._log.warning(f"{self._schema.event}.gone", file=self.path, advice=_ADVICE_GONE)
+        return left
+
+    def note_failure(self, error: Exception) -> None:
         """Log that the disk does not take what is to be written: once until it does again."""
         if not self._failing:
-            self._log.warning(f"{self._event}.failed", file=self.path, error=describe(error), advice=advice)
+            advice = self._schema.advice
+            self._log.warning(f"{self._schema.event}.failed", file=self.path, error=describe(error), advice=advice)
         self._failing = True
 
     def note_success(self) -> None:
         """Log that the disk takes what is written, if it did not."""
         if self._failing:
-            self._log.info(f"{self._event}.restored", file=self.path)
+            self._log.info(f"{self._schema.event}.restored", file=self.path)
         self._failing = False
 
     def disconnect(self) -> None:
         """Close the connection."""
         self.begun = False
+        self._files.clear()
         if self._connection is not None:
             with contextlib.suppress(*ERRORS):  # what it could not write is due, or was set aside
                 self._connection.close()
@@ -224,23 +278,11 @@ class Database:
 
     def release(self) -> None:
         """Close the connection, and leave the directory to the next agent."""
+        self.released = True
         self.disconnect()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._lock.release()
 
-
-def is_broken(error: Exception, *, at_start: bool = False) -> bool:
-    """Say whether an error means that the database is broken, and not just that it cannot be written now."""
-    names = _BROKEN_AT_START if at_start else _BROKEN
-    return isinstance(error, BrokenError | UnicodeDecodeError) or getattr(error, "sqlite_errorname", "").startswith(
-        names
-    )
-
-
-def describe(error: Exception) -> str:
-    """Return what SQLite says, and its name for it, which says more: an error of the disk may be one of many."""
-    if isinstance(error, UnicodeDecodeError):
-        return "its schema is not text"
-    name = getattr(error, "sqlite_errorname", None)
-    return f"{error} ({name})" if name else str(error)
+    def _note_log(self) -> None:
+        """Note which file the connection's write-ahead log is."""
+        if found := find_file(self._names[LOG]):
+            self._files[LOG] = found

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shuttle.core.batch import OVERHEAD, Batch
-from shuttle.delivery.memory_queue import Buffer
+from shuttle.delivery.memory_queue import MemoryQueue
 from tests.helpers.virtual import virtual
 
 SIZE = 100 + OVERHEAD  # bytes of a batch below
@@ -16,8 +16,8 @@ SIZE = 100 + OVERHEAD  # bytes of a batch below
 settled = trio.testing.wait_all_tasks_blocked
 
 
-async def _offer(buffer: Buffer, batch: Batch) -> bool:
-    return buffer.offer(batch)
+async def _offer(queue: MemoryQueue, batch: Batch) -> bool:
+    return queue.offer(batch)
 
 
 def make_batch(number: int = 0, length: int = 100) -> Batch:
@@ -35,46 +35,46 @@ def make_batch(number: int = 0, length: int = 100) -> Batch:
     ],
 )
 def test_it_takes_what_both_bounds_allow(max_bytes: int, max_batches: int | None, taken: int) -> None:
-    buffer = Buffer(max_bytes=max_bytes, max_batches=max_batches)
-    assert [buffer.offer(make_batch()) for _ in range(5)] == [True] * taken + [False] * (5 - taken)
-    assert len(buffer) == taken
+    queue = MemoryQueue(max_bytes=max_bytes, max_batches=max_batches)
+    assert [queue.offer(make_batch()) for _ in range(5)] == [True] * taken + [False] * (5 - taken)
+    assert len(queue) == taken
 
 
 @virtual
 async def test_an_empty_buffer_takes_a_batch_larger_than_its_bound_and_then_no_other() -> None:
-    buffer = Buffer(max_bytes=SIZE)
-    assert buffer.offer(make_batch(1, length=10 * SIZE))
-    assert not buffer.offer(make_batch(2, length=0))
-    await buffer.take()
-    assert buffer.offer(make_batch(2, length=0))
+    queue = MemoryQueue(max_bytes=SIZE)
+    assert queue.offer(make_batch(1, length=10 * SIZE))
+    assert not queue.offer(make_batch(2, length=0))
+    await queue.take()
+    assert queue.offer(make_batch(2, length=0))
 
 
 @virtual
 async def test_taking_gives_the_room_back() -> None:
-    buffer = Buffer(max_bytes=2 * SIZE)
+    queue = MemoryQueue(max_bytes=2 * SIZE)
     for number in range(50):
-        assert buffer.offer(make_batch(number))
-        assert buffer.offer(make_batch(number))
-        assert not buffer.offer(make_batch(number))
-        assert await buffer.take()
-        assert await buffer.take()
+        assert queue.offer(make_batch(number))
+        assert queue.offer(make_batch(number))
+        assert not queue.offer(make_batch(number))
+        assert await queue.take()
+        assert await queue.take()
 
 
 @virtual
 async def test_batches_leave_in_the_order_they_came() -> None:
-    buffer = Buffer(max_bytes=100 * SIZE)
+    queue = MemoryQueue(max_bytes=100 * SIZE)
     batches = [make_batch(number) for number in range(5)]
-    assert all(map(buffer.offer, batches))
-    assert [await buffer.take() for _ in batches] == batches
+    assert all(map(queue.offer, batches))
+    assert [await queue.take() for _ in batches] == batches
 
 
 @virtual
 async def test_takers_are_served_in_the_order_they_came() -> None:
-    buffer = Buffer(max_bytes=100 * SIZE)
+    queue = MemoryQueue(max_bytes=100 * SIZE)
     served: list[int] = []
 
     async def take(number: int) -> None:
-        await buffer.take()
+        await queue.take()
         served.append(number)
 
     async with trio.open_nursery() as tasks:
@@ -83,21 +83,21 @@ async def test_takers_are_served_in_the_order_they_came() -> None:
             await settled()
         for number in range(5):
             assert served == list(range(number))
-            buffer.offer(make_batch())
+            queue.offer(make_batch())
             await settled()
 
 
 @pytest.mark.parametrize("cancelled_first", [True, False])
 @virtual
 async def test_a_batch_that_comes_as_its_taker_is_cancelled_is_taken_all_the_same(*, cancelled_first: bool) -> None:
-    buffer = Buffer(max_bytes=SIZE)
+    queue = MemoryQueue(max_bytes=SIZE)
     batch = make_batch()
     taken: list[Batch | None] = []
     first = trio.CancelScope()
 
     async def take(scope: trio.CancelScope) -> None:
         with scope:
-            taken.append(await buffer.take())
+            taken.append(await queue.take())
 
     async with trio.open_nursery() as tasks:
         tasks.start_soon(take, first)
@@ -106,7 +106,7 @@ async def test_a_batch_that_comes_as_its_taker_is_cancelled_is_taken_all_the_sam
         await settled()
         if cancelled_first:
             first.cancel()
-        buffer.offer(batch)
+        queue.offer(batch)
         first.cancel()
         await settled()
         assert taken == [batch]
@@ -115,45 +115,45 @@ async def test_a_batch_that_comes_as_its_taker_is_cancelled_is_taken_all_the_sam
 
 @virtual
 async def test_a_taker_that_is_cancelled_while_it_waits_is_forgotten() -> None:
-    buffer = Buffer(max_bytes=SIZE)
+    queue = MemoryQueue(max_bytes=SIZE)
     with trio.move_on_after(1):
-        await buffer.take()
+        await queue.take()
     batch = make_batch()
     async with trio.open_nursery() as tasks:
 
         async def take() -> None:
-            assert await buffer.take() is batch
+            assert await queue.take() is batch
             tasks.cancel_scope.cancel()
 
         tasks.start_soon(take)
         await settled()
-        buffer.offer(batch)
+        queue.offer(batch)
         await trio.sleep_forever()
 
 
 @virtual
 async def test_put_waits_for_room() -> None:
-    buffer = Buffer(max_bytes=SIZE)
+    queue = MemoryQueue(max_bytes=SIZE)
     first, second = make_batch(1), make_batch(2)
-    await buffer.put(first)
+    await queue.put(first)
     async with trio.open_nursery() as tasks:
-        tasks.start_soon(buffer.put, second)
+        tasks.start_soon(queue.put, second)
         await settled()
-        assert len(buffer) == 1
-        assert await buffer.take() is first
+        assert len(queue) == 1
+        assert await queue.take() is first
         await settled()
-        assert await buffer.take() is second
+        assert await queue.take() is second
 
 
 @virtual
 async def test_a_put_that_is_cancelled_as_room_comes_leaves_it_to_another() -> None:
-    buffer = Buffer(max_bytes=SIZE)
-    await buffer.put(make_batch(0))
+    queue = MemoryQueue(max_bytes=SIZE)
+    await queue.put(make_batch(0))
     first = trio.CancelScope()
 
     async def put(batch: Batch, scope: trio.CancelScope) -> None:
         with scope:
-            await buffer.put(batch)
+            await queue.put(batch)
 
     async with trio.open_nursery() as tasks:
         tasks.start_soon(put, make_batch(1), first)
@@ -161,61 +161,61 @@ async def test_a_put_that_is_cancelled_as_room_comes_leaves_it_to_another() -> N
         tasks.start_soon(put, make_batch(2), trio.CancelScope())
         await settled()
         first.cancel()
-        taken = [await buffer.take()]
+        taken = [await queue.take()]
         await settled()
-        taken.append(await buffer.take())
+        taken.append(await queue.take())
     assert [batch.id for batch in taken if batch] == ["0", "2"]
-    assert len(buffer) == 0
+    assert len(queue) == 0
 
 
 @virtual
 async def test_a_closed_buffer_gives_what_it_holds_and_then_none() -> None:
-    buffer = Buffer(max_bytes=SIZE)
+    queue = MemoryQueue(max_bytes=SIZE)
     batch = make_batch()
-    buffer.offer(batch)
-    buffer.close()
-    assert [await buffer.take() for _ in range(3)] == [batch, None, None]
+    queue.offer(batch)
+    queue.close()
+    assert [await queue.take() for _ in range(3)] == [batch, None, None]
 
 
 @virtual
 async def test_closing_ends_every_taker_that_waits() -> None:
-    buffer = Buffer(max_bytes=SIZE)
+    queue = MemoryQueue(max_bytes=SIZE)
     taken: list[Batch | None] = []
 
     async def take() -> None:
-        taken.append(await buffer.take())
+        taken.append(await queue.take())
 
     async with trio.open_nursery() as tasks:
         for _ in range(3):
             tasks.start_soon(take)
         await settled()
-        buffer.close()
+        queue.close()
     assert taken == [None] * 3
 
 
-@pytest.mark.parametrize("put", [Buffer.put, _offer])
+@pytest.mark.parametrize("put", [MemoryQueue.put, _offer])
 @virtual
-async def test_a_closed_buffer_takes_nothing_in(put: Callable[[Buffer, Batch], Awaitable[object]]) -> None:
-    buffer = Buffer(max_bytes=SIZE)
-    buffer.close()
+async def test_a_closed_buffer_takes_nothing_in(put: Callable[[MemoryQueue, Batch], Awaitable[object]]) -> None:
+    queue = MemoryQueue(max_bytes=SIZE)
+    queue.close()
     with pytest.raises(anyio.ClosedResourceError):
-        await put(buffer, make_batch())
+        await put(queue, make_batch())
 
 
 @virtual
 async def test_closing_ends_who_waits_for_room() -> None:
-    buffer = Buffer(max_bytes=SIZE)
-    await buffer.put(make_batch(0))
+    queue = MemoryQueue(max_bytes=SIZE)
+    await queue.put(make_batch(0))
     async with trio.open_nursery() as tasks:
 
         async def put() -> None:
             with pytest.raises(anyio.ClosedResourceError):
-                await buffer.put(make_batch(1))
+                await queue.put(make_batch(1))
 
         tasks.start_soon(put)
         await settled()
-        buffer.close()
-    assert len(buffer) == 1
+        queue.close()
+    assert len(queue) == 1
 
 
 TURN = st.tuples(st.sampled_from([0.0, 0.1, 0.2, 0.5]), st.sampled_from([0.0, 0.1, 0.3, 9.0]))  # begins, patience
@@ -227,20 +227,20 @@ TURN = st.tuples(st.sampled_from([0.0, 0.1, 0.2, 0.5]), st.sampled_from([0.0, 0.
 async def test_whoever_is_cancelled_and_when_each_batch_leaves_once_and_in_order(
     puts: list[tuple[float, float]], takes: list[tuple[float, float]], room: int
 ) -> None:
-    buffer = Buffer(max_bytes=100 * SIZE, max_batches=room)
+    queue = MemoryQueue(max_bytes=100 * SIZE, max_batches=room)
     came: list[Batch] = []
     left: list[Batch] = []
 
     async def put(batch: Batch, begin: float, patience: float) -> None:
         await trio.sleep(begin)
         with trio.move_on_after(patience):
-            await buffer.put(batch)
+            await queue.put(batch)
             came.append(batch)
 
     async def take(begin: float, patience: float) -> None:
         await trio.sleep(begin)
         with trio.move_on_after(patience):
-            batch = await buffer.take()
+            batch = await queue.take()
             assert batch
             left.append(batch)
 
@@ -249,7 +249,7 @@ async def test_whoever_is_cancelled_and_when_each_batch_leaves_once_and_in_order
             tasks.start_soon(put, make_batch(number), *turn)
         for turn in takes:
             tasks.start_soon(take, *turn)
-    buffer.close()
-    while batch := await buffer.take():
+    queue.close()
+    while batch := await queue.take():
         left.append(batch)
     assert left == came

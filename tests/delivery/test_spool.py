@@ -9,7 +9,8 @@ import pytest
 
 from shuttle.core.batch import Batch
 from shuttle.core.ledger import Ledger
-from shuttle.delivery.spool import WINDOW, Spool
+from shuttle.delivery.spool import Spool
+from shuttle.delivery.tiers import WINDOW
 from shuttle.store.backlog import Backlog
 from tests.helpers.batches import make_batch
 from tests.helpers.limits import files_of_at_most
@@ -25,16 +26,15 @@ class Bench:
 
     def __init__(self, directory: Path, most_bytes: int = 1 << 40, max_bytes: int = 1 << 20) -> None:
         self.log = Journal()
-        self.backlog = Backlog(
+        self.backlog = Backlog.open(
             directory, most_bytes=most_bytes, log=self.log, wall=lambda: 1000.0, clock=anyio.current_time
         )
-        self.backlog.open()
         self.ledger = Ledger()
-        self.ledger.take_in(self.backlog.lines)
         self.lost = 0
         self.spool = Spool(self.backlog, max_bytes=max_bytes, max_batches=None, ledger=self.ledger, lose=self.lose)
 
-    def lose(self, lines: int) -> None:
+    def lose(self, lines: int, _reason: str) -> None:
+        self.ledger.lose(lines, "")
         self.lost += lines
 
     async def put(self, *batches: Batch) -> None:
@@ -55,6 +55,9 @@ class Bench:
                 self.spool.settle(batch)
                 taken.append(batch)
         return taken
+
+    def bytes_in_memory(self) -> int:
+        return sum(entry.batch.size for entry in self.spool._tiers.list_saved())
 
     @contextmanager
     def full_disk(self) -> Iterator[None]:
@@ -116,11 +119,10 @@ async def test_memory_has_no_more_than_its_window(tmp_path: Path) -> None:
         for number in range(1, 51):
             await bench.put(*make(number, length=length))
         assert len(bench.spool) == 50
-        assert sum(batch.size for batch in bench.spool._batches) <= WINDOW
-        assert sum(batch.size for _, batch in bench.spool._held.values()) <= WINDOW
+        assert 0 < bench.bytes_in_memory() <= WINDOW
         for number in range(1, 51):
             assert ids(await bench.take(1)) == ids(make(number))
-            assert sum(batch.size for _, batch in bench.spool._held.values()) <= WINDOW + length
+            assert bench.bytes_in_memory() <= WINDOW + length
 
 
 @on_every_loop
@@ -210,7 +212,7 @@ async def test_a_file_that_breaks_costs_what_is_not_in_memory_and_that_is_counte
     async with spooling(tmp_path) as bench:
         length = WINDOW // 4
         await bench.put(*make(*range(1, 11), length=length))
-        in_memory = len(bench.spool._batches)
+        in_memory = len(bench.spool._tiers.list_saved())
         assert 0 < in_memory < 10
         path = bench.backlog._database.path
         bench.backlog._database.disconnect()  # which leaves no log beside it
@@ -250,12 +252,13 @@ async def test_what_is_delivered_while_a_broken_file_is_gone_through_is_not_lost
         path = bench.backlog._database.path
         bench.backlog._database.disconnect()
         path.write_bytes(bytes(path.stat().st_size))
-        async with bench.spool._turn, anyio.create_task_group() as tasks:
-            tasks.start_soon(bench.spool._rescue)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(bench.put, *make(4))
             await anyio.lowlevel.checkpoint()
             await bench.take(2)
+        assert len(bench.log.named("spool.broken")) == 1
         assert bench.lost == 0
-        assert bench.ledger.spooled == bench.ledger.held == LINES
+        assert bench.ledger.spooled == bench.ledger.held == 2 * LINES
 
 
 @on_every_loop
@@ -269,11 +272,10 @@ async def test_a_broken_file_on_a_full_disk_costs_nothing_that_is_in_memory(tmp_
         path = bench.backlog._database.path
         bench.backlog._database.disconnect()
         path.write_bytes(bytes(path.stat().st_size))
-        async with bench.spool._turn:
-            with files_of_at_most(0):
-                await bench.spool._rescue()
-        assert bench.lost == 0
-        assert bench.ledger.spooled == 0
-        await bench.spool.put(make(4)[0])
+        with files_of_at_most(0):
+            await bench.spool.record(make(5))
+            assert bench.lost == 0
+            assert bench.ledger.spooled == 0
+            await bench.spool.put(make(4)[0])
         assert ids(await bench.take(3)) == ids(make(2, 3, 4))
     assert Bench(tmp_path).backlog.batches == 0

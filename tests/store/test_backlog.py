@@ -5,7 +5,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +19,8 @@ from shuttle.config import MIB
 from shuttle.core.batch import Batch
 from shuttle.errors import ConfigError
 from shuttle.observe.log import SILENT
-from shuttle.store.backlog import NAME, Backlog, Change
-from shuttle.store.batch_table import PAGE, measure
+from shuttle.store.backlog import NAME, Backlog, DiskFault
+from shuttle.store.batch_table import PAGE, StoredBatch, measure
 from tests.helpers.batches import make_batch
 
 PLENTY = 1 << 40
@@ -30,12 +30,16 @@ EPOCH = 1_000_000.0  # seconds since it when the clock of a test was 0
 
 @contextmanager
 def opened(directory: Path, most_bytes: int = PLENTY, wall: float = EPOCH) -> Iterator[Backlog]:
-    backlog = Backlog(directory, most_bytes=most_bytes, log=SILENT, wall=lambda: wall, clock=lambda: 0.0)
-    backlog.open()
+    backlog = Backlog.open(directory, most_bytes=most_bytes, log=SILENT, wall=lambda: wall, clock=lambda: 0.0)
     try:
         yield backlog
     finally:
         backlog.close()
+
+
+def write(backlog: Backlog, batches: Sequence[Batch], remove: Sequence[int]) -> list[int] | DiskFault:
+    """Add batches that have no keys yet."""
+    return backlog.write([StoredBatch(0, batch) for batch in batches], remove)
 
 
 def read_all(backlog: Backlog) -> dict[int, Batch]:
@@ -51,7 +55,7 @@ def read_all(backlog: Backlog) -> dict[int, Batch]:
 def test_what_is_written_is_read_by_the_next_process_as_it_was_and_known_to_be_old(tmp_path: Path) -> None:
     batches = {key: make_batch(key, 1000 * key, lines=key, born=5.0 * key) for key in range(1, 6)}
     with opened(tmp_path) as backlog:
-        assert backlog.change(list(batches.items()), []) is Change.DONE
+        assert write(backlog, list(batches.values()), []) == list(batches)
         assert read_all(backlog) == batches
         assert (backlog.batches, backlog.lines, backlog.last_key) == (5, 15, 5)
     with opened(tmp_path, wall=EPOCH + 100) as backlog:
@@ -60,14 +64,14 @@ def test_what_is_written_is_read_by_the_next_process_as_it_was_and_known_to_be_o
         }
         assert (backlog.batches, backlog.lines, backlog.last_key) == (5, 15, 5)
         assert backlog.oldest == EPOCH + 5
-        assert backlog.change([(6, make_batch(6))], [1, 2]) is Change.DONE
+        assert write(backlog, [make_batch(6)], [1, 2]) == [6]
         assert [key for key, batch in read_all(backlog).items() if not batch.again] == [6]
         assert backlog.oldest == EPOCH + 15
 
 
 def test_a_reading_has_as_many_bytes_as_are_asked_for_and_one_batch_at_least(tmp_path: Path) -> None:
     with opened(tmp_path) as backlog:
-        backlog.change([(key, make_batch(key, 10_000)) for key in range(1, 10)], [])
+        write(backlog, [make_batch(key, 10_000) for key in range(1, 10)], [])
         for most, keys in ((1, [1]), (10_000, [1]), (25_000, [1, 2, 3]), (PLENTY, list(range(1, 10)))):
             rows = backlog.read(0, most)
             assert isinstance(rows, list)
@@ -82,19 +86,21 @@ class AgainstADictionary(RuleBasedStateMachine):
         super().__init__()
         self.directory = Path(tempfile.mkdtemp())
         self.model: dict[int, Batch] = {}
-        self.key = 0
         self.open()
 
     def open(self) -> None:
-        self.backlog = Backlog(self.directory, most_bytes=PLENTY, log=SILENT, wall=lambda: EPOCH, clock=lambda: 0.0)
-        self.backlog.open()
+        self.backlog = Backlog.open(
+            self.directory, most_bytes=PLENTY, log=SILENT, wall=lambda: EPOCH, clock=lambda: 0.0
+        )
 
     @rule(lengths=st.lists(st.sampled_from([0, 10, PAGE, 100_000]), max_size=5), removed=st.sets(st.integers(0, 30)))
     def change(self, lengths: list[int], removed: set[int]) -> None:
-        added = {self.key + number: make_batch(self.key + number, length) for number, length in enumerate(lengths, 1)}
-        self.key += len(lengths)
-        assert self.backlog.change(list(added.items()), sorted(removed)) is Change.DONE
-        self.model = {key: batch for key, batch in self.model.items() if key not in removed} | added
+        added = [make_batch(self.backlog.last_key + number, length) for number, length in enumerate(lengths, 1)]
+        keys = write(self.backlog, added, sorted(removed))
+        assert isinstance(keys, list)
+        self.model = {key: batch for key, batch in self.model.items() if key not in removed} | dict(
+            zip(keys, added, strict=True)
+        )
 
     @rule()
     def close(self) -> None:
@@ -131,11 +137,8 @@ def test_it_agrees_with_a_dictionary() -> None:
 @pytest.mark.parametrize("length", [300, 60_000, 300_000])
 def test_the_files_are_not_much_larger_than_what_is_counted(tmp_path: Path, length: int) -> None:
     with opened(tmp_path, 20 * MIB) as backlog:
-        key = 0
         while backlog.room >= measure(make_batch(0, length)):
-            rows = [(key + number, make_batch(key + number, length)) for number in range(1, 6)]
-            key += len(rows)
-            assert backlog.change(rows, []) is Change.DONE
+            assert isinstance(write(backlog, [make_batch(number, length) for number in range(5)], []), list)
         assert backlog.bytes <= 20 * MIB + 5 * (length + PAGE)
         running = sum(path.stat().st_size for path in tmp_path.iterdir())
     assert running < 1.05 * 20 * MIB + 8 * MIB  # and SQLite's log
@@ -145,20 +148,20 @@ def test_the_files_are_not_much_larger_than_what_is_counted(tmp_path: Path, leng
 
 def test_an_empty_one_gives_the_disk_back(tmp_path: Path) -> None:
     with opened(tmp_path) as backlog:
-        backlog.change([(key, make_batch(key, 500_000)) for key in range(1, 41)], [])
-        backlog.change([], list(range(1, 40)))
+        write(backlog, [make_batch(key, 500_000) for key in range(1, 41)], [])
+        write(backlog, [], list(range(1, 40)))
         assert backlog.batches == 1
         assert sum(path.stat().st_size for path in tmp_path.glob(FILES)) > 20_000_000
-        backlog.change([], [40])
+        write(backlog, [], [40])
         assert sum(path.stat().st_size for path in tmp_path.glob(FILES)) < 200_000
-        backlog.change([(41, make_batch(41))], [])
+        write(backlog, [make_batch(41)], [])
         assert list(read_all(backlog)) == [41]
 
 
 def test_all_of_it_is_the_user_s_alone(tmp_path: Path) -> None:
     directory = tmp_path / "deep" / "spool"
     with opened(directory) as backlog:
-        backlog.change([(1, make_batch(1))], [])
+        write(backlog, [make_batch(1)], [])
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
         assert {stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {0o600}
 
@@ -182,12 +185,12 @@ _FLOOD = """
 import resource, sys
 from pathlib import Path
 from shuttle.store.backlog import Backlog
+from shuttle.store.batch_table import StoredBatch
 from shuttle.observe.log import SILENT
 from tests.helpers.batches import make_batch
-backlog = Backlog(Path(sys.argv[1]), most_bytes=1 << 40, log=SILENT, wall=lambda: 0.0, clock=lambda: 0.0)
-backlog.open()
+backlog = Backlog.open(Path(sys.argv[1]), most_bytes=1 << 40, log=SILENT, wall=lambda: 0.0, clock=lambda: 0.0)
 for key in range(1, int(sys.argv[2])):
-    backlog.change([(key, make_batch(key, 100_000))], [])
+    backlog.write([StoredBatch(0, make_batch(key, 100_000))], [])
 after = 0
 while rows := backlog.read(after, 1_000_000):
     after = rows[-1][0]

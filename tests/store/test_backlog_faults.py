@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shuttle.core.batch import Batch
-from shuttle.store.backlog import MOST_BROKEN, NAME, Backlog, Change
+from shuttle.store.backlog import MOST_BROKEN, NAME, Backlog, DiskFault
+from shuttle.store.batch_table import StoredBatch
 from tests.helpers.batches import make_batch
 from tests.helpers.limits import files_of_at_most
 from tests.helpers.virtual import Journal
+from tests.store.test_backlog import write
 
 FILE = f"{NAME}.sqlite"
 KEYS = range(1, 61)
@@ -23,15 +25,13 @@ LENGTH = 20_000
 
 
 def open_backlog(directory: Path, log: Journal | None = None) -> Backlog:
-    backlog = Backlog(directory, most_bytes=1 << 40, log=log or Journal(), wall=lambda: 1000.0, clock=lambda: 0.0)
-    backlog.open()
-    return backlog
+    return Backlog.open(directory, most_bytes=1 << 40, log=log or Journal(), wall=lambda: 1000.0, clock=lambda: 0.0)
 
 
 def fill(directory: Path) -> None:
     backlog = open_backlog(directory)
     for key in KEYS:
-        assert backlog.change([(key, make_batch(key, LENGTH))], []) is Change.DONE
+        assert write(backlog, [make_batch(key, LENGTH)], []) == [key]
     backlog.close()
 
 
@@ -44,9 +44,9 @@ def read_all(backlog: Backlog) -> dict[int, Batch]:
     """Read it to its end; what is broken is gone on without."""
     rows: dict[int, Batch] = {}
     while more := backlog.read(max(rows, default=0), 1 << 40):
-        if isinstance(more, Change):
-            assert more is Change.BROKEN
-            backlog.rescue([])
+        if isinstance(more, DiskFault):
+            assert more is DiskFault.BROKEN
+            backlog.rescue([], ())
         else:
             rows.update(more)
     return rows
@@ -73,7 +73,7 @@ def test_a_file_that_is_none_is_set_aside_and_the_start_goes_on(tmp_path: Path, 
     journal = Journal()
     backlog = open_backlog(tmp_path, journal)
     assert read_all(backlog) == {}
-    assert backlog.change([(100, make_batch(100))], []) is Change.DONE
+    assert isinstance(write(backlog, [make_batch(100)], []), list)
     assert backlog.batches == 1
     backlog.close()
     assert len(journal.named("spool.broken")) == 1
@@ -98,8 +98,8 @@ def test_of_a_file_with_any_damage_all_that_is_read_is_as_it_was_and_it_ends(
         (directory / FILE).write_bytes(content[: int(cut * len(content))])
         backlog = open_backlog(directory)
         assert_sound(read_all(backlog))
-        assert backlog.change([(100, make_batch(100))], list(KEYS)) is Change.DONE
-        assert list(read_all(backlog)) == [100]
+        assert isinstance(new := write(backlog, [make_batch(100)], list(KEYS)), list)
+        assert list(read_all(backlog)) == new
         backlog.close()
 
 
@@ -107,7 +107,7 @@ def test_of_a_file_with_any_damage_all_that_is_read_is_as_it_was_and_it_ends(
 def test_one_that_is_whole_is_not_taken_for_a_broken_one(tmp_path: Path, length: int) -> None:
     """Whatever the batches take of a page: `measure` rounds up."""
     backlog = open_backlog(tmp_path)
-    backlog.change([(key, make_batch(key, length or 3)) for key in range(1, 1001)], [])
+    write(backlog, [make_batch(key, length or 3) for key in range(1, 1001)], [])
     backlog.close()
     journal = Journal()
     backlog = open_backlog(tmp_path, journal)
@@ -130,12 +130,12 @@ def test_one_damaged_body_costs_one_batch(tmp_path: Path) -> None:
 
 def test_a_rescue_has_what_is_in_memory(tmp_path: Path) -> None:
     backlog = open_backlog(tmp_path)
-    backlog.change([(key, make_batch(key, LENGTH, lines=10)) for key in KEYS], [])
+    write(backlog, [make_batch(key, LENGTH, lines=10) for key in KEYS], [])
     backlog.close()
     backlog = open_backlog(tmp_path)
     (tmp_path / FILE).write_bytes(bytes(100_000))
-    assert backlog.change([], [1]) is Change.BROKEN
-    assert backlog.rescue([(5, make_batch(5, LENGTH, lines=10))])
+    assert write(backlog, [], [1]) is DiskFault.BROKEN
+    assert backlog.rescue([StoredBatch(5, make_batch(5, LENGTH, lines=10))], ())
     assert backlog.lines == 10
     assert list(read_all(backlog)) == [5]
     backlog.close()
@@ -151,7 +151,7 @@ def test_what_was_set_aside_is_gone_through_again_if_the_process_was_killed_mean
     backlog.close()
     assert not (tmp_path / f"{NAME}.salvaging").exists()
     backlog = open_backlog(tmp_path)
-    assert backlog.change([], list(KEYS)) is Change.DONE
+    assert write(backlog, [], list(KEYS)) == []
     backlog.close()
     assert open_backlog(tmp_path).batches == 0
 
@@ -168,18 +168,19 @@ def test_broken_files_do_not_fill_the_disk(tmp_path: Path) -> None:
 def test_a_full_disk_changes_nothing_is_told_once_and_so_is_its_end(tmp_path: Path) -> None:
     journal = Journal()
     backlog = open_backlog(tmp_path, journal)
-    assert backlog.change([(1, make_batch(1, LENGTH))], []) is Change.DONE
+    assert write(backlog, [make_batch(1, LENGTH)], []) == [1]
     connection = backlog._database.connect()
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count={pages}").fetchall()
     for key in (2, 3):
-        assert backlog.change([(key, make_batch(key, 10 * LENGTH))], [1]) is Change.FAILED
-    assert (backlog.batches, backlog.last_key) == (1, 1)
+        assert write(backlog, [make_batch(key, 10 * LENGTH)], [1]) is DiskFault.FAILED
+    assert backlog.batches == 1
     assert list(read_all(backlog)) == [1]
     assert len(journal.named("spool.failed")) == 1
     connection.execute("PRAGMA max_page_count=100000").fetchall()
-    assert backlog.change([(4, make_batch(4, 10 * LENGTH))], [1]) is Change.DONE
+    assert write(backlog, [make_batch(4, 10 * LENGTH)], [1]) == [4]
     assert list(read_all(backlog)) == [4]
+    backlog.note_success()
     assert len(journal.named("spool.restored")) == 1
     backlog.close()
 
@@ -190,8 +191,8 @@ def test_a_row_that_was_changed_behind_its_back_is_broken(tmp_path: Path) -> Non
         database.execute("UPDATE batches SET born = 7 WHERE key = 3")
     database.close()
     backlog = open_backlog(tmp_path)
-    assert backlog.read(0, 1 << 40) is Change.BROKEN
-    backlog.rescue([])
+    assert backlog.read(0, 1 << 40) is DiskFault.BROKEN
+    backlog.rescue([], ())
     assert set(read_all(backlog)) == set(KEYS) - {3}
     backlog.close()
 
@@ -200,11 +201,14 @@ def test_a_disk_that_is_full_at_the_start_does_not_stop_it(tmp_path: Path) -> No
     journal = Journal()
     with files_of_at_most(0):
         backlog = open_backlog(tmp_path, journal)
-        assert backlog.change([(1, make_batch(1))], []) is Change.FAILED
-        assert backlog.read(0, 1) == []
+        for _ in range(2):
+            assert not backlog.begin()
+            assert write(backlog, [make_batch(1)], []) is DiskFault.FAILED
+            assert backlog.read(0, 1) is DiskFault.FAILED
     assert len(journal.named("spool.failed")) == 1
-    assert backlog.change([(1, make_batch(1))], []) is Change.DONE
+    assert backlog.begin()
     assert len(journal.named("spool.restored")) == 1
+    assert write(backlog, [make_batch(1)], []) == [1]
     assert list(read_all(backlog)) == [1]
     backlog.close()
 
@@ -216,10 +220,10 @@ def test_what_the_disk_has_no_room_for_is_salvaged_by_the_next_process(tmp_path:
     damage_a_body(tmp_path, 30)
     journal = Journal()
     backlog = open_backlog(tmp_path, journal)
-    assert backlog.read(0, 1 << 40) is Change.BROKEN
+    assert backlog.read(0, 1 << 40) is DiskFault.BROKEN
     with files_of_at_most(length):
-        backlog.rescue([])
-    assert [event["complete"] for event in journal.named("spool.salvaged")] == [False]
+        assert backlog.rescue([], ()) is (length > 0)
+    assert [event["complete"] for event in journal.named("spool.salvaged")] == [False] * (length > 0)
     assert backlog.batches < len(KEYS) - 1
     backlog.close()
     backlog = open_backlog(tmp_path)
@@ -235,26 +239,27 @@ def test_a_file_that_cannot_be_set_aside_is_told_once_and_salvaged_by_the_next_p
     damage_a_body(tmp_path, 30)
     journal = Journal()
     backlog = open_backlog(tmp_path, journal)
-    assert backlog.read(0, 1 << 40) is Change.BROKEN
+    assert backlog.read(0, 1 << 40) is DiskFault.BROKEN
     in_the_way = [tmp_path / f"{FILE}.broken-{number}" for number in range(1, MOST_BROKEN + 1)]
     for path in in_the_way:
         path.mkdir()
-    held = [(1, make_batch(1, LENGTH))]
+    held = make_batch(1, LENGTH)
+    assert not backlog.rescue([StoredBatch(1, held)], ())
     for _ in range(2):
-        assert not backlog.rescue(held)
         assert (backlog.batches, backlog.lines, backlog.bytes, backlog.oldest) == (0, 0, 0, None)
-        assert backlog.read(0, 1) == []
-        assert backlog.change(held, []) is Change.BROKEN
+        assert backlog.read(0, 1) is DiskFault.FAILED
+        assert write(backlog, [held], []) is DiskFault.FAILED
+        assert not backlog.begin()
     assert len(journal.named("spool.failed")) == 1
     for path in in_the_way:
         path.rmdir()
-    assert backlog.rescue([])
-    assert backlog.change(held, []) is Change.DONE
-    assert list(read_all(backlog)) == [1]
+    assert backlog.begin()
+    assert isinstance(keys := write(backlog, [held], []), list)
+    assert list(read_all(backlog)) == keys
     assert len(journal.named("spool.restored")) == 1
     backlog.close()
     backlog = open_backlog(tmp_path)
-    assert set(read_all(backlog)) == set(KEYS) - {30}
+    assert set(read_all(backlog)) == {*KEYS, *keys} - {30}
     backlog.close()
 
 
@@ -271,9 +276,9 @@ def test_a_key_of_what_is_yet_to_be_salvaged_is_not_given_again(tmp_path: Path) 
 
 def test_a_broken_file_is_not_mixed_with_the_log_of_an_older_one(tmp_path: Path) -> None:
     backlog = open_backlog(tmp_path)
-    backlog.change([(1, make_batch(1, LENGTH))], [])
+    write(backlog, [make_batch(1, LENGTH)], [])
     shutil.copy(tmp_path / f"{FILE}-wal", tmp_path / f"{FILE}.broken-1-wal")
-    backlog.change([], [1])
+    write(backlog, [], [1])
     backlog.close()
     (tmp_path / FILE).write_bytes(bytes(100_000))
     backlog = open_backlog(tmp_path)
@@ -283,30 +288,15 @@ def test_a_broken_file_is_not_mixed_with_the_log_of_an_older_one(tmp_path: Path)
 
 def test_a_file_that_may_only_be_read_is_not_broken(tmp_path: Path) -> None:
     backlog = open_backlog(tmp_path)
-    assert backlog.change([(1, make_batch(1))], []) is Change.DONE
+    assert write(backlog, [make_batch(1)], []) == [1]
     connection = backlog._database.connect()
     connection.execute("PRAGMA query_only=ON")
-    assert backlog.change([(2, make_batch(2))], [1]) is Change.FAILED
+    assert write(backlog, [make_batch(2)], [1]) is DiskFault.FAILED
     assert list(read_all(backlog)) == [1]
     connection.execute("PRAGMA query_only=OFF")
-    assert backlog.change([(2, make_batch(2))], [1]) is Change.DONE
-    assert list(read_all(backlog)) == [2]
+    assert write(backlog, [make_batch(2)], [1]) == [3]
+    assert list(read_all(backlog)) == [3]
     backlog.close()
-
-
-def test_a_directory_that_vanishes_stops_nothing_and_is_gone_on_with_when_it_is_back(tmp_path: Path) -> None:
-    directory = tmp_path / "spool"
-    backlog = open_backlog(directory)
-    backlog.change([(1, make_batch(1))], [])
-    shutil.rmtree(directory)
-    assert backlog.change([(2, make_batch(2))], []) is Change.DONE
-    assert list(read_all(backlog)) == [1, 2]
-    assert not backlog.rescue([(2, make_batch(2))])
-    assert backlog.change([(2, make_batch(2))], []) is Change.FAILED
-    directory.mkdir()
-    assert backlog.change([(2, make_batch(2))], []) is Change.DONE
-    backlog.close()
-    assert list(read_all(open_backlog(directory))) == [2]
 
 
 @pytest.mark.parametrize("wrong", ["lines = 1000000", "lines = 0", "lines = -5", "frames = 0", "size = 1 << 40"])
@@ -339,26 +329,26 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_disk_that_it_has_filled_itself_is_emptied_again(small_disk: Path) -> None:
     backlog = open_backlog(small_disk / "spool")
-    key = 0
-    while backlog.change([(key + 1, make_batch(key + 1, 90_000))], []) is Change.DONE:
-        key += 1
-    assert key > 100
-    keys = list(range(1, key + 1))
-    assert backlog.change([], keys) is Change.FAILED
+    keys: list[int] = []
+    while isinstance(new := write(backlog, [make_batch(1, 90_000)], []), list):
+        keys += new
+    assert len(keys) > 100
+    assert write(backlog, [], keys) is DiskFault.FAILED
     assert backlog.shrink(keys[:-20]) == keys[:-20]
     assert list(read_all(backlog)) == keys[-20:]
-    assert backlog.change([(key + 2, make_batch(key + 2, 90_000))], []) is Change.DONE
+    new = write(backlog, [make_batch(1, 90_000)], [])
+    assert isinstance(new, list)
     backlog.close()
     backlog = open_backlog(small_disk / "spool")
-    assert list(read_all(backlog)) == [*keys[-20:], key + 2]
+    assert list(read_all(backlog)) == [*keys[-20:], *new]
     backlog.close()
 
 
 def test_after_the_end_nothing_is_touched(tmp_path: Path) -> None:
     backlog = open_backlog(tmp_path)
-    backlog.change([(1, make_batch(1))], [])
+    write(backlog, [make_batch(1)], [])
     backlog.close()
-    assert backlog.change([(2, make_batch(2))], [1]) is Change.FAILED
+    assert write(backlog, [make_batch(2)], [1]) is DiskFault.FAILED
     other = open_backlog(tmp_path)
     assert list(read_all(other)) == [1]
     other.close()

@@ -266,22 +266,6 @@ def test_a_directory_that_cannot_be_made_is_one_line(place: str, tmp_path: Path)
         Checkpoints.open(tmp_path / place, Journal())
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_directory_is_one_line(tmp_path: Path) -> None:
-    for name in ("empty", "used"):
-        directory = tmp_path / name
-        if name == "used":
-            restart(directory)
-        else:
-            directory.mkdir()
-        directory.chmod(0o500)
-        with pytest.raises(
-            ConfigError, match=r"^-state-dir '.*must be a directory that can be made and written \(.+\)$"
-        ):
-            Checkpoints.open(directory, Journal())
-        directory.chmod(0o700)
-
-
 RECORDER = """
 import sys
 from pathlib import Path

@@ -15,9 +15,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shuttle.errors import ConfigError
-from shuttle.store.checkpoint_table import Plan
-from shuttle.store.checkpoints import FILE, VERSION, Checkpoints
-from shuttle.store.sqlite import MOST_BROKEN, Database
+from shuttle.store.checkpoint_table import SCHEMA, Plan
+from shuttle.store.checkpoints import FILE, Checkpoints
+from shuttle.store.schema import MOST_BROKEN
+from shuttle.store.sqlite import Database
 from tests.helpers.checkpoints import State, kill, make_fingerprint, make_plan, opened, read, restart
 from tests.helpers.process import LONGEST
 from tests.helpers.virtual import Journal
@@ -79,7 +80,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "half": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
     "a page": lambda path: path.write_bytes(path.read_bytes()[:4096]),
     "a directory": put_directory,
-    "a newer version": lambda path: change(path, f"PRAGMA user_version={VERSION + 1}"),
+    "a newer version": lambda path: change(path, f"PRAGMA user_version={SCHEMA.version + 1}"),
     "no version": lambda path: change(path, "PRAGMA user_version=0"),
     "no table": lambda path: change(path, "DROP TABLE plans"),
     "another table": lambda path: change(path, "DROP TABLE plans", "CREATE TABLE plans (id TEXT)"),
@@ -115,16 +116,16 @@ def test_a_newer_agents_database_is_set_aside_whole(tmp_path: Path) -> None:
     directory = tmp_path / "state"
     with opened(directory) as store:
         fill(store)
-        get_database(store).execute(f"PRAGMA user_version={VERSION + 1}")
+        get_database(store).execute(f"PRAGMA user_version={SCHEMA.version + 1}")
         recorded = read(store)
         left = Path(shutil.copytree(directory, tmp_path / "left"))
     with logged(left) as (store, journal):
         assert read(store) == EMPTY
-        assert f"version {VERSION + 1}" in str(journal.named("state.broken")[0]["error"])
+        assert f"version {SCHEMA.version + 1}" in str(journal.named("state.broken")[0]["error"])
         store.enroll(Path("a"), make_fingerprint())
     for path in left.glob(f"{FILE}.broken-1*"):
         path.rename(left / path.name.replace(".broken-1", ""))
-    change(left / FILE, f"PRAGMA user_version={VERSION}")
+    change(left / FILE, f"PRAGMA user_version={SCHEMA.version}")
     assert restart(left) == recorded
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from shuttle.errors import ConfigError
 from shuttle.store.checkpoints import FILE, Checkpoints
-from shuttle.store.sqlite import MOST_BROKEN
+from shuttle.store.schema import MOST_BROKEN
 from tests.helpers.checkpoints import is_claimed, make_fingerprint, opened, read
 from tests.helpers.descriptors import descriptors_left, list_descriptors
 from tests.helpers.faulty_logger import FaultyLogger

@@ -1,0 +1,99 @@
+"""The lock of a directory: one agent at a time uses it."""
+
+import contextlib
+import errno
+import fcntl
+import os
+from pathlib import Path
+
+_UNWRITABLE = (errno.EROFS, errno.EACCES)
+_PRIVATE = 0o600
+FileId = tuple[int, int]
+
+
+class InUseError(OSError):
+    """Another running log-shuttle has the lock."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EAGAIN, "another running log-shuttle uses the directory")
+
+
+class DirectoryLock:
+    """The file `<name>.lock` in `directory`, locked from `acquire` to `release`."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self._directory = directory
+        self._path = directory / f"{name}.lock"
+        self._descriptor: int | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether this process has the lock."""
+        return self._descriptor is not None
+
+    def acquire(self) -> None:
+        """Lock the directory, which is made if there is none; a lock on a file that is deleted by now is given up.
+
+        Raises:
+            InUseError: Another agent has the lock.
+            OSError: The directory or the file cannot be made or opened.
+        """
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = self._open()
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            in_place = identify(os.fstat(descriptor)) == find_file(self._path)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise InUseError from None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self.release()
+        self._descriptor = descriptor
+        if not in_place:
+            self.release()
+            raise FileNotFoundError(errno.ENOENT, "the lock was deleted while it was taken")
+
+    def renew(self) -> None:
+        """Take the lock anew if its file was deleted, moved or replaced.
+
+        Raises:
+            InUseError: Another agent has it by now.
+            OSError: It cannot be looked at or made.
+        """
+        if self._descriptor is not None and find_file(self._path) != identify(os.fstat(self._descriptor)):
+            self.acquire()
+
+    def release(self) -> None:
+        """Leave the directory to the next agent."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _open(self) -> int:
+        """Open the file to be locked; on a disk that cannot be written it is locked all the same if it is there."""
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+        except OSError as error:
+            if error.errno in _UNWRITABLE:
+                with contextlib.suppress(OSError):
+                    return os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            raise
+
+
+def identify(status: os.stat_result) -> FileId:
+    """Return what tells a file from all others as long as it is open."""
+    return status.st_dev, status.st_ino
+
+
+def find_file(path: Path) -> FileId | None:
+    """Return which file has the name `path`; None if there is none.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
+    try:
+        return identify(path.stat())
+    except (FileNotFoundError, NotADirectoryError):
+        return None

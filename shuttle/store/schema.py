@@ -1,0 +1,138 @@
+"""What a database holds, and what it is called; connections and transactions as every store here has them."""
+
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from shuttle.store.sqlite_errors import ERRORS, BrokenError
+
+MOST_BROKEN = 10  # files set aside; a disk that breaks each one must not be filled with them as well
+LOG = "-wal"  # what the name of the write-ahead log ends with
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """The tables of a store, its names, and what tells a user of it."""
+
+    name: str
+    """Of its files."""
+    flag: str
+    """The flag that names its directory."""
+    event: str
+    """What its log events begin with."""
+    statements: Sequence[str]
+    """Those that make the tables."""
+    version: int
+    """Of what the tables hold; a database of another is broken."""
+    pragmas: Sequence[str]
+    advice: str
+    """What happens while the disk does not take what is written."""
+    most_broken: int = MOST_BROKEN
+    """Files set aside."""
+
+    def connect(self, path: Path) -> sqlite3.Connection:
+        """Return a connection to the database at `path`, which is nobody else's as long as it lasts.
+
+        Raises:
+            sqlite3.Error: It cannot be opened.
+        """
+        connection = connect(path)
+        try:
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # no locks each time, no memory shared in a file
+            for pragma in self.pragmas:
+                connection.execute(f"PRAGMA {pragma}")
+        except ERRORS:
+            connection.close()
+            raise
+        return connection
+
+    def make(self, connection: sqlite3.Connection) -> None:
+        """Make the tables; if they are there already, an error says so.
+
+        Raises:
+            sqlite3.Error: They are there, or cannot be made.
+        """
+        (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        if mode != b"wal":
+            raise sqlite3.OperationalError("it cannot have a write-ahead log")
+        with transact(connection):
+            for statement in self.statements:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={self.version}")
+
+    def inspect(self, connection: sqlite3.Connection, *, thoroughly: bool) -> None:
+        """See that the tables are there; `thoroughly` has SQLite read all of them.
+
+        Raises:
+            sqlite3.Error: It is none of ours, or SQLite finds something wrong in it.
+        """
+        with transact(connection, keep=False):
+            version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > self.version:
+                raise BrokenError(f"it is of version {version}; this log-shuttle can read version {self.version}")
+            found = {statement for (statement,) in connection.execute("SELECT sql FROM sqlite_master")}
+            if version < self.version or not found >= {statement.encode() for statement in self.statements}:
+                raise BrokenError("it has not the tables of a store")
+            if thoroughly:
+                result: bytes = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+                if result != b"ok":
+                    raise BrokenError(" ".join(result.decode("utf-8", "replace").split()))
+
+    def try_to_write(self, connection: sqlite3.Connection) -> None:
+        """See that the file is not marked as one that may only be read; nothing is written.
+
+        Raises:
+            sqlite3.Error: It is.
+        """
+        with transact(connection, keep=False):
+            connection.execute(f"PRAGMA user_version={self.version}")
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a connection that waits for nobody.
+
+    Raises:
+        sqlite3.Error: It cannot be opened.
+    """
+    # Transactions are our own, and the thread may be another one each time.
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    connection.text_factory = bytes  # a broken text is none
+    return connection
+
+
+@contextlib.contextmanager
+def connect_copy(path: Path) -> Iterator[sqlite3.Connection]:
+    """Have a connection to a copy of a database that cannot be written: its log has to be brought to it to read it.
+
+    Raises:
+        OSError: It cannot be read.
+        sqlite3.Error: It cannot be opened.
+    """
+    with TemporaryDirectory(prefix="log-shuttle-") as name:
+        for side in ("", LOG):
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(f"{path}{side}", Path(name, f"copy{side}"))
+        with contextlib.closing(connect(Path(name, "copy"))) as connection:
+            yield connection
+
+
+@contextlib.contextmanager
+def transact(connection: sqlite3.Connection, *, keep: bool = True) -> Iterator[None]:
+    """Keep all that is done in the block, unless it raises an error; with `keep` false keep nothing.
+
+    Raises:
+        sqlite3.Error: It cannot be begun or kept; nothing is.
+    """
+    connection.execute("BEGIN IMMEDIATE" if keep else "BEGIN")
+    try:
+        yield
+        connection.execute("COMMIT" if keep else "ROLLBACK")
+    except BaseException:
+        if connection.in_transaction:
+            with contextlib.suppress(*ERRORS):
+                connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,55 @@
+"""File systems of a test's own: small, read-only, or without rights for whoever is not root."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+_NOBODY = 65534
+
+
+@contextmanager
+def mounted(point: Path, options: str) -> Iterator[Path]:
+    """Have a file system at `point`; the test is skipped if this user may mount none."""
+    point.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(point)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("only root may mount a file system")
+    try:
+        yield point
+    finally:
+        subprocess.run(["umount", "--lazy", point], check=True)
+
+
+def remount(point: Path, options: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{options}", point], check=True)
+
+
+@contextmanager
+def reachable() -> Iterator[Path]:
+    """Have a directory that every user may look into; pytest's are for one user alone."""
+    with TemporaryDirectory() as name:
+        place = Path(name)
+        place.chmod(0o755)
+        yield place
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """Be a user who may write only what is everybody's; root may write everything."""
+    user = os.geteuid()
+    if not user:
+        os.seteuid(_NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def count_descriptors() -> int:
+    """Return how many files this process has open."""
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
