@@ -1,11 +1,11 @@
-"""The clocks of a shuttle, bound to its event loop once, and time limits that a stopped process does not use up.
+"""The clocks of a shuttle, and time limits that do not run out while the process is stopped.
 
-`anyio.current_time()` finds out each time which event loop runs. On Python 3.11 that asks the system for the process's
-id, so that ten readings cost as much as a request's headers.
+The clocks are bound to the event loop once. `anyio.current_time()` finds out at each call which event loop runs. On
+Python 3.11 that asks the system for the process's id, and ten calls cost as much as a request's headers.
 
 A process can be stopped (SIGSTOP, a suspended machine) for longer than a limit. When it goes on, every timer is due at
-once, though the answer may have arrived meanwhile and nobody has read it. So a `Limit` that fires late gives its block
-another chance.
+once, though an answer may have arrived meanwhile that is not read yet. So a `Limit` that fires late gives its block
+more time.
 """
 
 import asyncio
@@ -48,8 +48,8 @@ def bind_clocks(wall: Wall) -> Clocks:
 class Limit:
     """Cancels its block at `deadline`, which may move.
 
-    What has arrived by the deadline is read first. If the limit fires more than LATE seconds after the deadline, the
-    process did not live through them, and the block has `grace` seconds more. (On trio a limit is a plain deadline.)
+    Data that has arrived by the deadline is read first. If the limit fires more than LATE seconds after the deadline,
+    the process was stopped meanwhile, and the block gets `grace` seconds more. (On trio a limit is a plain deadline.)
     """
 
     def __init__(self, clocks: Clocks, deadline: float, *, grace: float) -> None:
@@ -77,7 +77,7 @@ class Limit:
 
     @property
     def deadline(self) -> float:
-        """When the block is cancelled, in seconds of the monotonic clock."""
+        """The time when the block is cancelled, in seconds of the monotonic clock."""
         return self._deadline
 
     @deadline.setter
@@ -88,7 +88,7 @@ class Limit:
 
     @property
     def caught(self) -> bool:
-        """Whether the block was cut short."""
+        """Whether the block was cancelled."""
         return self._scope.cancelled_caught
 
     def cancel(self) -> None:

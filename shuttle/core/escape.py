@@ -1,8 +1,8 @@
-r"""Text from strangers, made safe to show on a terminal and on one line.
+r"""Escapes text from strangers, so that it is safe to show on a terminal and on one line.
 
-`str.isprintable` is false for control characters (C0 and C1), for format characters, which reorder a line or join what
-stands apart (U+202E, U+200B, U+200F, U+061C, U+FEFF), for line separators, spaces other than " ", lone surrogates and
-unassigned code points. It is true for some letters and marks that have no shape; they are listed here.
+`str.isprintable` is false for control characters (C0 and C1), for format characters, which reorder or join text
+(U+202E, U+200B, U+200F, U+061C, U+FEFF), for line separators, spaces other than " ", lone surrogates and unassigned
+code points. It is true for some letters and marks that are invisible. These are listed here.
 """
 
 import re
