@@ -58,6 +58,7 @@ class Limit:
         self._deadline = deadline
         self._scope = anyio.CancelScope()
         self._timer: asyncio.TimerHandle | None = None
+        self._due = math.inf  # when the timer is
         self._entered = False
         self._extended = False  # the deadline is over, and what has arrived is being read
 
@@ -100,19 +101,23 @@ class Limit:
         loop = self._clocks.loop
         if loop is None:
             self._scope.deadline = self._deadline
-        elif self._timer is None or self._timer.when() > self._deadline:  # one that fires too early is armed again
-            if self._timer:
-                self._timer.cancel()
-            self._timer = loop.call_at(self._deadline, self._check) if self._deadline < math.inf else None
+        elif self._timer is None or self._due > self._deadline:  # a timer that is due too early is armed again
+            self._set_timer(self._deadline)
+
+    def _set_timer(self, due: float) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._due = due  # a handle of uvloop does not always tell it
+        loop = self._clocks.loop
+        self._timer = loop.call_at(due, self._check) if loop and due < math.inf else None
 
     def _check(self) -> None:
-        assert self._clocks.loop
         now = self._clocks.monotonic()
         if self._extended:
             self._scope.cancel()
         elif now < self._deadline:
-            self._timer = self._clocks.loop.call_at(self._deadline, self._check)
+            self._set_timer(self._deadline)
         else:
             self._extended = True
             more = self._grace if now - self._deadline > LATE else SETTLE
-            self._timer = self._clocks.loop.call_at(now + more, self._check)
+            self._set_timer(now + more)
