@@ -26,7 +26,8 @@ from shuttle.delivery.gate import Gate
 from shuttle.delivery.intake import Intake
 from shuttle.delivery.losses import Losses
 from shuttle.delivery.memory_queue import MemoryQueue
-from shuttle.delivery.outlet import Limits, Outlet, Outlets
+from shuttle.delivery.outlet import Limits, Outlet
+from shuttle.delivery.outlets import Outlets
 from shuttle.delivery.queue import Queue
 from shuttle.delivery.source import Source
 from shuttle.drain.http.client import Client

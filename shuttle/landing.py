@@ -32,7 +32,7 @@ from shuttle.delivery.accounts import Accounts
 from shuttle.delivery.gate import Gate
 from shuttle.delivery.intake import Intake
 from shuttle.delivery.journal import Journal
-from shuttle.delivery.outlet import Outlets
+from shuttle.delivery.outlets import Outlets
 
 REPORT_TIME = 1.0  # seconds kept back, at most, for a last report of what was dropped or lost
 REPORT_PATIENCE = 5.0  # seconds for it if all was delivered and no limit was set

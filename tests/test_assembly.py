@@ -26,7 +26,7 @@ async def fail_to_start(**settings: Any) -> str:
 
 
 @on_every_loop
-async def test_without_the_extra_a_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_extra_is_named_with_its_install(monkeypatch: pytest.MonkeyPatch) -> None:
     url = "https://zq9key:zq9secret@kinesis.us-east-1.amazonaws.com/logs"
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     assert await fail_to_start(logs_url=url, ca_file=None) == (
@@ -49,7 +49,7 @@ async def test_a_failed_start_leaves_nothing_behind(kept: str, tmp_path: Path) -
 
 
 @on_every_loop
-async def test_a_shuttle_is_entered_once() -> None:
+async def test_a_shuttle_may_be_entered_only_once() -> None:
     shuttle = Shuttle(Config(logs_url="http://127.0.0.1:9/"))
     async with shuttle:
         with pytest.raises(RuntimeError, match="once"):

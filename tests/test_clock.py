@@ -10,7 +10,7 @@ from tests.helpers.virtual import virtual, wall
 
 
 @on_every_loop
-async def test_on_asyncio_it_goes_with_the_loops_deadlines() -> None:
+async def test_the_clock_on_asyncio_is_the_loops() -> None:
     clock = bind_clocks(wall).monotonic
     before, now, after = anyio.current_time(), clock(), anyio.current_time()
     assert before <= now <= after
@@ -18,7 +18,8 @@ async def test_on_asyncio_it_goes_with_the_loops_deadlines() -> None:
 
 @pytest.mark.parametrize("seconds", [0.0, 100.0])
 @virtual
-async def test_on_trio_it_is_the_run_s_clock_virtual_or_not(seconds: float) -> None:
+async def test_the_clock_on_trio_is_the_runs(seconds: float) -> None:
+    """Virtual or not."""
     clock = bind_clocks(wall).monotonic
     await trio.sleep(seconds)
     assert clock() == trio.current_time() == seconds

@@ -65,7 +65,8 @@ def make(**settings: Any) -> Config:
         ({"logs_url": "ftp://u:zq9secret@h"}, "-logs-url has no http or https scheme"),
     ],
 )
-def test_a_violation_names_the_flag_the_value_and_what_is_accepted(settings: dict[str, Any], text: str) -> None:
+def test_a_violation_is_one_line_with_flag_and_value(settings: dict[str, Any], text: str) -> None:
+    """The line says what is accepted."""
     with pytest.raises(ConfigError) as caught:
         make(**settings)
     assert str(caught.value).startswith(text)
@@ -73,14 +74,15 @@ def test_a_violation_names_the_flag_the_value_and_what_is_accepted(settings: dic
     assert "zq9" not in str(caught.value)
 
 
-def test_no_file_is_looked_at() -> None:
+def test_a_config_opens_no_file() -> None:
     nowhere = Path("/no/such/file")
     config = make(ca_file=nowhere, client_cert=nowhere, client_key=nowhere, state_dir=nowhere)
     assert config.client_key == nowhere
 
 
 @pytest.mark.parametrize(("name", "longest"), [("hostname", 255), ("appname", 48), ("procid", 128), ("msgid", 32)])
-def test_a_header_field_holds_printable_ascii_up_to_the_rfcs_limit(name: str, longest: int) -> None:
+def test_a_header_field_is_printable_ascii_of_limited_length(name: str, longest: int) -> None:
+    """The limit is RFC 5424's."""
     printable = "".join(map(chr, range(0x21, 0x7F)))
     for start in range(0, len(printable), longest):
         make(**{name: printable[start : start + longest]})
@@ -163,12 +165,13 @@ def test_the_syslog_version_is_from_1_to_999() -> None:
         {"back_buff": None, "max_attempts": None, "ca_file": None},
     ],
 )
-def test_the_lowest_of_each_setting_is_accepted(settings: dict[str, Any]) -> None:
+def test_each_settings_lowest_value_is_accepted(settings: dict[str, Any]) -> None:
     config = make(**settings)
     assert {name: getattr(config, name) for name in settings} == settings
 
 
-def test_the_defaults_are_accepted_and_gos_where_go_has_them() -> None:
+def test_the_defaults_are_those_of_go() -> None:
+    """Where Go has the setting."""
     config = make()
     assert (config.batch_size, config.wait, config.num_outlets, config.timeout) == (500, 0.25, 4, 5.0)
     assert (config.prival, config.syslog_version, config.msgid, config.max_line_length) == ("190", "1", "- -", 10_000)
@@ -182,7 +185,7 @@ def test_the_repr_holds_no_credential() -> None:
     assert "https://drain.example" in repr(config)
 
 
-def test_the_repr_holds_every_setting_that_is_no_credential() -> None:
+def test_the_repr_holds_every_other_setting() -> None:
     shown = {name for name in SETTINGS if f" {name}=" in repr(make()).replace("(", "( ")}
     assert set(SETTINGS) - shown == {"logs_url", "bearer_token", "drain_token", "aws_endpoint"}
 
@@ -255,5 +258,6 @@ def test_each_repeated_value_is_checked() -> None:
         ({"spool": Path("x"), "max_age": 10.0}, 10.0),
     ],
 )
-def test_what_outlives_the_process_is_tried_as_long_as_it_takes(settings: dict[str, Any], limit: float) -> None:
+def test_lines_that_outlive_the_process_have_no_age_limit(settings: dict[str, Any], limit: float) -> None:
+    """Unless max_age is given."""
     assert Config(logs_url=URL, **settings).age_limit == limit

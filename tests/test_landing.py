@@ -24,7 +24,8 @@ Event = tuple[str, float]
 
 
 @virtual
-async def test_a_signal_while_it_lands_at_the_end_of_input_sets_a_deadline() -> None:
+async def test_a_signal_sets_a_deadline_for_landing() -> None:
+    """The landing began at the end of input, without a deadline."""
     drain = Drain(Answer(delay=4.0))
     async with make_shuttle(drain, num_outlets=1, batch_size=1) as shuttle, trio.open_nursery() as tasks:
         await shuttle.write(make_lines(100))
@@ -37,7 +38,7 @@ async def test_a_signal_while_it_lands_at_the_end_of_input_sets_a_deadline() -> 
 
 
 @virtual
-async def test_a_limit_only_comes_nearer() -> None:
+async def test_a_deadline_is_never_moved_back() -> None:
     async with make_shuttle(Drain(HANG)) as shuttle, trio.open_nursery() as tasks:
         await shuttle.write(make_lines(1))
         tasks.start_soon(shuttle.land)
@@ -47,7 +48,7 @@ async def test_a_limit_only_comes_nearer() -> None:
 
 
 @virtual
-async def test_a_pause_that_the_drain_asks_for_does_not_outlast_the_landing() -> None:
+async def test_a_retry_after_does_not_outlast_the_landing() -> None:
     drain = Drain(in_turn(PAUSED))
     async with make_shuttle(drain) as shuttle:
         await shuttle.write(make_lines(20_000))
@@ -78,7 +79,7 @@ async def test_every_batch_gets_one_more_attempt_before_the_end(limit: float | N
 
 
 @virtual
-async def test_one_batch_that_always_fails_keeps_no_other_from_its_last_attempt() -> None:
+async def test_a_failing_batch_leaves_others_their_last_attempt() -> None:
     def script(call: Call) -> Answer:
         late = trio.current_time() > LAND_TIMEOUT - 2.5
         return TAKE if late and b"0000000" not in call.lines else Answer(503)
@@ -91,7 +92,7 @@ async def test_one_batch_that_always_fails_keeps_no_other_from_its_last_attempt(
 
 
 @virtual
-async def test_giving_up_is_told_once() -> None:
+async def test_giving_up_is_logged_once() -> None:
     journal = Journal()
     async with make_shuttle(Drain(HANG), log=journal) as shuttle:
         await shuttle.write(make_lines(3) + b"rest")

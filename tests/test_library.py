@@ -35,7 +35,7 @@ def run(backend: str, main: Callable[[], Awaitable[None]]) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_the_readmes_example_does_what_the_readme_says(backend: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_readmes_example_works_as_described(backend: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = README.read_text("utf-8").partition("## As a library")[2]
     example = "\n".join(re.findall(r"^    (.*)", text.partition("Leaving the block")[0], re.MULTILINE))
     said = re.search(r"It prints `([^`]+)`", text)
@@ -49,7 +49,7 @@ def test_the_readmes_example_does_what_the_readme_says(backend: str, capsys: pyt
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_line_that_stops_in_the_middle_is_whole_at_the_drain(backend: str) -> None:
+def test_a_line_written_in_two_parts_arrives_whole(backend: str) -> None:
     async def main() -> None:
         async with Shuttle(Config(logs_url=drain.url)) as agent:
             await agent.write(b"one\ntw")
@@ -62,7 +62,7 @@ def test_a_line_that_stops_in_the_middle_is_whole_at_the_drain(backend: str) -> 
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_the_hosts_error_comes_out_unchanged_after_landing(backend: str) -> None:
+def test_the_hosts_error_is_raised_unchanged(backend: str) -> None:
     error = LookupError("the host's own")
 
     async def main() -> None:
@@ -109,7 +109,7 @@ def test_a_write_before_entering_says_what_to_do(backend: str) -> None:
     run(backend, main)
 
 
-def test_text_in_place_of_bytes_is_named_with_what_is_accepted() -> None:
+def test_a_write_of_text_says_what_is_accepted() -> None:
     async def main() -> None:
         async with Shuttle(Config(logs_url=drain.url)) as agent:
             with pytest.raises(TypeError, match=r"^write\(chunk\): must be bytes, not str"):
@@ -120,7 +120,7 @@ def test_text_in_place_of_bytes_is_named_with_what_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_nothing_is_taken_in_after_the_end(backend: str) -> None:
+def test_a_write_after_the_end_is_refused(backend: str) -> None:
     async def main() -> None:
         async with Shuttle(Config(logs_url=drain.url)) as agent:
             pass
@@ -166,14 +166,16 @@ for _ in range(2):
 
 
 @pytest.mark.process
-def test_a_shuttle_that_was_made_before_a_fork_has_ids_of_its_own_in_each_process() -> None:
+def test_a_forked_shuttle_has_ids_of_its_own() -> None:
     with LocalDrain() as drain:
         subprocess.run([sys.executable, "-c", FORKS, drain.url], check=True, timeout=60, cwd=README.parent)
     ids = [headers["Logplex-Frame-Id"] for headers in drain.requests]
     assert len(set(ids)) == len(ids) == 2
 
 
-def test_the_hosts_signals_log_settings_and_streams_stay_as_they_are(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_hosts_signals_and_logging_are_unchanged(capfd: pytest.CaptureFixture[str]) -> None:
+    """The host's streams are unchanged too."""
+
     async def main() -> None:
         async with Shuttle(Config(logs_url=drain.url, verbose=True)) as agent:
             await agent.write(b"one\n")
@@ -189,7 +191,7 @@ def test_the_hosts_signals_log_settings_and_streams_stay_as_they_are(capfd: pyte
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_setting_that_is_wrong_is_an_error_of_one_line_that_holds_no_credential() -> None:
+def test_a_wrong_setting_is_one_line_without_credentials() -> None:
     with pytest.raises(ConfigError, match=r"^-wait -1: must be 0 or more$"):
         Config(logs_url="http://token:s3cret@drain.example/", wait=-1)
     with pytest.raises(ConfigError) as caught:
@@ -198,7 +200,7 @@ def test_a_setting_that_is_wrong_is_an_error_of_one_line_that_holds_no_credentia
     assert "s3cret" not in str(caught.value) + repr(Config(logs_url="http://token:s3cret@drain.example/"))
 
 
-def test_what_the_package_offers_is_there_and_nothing_else() -> None:
+def test_the_package_exports_just_what_it_names() -> None:
     assert [getattr(shuttle, name).__name__ for name in shuttle.__all__] == shuttle.__all__
     with pytest.raises(AttributeError, match="Nothing"):
         _ = shuttle.Nothing

@@ -45,7 +45,8 @@ async def test_landing_lasts_as_long_as_there_is_progress() -> None:
 
 @pytest.mark.parametrize("failure", DEAD)
 @virtual
-async def test_landing_gives_up_when_there_was_no_progress_for_land_timeout(failure: Answer) -> None:
+async def test_landing_gives_up_without_progress(failure: Answer) -> None:
+    """It does so when land_timeout has passed since the last progress."""
     drain, journal = Drain(in_turn(Answer(delay=3.0), then=failure)), Journal()
     async with make_shuttle(drain, log=journal, num_outlets=1, batch_size=1) as shuttle:
         await shuttle.write(make_lines(9) + b"and a last one")
@@ -56,7 +57,8 @@ async def test_landing_gives_up_when_there_was_no_progress_for_land_timeout(fail
 
 
 @virtual
-async def test_a_last_line_without_its_newline_is_counted_also_if_landing_gives_up() -> None:
+async def test_a_last_line_without_a_newline_is_counted() -> None:
+    """It is counted even if the landing gives up."""
     async with make_shuttle(Drain(REFUSE), num_outlets=1, batch_size=2, back_buff=1, drop=False) as shuttle:
         await shuttle.write(make_lines(5) + b"a last one")
         await trio.sleep(1.0)  # the flush of the fifth line waits for room from now on
@@ -66,7 +68,8 @@ async def test_a_last_line_without_its_newline_is_counted_also_if_landing_gives_
 @pytest.mark.parametrize("failure", [*DEAD, Answer(delay=4.0)])
 @pytest.mark.parametrize("seconds", [0.0, 0.5, 6.0, 30.0])
 @virtual
-async def test_landing_by_a_time_ends_by_it_whatever_the_drain_does(failure: Answer, seconds: float) -> None:
+async def test_landing_by_a_time_ends_by_that_time(failure: Answer, seconds: float) -> None:
+    """Whatever the drain does."""
     drain = Drain(failure)
     async with make_shuttle(drain, num_outlets=1, batch_size=1) as shuttle:
         await shuttle.write(make_lines(100))
@@ -78,7 +81,7 @@ async def test_landing_by_a_time_ends_by_it_whatever_the_drain_does(failure: Ans
 
 
 @virtual
-async def test_landing_by_a_time_in_which_all_is_delivered_ends_before_it() -> None:
+async def test_landing_by_a_time_ends_early_when_all_is_sent() -> None:
     drain = Drain(Answer(delay=0.5))
     async with make_shuttle(drain, batch_size=1) as shuttle:
         await shuttle.write(make_lines(8))
@@ -88,7 +91,7 @@ async def test_landing_by_a_time_in_which_all_is_delivered_ends_before_it() -> N
 
 
 @virtual
-async def test_landing_takes_in_what_a_writer_had_begun_to_write() -> None:
+async def test_landing_takes_in_writes_in_progress() -> None:
     drain = Drain(Answer(delay=1.0))
     async with (
         make_shuttle(drain, num_outlets=1, batch_size=10, back_buff=1, drop=False) as shuttle,
@@ -101,7 +104,7 @@ async def test_landing_takes_in_what_a_writer_had_begun_to_write() -> None:
 
 
 @virtual
-async def test_landing_drops_nothing_however_full_the_buffer_is() -> None:
+async def test_landing_drops_nothing_with_a_full_queue() -> None:
     drain = Drain(Answer(delay=1.0))
     async with make_shuttle(drain, num_outlets=1, batch_size=10, back_buff=1, patience=0.5) as shuttle:
         await shuttle.write(make_lines(20))
@@ -110,7 +113,7 @@ async def test_landing_drops_nothing_however_full_the_buffer_is() -> None:
 
 
 @virtual
-async def test_land_twice_is_land_once() -> None:
+async def test_a_second_landing_does_nothing() -> None:
     drain = Drain()
     async with make_shuttle(drain) as shuttle:
         await shuttle.write(make_lines(3))
@@ -122,7 +125,7 @@ async def test_land_twice_is_land_once() -> None:
 
 @pytest.mark.parametrize("chunk", [b"", b"more\n"])
 @virtual
-async def test_nothing_is_taken_in_after_landing(chunk: bytes) -> None:
+async def test_a_write_after_landing_is_refused(chunk: bytes) -> None:
     async with make_shuttle(Drain()) as shuttle:
         await shuttle.write(make_lines(3))
         await shuttle.land()
@@ -134,7 +137,8 @@ async def test_nothing_is_taken_in_after_landing(chunk: bytes) -> None:
 
 
 @virtual
-async def test_abort_gives_up_at_once_and_counts_what_is_held_as_lost() -> None:
+async def test_abort_counts_what_is_held_as_lost() -> None:
+    """It gives up at once."""
     drain = Drain(HANG)
     async with make_shuttle(drain, batch_size=10, drop=False, back_buff=1) as shuttle, trio.open_nursery() as tasks:
         tasks.start_soon(shuttle.write, make_lines(105))
@@ -159,9 +163,7 @@ async def test_abort_ends_a_landing() -> None:
 @pytest.mark.parametrize(("answer", "delivered"), [(TAKE, 30), (HANG, 0)])
 @pytest.mark.parametrize("batch_size", [1, 7, 500])
 @virtual
-async def test_an_error_of_the_host_lands_and_comes_out_unchanged(
-    batch_size: int, answer: Answer, delivered: int
-) -> None:
+async def test_an_error_of_the_host_lands_and_is_raised(batch_size: int, answer: Answer, delivered: int) -> None:
     shuttle = make_shuttle(Drain(answer), batch_size=batch_size)
 
     async def host() -> None:
@@ -209,7 +211,8 @@ async def test_statistics_count_since_the_last_call() -> None:
 
 
 @virtual
-async def test_frame_ids_are_32_hex_digits_and_those_of_two_shuttles_are_not_alike() -> None:
+async def test_frame_ids_are_random_32_hex_digits() -> None:
+    """Those of two shuttles have different beginnings."""
     drain = Drain()
     for _ in range(2):
         async with make_shuttle(drain, batch_size=1) as shuttle:

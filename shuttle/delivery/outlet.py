@@ -18,9 +18,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import anyio
-from anyio.abc import TaskStatus
-
 from shuttle.clock import Clock
 from shuttle.core.backoff import next_delay
 from shuttle.core.batch import Batch
@@ -210,34 +207,3 @@ class Outlet:
         """Say whether a delivery that failed in the last round lets others come first."""
         others = len(self._queue) > 0 or bool(self._aside)
         return delivery.tried_last and others and not self._limits.journaled
-
-
-class Outlets:
-    """`count` outlets at work."""
-
-    def __init__(self, outlet: Outlet, *, count: int) -> None:
-        self.ended = anyio.Event()
-        """Set when none of them works any more."""
-        self._outlet = outlet
-        self._count = count
-        self._scope = anyio.CancelScope()
-
-    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Deliver batches until the queue is closed and empty, or these are cancelled."""
-        try:
-            task_status.started()
-            with self._scope:
-                async with anyio.create_task_group() as tasks:
-                    for _ in range(self._count):
-                        tasks.start_soon(self._outlet.run)
-        finally:
-            self._outlet.close()
-            self.ended.set()
-
-    def cancel(self) -> None:
-        """Break off every attempt."""
-        self._scope.cancel()
-
-    async def report(self, batch: Batch) -> None:
-        """Tell the drain what it is owed by `batch`, which has no lines."""
-        await self._outlet.report(batch)

@@ -36,12 +36,13 @@ def test_a_ratio_above_one_is_always_better(metric: str, own: float, peer: float
     assert compare(metric, summarize([own]), summarize([peer])) == ratio
 
 
-def test_there_is_no_ratio_of_what_may_be_nothing() -> None:
+def test_a_figure_that_may_be_zero_has_no_ratio() -> None:
     assert compare("lost", summarize([1.0]), summarize([2.0])) is None
     assert compare("cpu", summarize([0.0]), summarize([2.0])) is None
 
 
-def test_the_table_has_a_row_a_program_and_how_many_times_better_this_one_is() -> None:
+def test_the_table_has_a_row_for_each_program() -> None:
+    """The last row says how many times better this program is."""
     chapter = make_chapter(Result(THIS, make_runs(900_000, 1_000_000, 1_200_000)), Result(PEER, make_runs(250_000)))
     _, heading, own, peer, ratio = make_table(chapter).splitlines()
     assert heading.split() == ["lines/s", "CPU", "s", "/", "10^6", "lines", "peak", "RSS", "MB", "lost", "%"]
@@ -50,7 +51,8 @@ def test_the_table_has_a_row_a_program_and_how_many_times_better_this_one_is() -
     assert ratio.split() == ["better", "than", "go", "4.00", "x", "4.00", "x", "1.00", "x"]
 
 
-def test_a_program_that_was_not_measured_has_its_reason_in_the_table_and_no_ratio() -> None:
+def test_a_program_not_measured_has_its_reason() -> None:
+    """It has no ratio."""
     table = make_table(
         make_chapter(
             Result(THIS, make_runs(1.0)), Result(PEER, failed="line 7 was changed"), Result(PEER, skipped="no")
@@ -71,7 +73,8 @@ def test_the_record_holds_every_run(tmp_path: Path) -> None:
     assert programs["go"] == {"failed": "oh"}
 
 
-def test_the_chart_is_an_image_with_a_bar_a_figure_the_longest_the_best(tmp_path: Path) -> None:
+def test_the_chart_has_a_bar_for_each_figure(tmp_path: Path) -> None:
+    """The longest bar is the best."""
     path = tmp_path / "chart.svg"
     assert write_chart(path, MACHINE, [make_chapter(Result(THIS, make_runs(8.0)), Result(PEER, make_runs(2.0)))])
     space = {"svg": "http://www.w3.org/2000/svg"}
@@ -82,12 +85,13 @@ def test_the_chart_is_an_image_with_a_bar_a_figure_the_longest_the_best(tmp_path
     assert "A <CPU>, 2 cores, Linux, CPython" in [text.text for text in image.iterfind("svg:text", space)]
 
 
-def test_without_a_scenario_that_the_chart_shows_there_is_none(tmp_path: Path) -> None:
+def test_no_chart_is_written_without_its_scenario(tmp_path: Path) -> None:
     assert not write_chart(tmp_path / "chart.svg", MACHINE, [make_chapter(Result(THIS), name="idle")])
     assert not (tmp_path / "chart.svg").exists()
 
 
-def test_a_scenario_is_chosen_by_its_name_and_the_scale_by_one_for_all_steps() -> None:
+def test_a_scenario_is_chosen_by_its_name() -> None:
+    """One name chooses all steps of the scale."""
     assert [scenario.name for scenario in choose(["scale", "gzip"], list_scenarios())] == [
         "gzip",
         "scale-1e4",
@@ -106,12 +110,13 @@ def test_quick_is_the_same_scenarios_with_fewer_lines() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "go", "=command", "go=", "go=no-such-program-here", "go='"])
-def test_a_peer_that_cannot_be_run_is_an_error_that_names_it(text: str) -> None:
+def test_a_peer_that_cannot_be_run_is_an_error(text: str) -> None:
     with pytest.raises(PeerError, match=r"^--peer "):
         parse_peer(text)
 
 
-def test_two_peers_of_one_name_are_an_error_and_one_given_wins_over_one_found() -> None:
+def test_two_peers_with_one_name_are_an_error() -> None:
+    """A peer that is given wins over one that is found."""
     peer = parse_peer("syslog-ng=cat -u")
     assert peer.command == ("cat", "-u")
     assert list_programs([peer]) == [THIS, peer]

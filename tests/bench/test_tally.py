@@ -33,7 +33,8 @@ def keep(path: Path, *bodies: bytes) -> Path:
 
 
 @pytest.mark.parametrize("text", ["log", "random"])
-def test_lines_have_one_length_their_number_in_front_and_are_the_same_in_every_run(text: str, tmp_path: Path) -> None:
+def test_lines_are_the_same_in_every_run(text: str, tmp_path: Path) -> None:
+    """They have one length and begin with their number."""
     for name in ("one", "other"):
         write_lines(tmp_path / name, text, LINE_BYTES, 1000)  # type: ignore[arg-type]
     data = (tmp_path / "one").read_bytes()
@@ -56,7 +57,7 @@ def test_a_body_of_reports_alone_holds_no_line() -> None:
 
 
 @pytest.mark.parametrize("spoil", [lambda body: body + b"x\n", lambda body: body[:-1], lambda body: body[:30] + b"\n"])
-def test_a_body_of_frames_of_different_lengths_is_noticed(corpus: Corpus, spoil: Callable[[bytes], bytes]) -> None:
+def test_frames_of_different_lengths_are_noticed(corpus: Corpus, spoil: Callable[[bytes], bytes]) -> None:
     with pytest.raises(MismatchError):
         count_lines(spoil(make_body(read_lines(corpus))), reports=0, line_bytes=LINE_BYTES)
 
@@ -70,7 +71,7 @@ def test_a_body_of_frames_of_different_lengths_is_noticed(corpus: Corpus, spoil:
         {"number_sum": 1},
     ],
 )
-def test_a_timed_run_is_wrong_if(told: dict[str, int]) -> None:
+def test_a_timed_run_with_wrong_sums_is_an_error(told: dict[str, int]) -> None:
     right = {"lines": 50, "announced": 50, "number_sum": 1225}
     check(Tally(**right), lines=50, number_sum=1225)
     with pytest.raises(MismatchError):
@@ -83,7 +84,8 @@ def test_lines_that_did_not_arrive_are_a_loss_and_no_mismatch() -> None:
 
 
 @pytest.mark.parametrize("prefixed", [True, False])
-def test_what_arrived_as_it_was_sent_passes_in_any_order_and_says_when(corpus: Corpus, prefixed: bool) -> None:
+def test_lines_pass_in_any_order(corpus: Corpus, prefixed: bool) -> None:
+    """The result says when each arrived."""
     lines = read_lines(corpus)
     kept = keep(
         corpus.path.with_name("kept"), *(make_body(half, prefixed=prefixed) for half in (lines[25:], lines[:25]))
@@ -101,7 +103,7 @@ def test_what_arrived_as_it_was_sent_passes_in_any_order_and_says_when(corpus: C
         (lambda lines: [b"x" * LINE_BYTES], "no line of the input"),
     ],
 )
-def test_a_line_that_was_changed_invented_or_sent_twice_is_noticed(
+def test_a_changed_invented_or_repeated_line_is_noticed(
     corpus: Corpus, spoil: Callable[[list[bytes]], list[bytes]], complaint: str
 ) -> None:
     kept = keep(corpus.path.with_name("kept"), make_body(spoil(read_lines(corpus))))
@@ -110,6 +112,6 @@ def test_a_line_that_was_changed_invented_or_sent_twice_is_noticed(
 
 
 @pytest.mark.parametrize("body", [b"5 abc", b"3 abcx", b"3 abc99"])
-def test_frames_whose_lengths_are_wrong_are_noticed(body: bytes) -> None:
+def test_frames_with_wrong_lengths_are_noticed(body: bytes) -> None:
     with pytest.raises(MismatchError):
         split_frames(body)

@@ -24,9 +24,8 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 @pytest.mark.parametrize("argv", [["-h"], ["-help"], ["--help"], ["--h=true"], ["-gzip", "-h", "-unknown"]])
-def test_the_usage_goes_to_stdout_and_names_every_flag_and_exit_code(
-    argv: list[str], capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_the_usage_goes_to_stdout(argv: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    """It names every flag and explains the exit codes."""
     assert main(argv) == 0
     out, err = capfd.readouterr()
     assert err == ""
@@ -74,7 +73,7 @@ def test_an_error_is_one_line_on_stderr(
     assert capfd.readouterr() == ("", err)
 
 
-def test_a_variables_name_is_told_on_one_line(clean: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_variables_name_is_shown_on_one_line(clean: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     clean.setenv("LOG_SHUTTLE_A\nB\udc80", "x")
     assert main([]) == 1
     lines = capfd.readouterr().err.splitlines()
@@ -97,7 +96,7 @@ def test_a_variables_name_is_told_on_one_line(clean: pytest.MonkeyPatch, capfd: 
         ("", 1, "log-shuttle: no drain: give -logs-url"),
     ],
 )
-def test_closed_and_full_descriptors_cost_no_traceback(arguments: str, code: int, err: str) -> None:
+def test_closed_and_full_descriptors_give_no_traceback(arguments: str, code: int, err: str) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("LOG")}
     done = subprocess.run(
         f"exec {sys.executable} -m shuttle {arguments}",

@@ -56,13 +56,12 @@ def collect(argv: Sequence[str], environ: Mapping[str, str]) -> str:
 
 
 @given(url=URLS, password=PASSWORDS, arguments=ARGUMENTS)
-def test_no_credential_of_a_url_anywhere_on_the_command_line_is_told(
-    url: str, password: str, arguments: list[str]
-) -> None:
+def test_credentials_in_arguments_are_never_shown(url: str, password: str, arguments: list[str]) -> None:
+    """They may be in a URL anywhere on the command line."""
     text = url.format(password)
     assert "zq9" not in collect([part.format(text) for part in arguments], {}).lower()
 
 
 @given(url=URLS, password=PASSWORDS, variable=VARIABLES)
-def test_no_credential_of_a_url_in_the_environment_is_told(url: str, password: str, variable: str) -> None:
+def test_credentials_in_variables_are_never_shown(url: str, password: str, variable: str) -> None:
     assert "zq9" not in collect([], {variable: url.format(password)}).lower()

@@ -117,7 +117,7 @@ def test_the_value_of_a_secret_flag_is_never_shown() -> None:
         *[(word, False) for word in ("0", "f", "F", "false", "FALSE", "False")],
     ],
 )
-def test_booleans_are_gos(text: str, value: bool) -> None:
+def test_booleans_are_read_as_go_reads_them(text: str, value: bool) -> None:
     assert parse("bool", text) is value
 
 
@@ -142,7 +142,7 @@ def test_booleans_are_gos(text: str, value: bool) -> None:
         ("-9223372036854775808", -(2**63)),
     ],
 )
-def test_integers_are_gos_base_0(text: str, value: int) -> None:
+def test_integers_are_read_as_go_reads_base_0(text: str, value: int) -> None:
     assert parse("int", text) == value
     assert parse("size", text) == value
 
@@ -189,7 +189,7 @@ def test_sizes_take_a_binary_suffix(text: str, value: int) -> None:
         ("2562047h", 9223369200.0),
     ],
 )
-def test_durations_are_gos(text: str, seconds: float) -> None:
+def test_durations_are_read_as_go_reads_them(text: str, seconds: float) -> None:
     assert parse("duration", text) == seconds
 
 
@@ -222,7 +222,7 @@ def test_durations_are_gos(text: str, seconds: float) -> None:
         *[("duration", text) for text in ("2562048h", "9" * 400 + "h", "1_000s", "0x1s", "1s\n", "--1s")],
     ],
 )
-def test_what_a_kind_does_not_accept_is_refused_in_one_line(kind: Kind, text: str) -> None:
+def test_a_wrong_value_is_refused_in_one_line(kind: Kind, text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse(kind, text)
     assert "must be" in str(caught.value)
@@ -248,12 +248,12 @@ def test_any_arguments_are_values_or_a_usage_error(argv: list[str]) -> None:
         assert parse_flags(argv, FLAGS).keys() <= {flag.name for flag in FLAGS}
 
 
-def test_the_keyword_of_a_flag_is_its_name_unless_said() -> None:
+def test_a_flags_keyword_is_its_name_by_default() -> None:
     assert Flag(name="a-b", kind="int").keyword == "a_b"
     assert Flag(name="a-b", kind="int", field="c").keyword == "c"
 
 
-def test_help_stands_in_a_column_under_its_heading() -> None:
+def test_help_is_in_a_column_under_its_heading() -> None:
     groups = {
         "First": (
             Flag(name="wait", kind="duration", help="how long", default="1s"),

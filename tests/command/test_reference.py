@@ -27,11 +27,11 @@ def test_a_row_has_flag_default_and_help(row: str) -> None:
     assert row in format_reference().splitlines()
 
 
-def test_no_cell_divides_a_row() -> None:
+def test_every_row_has_three_cells() -> None:
     assert {row.count("|") for row in format_reference().splitlines()} == {4}
 
 
-def test_the_table_replaces_what_is_between_the_marks(tmp_path: Path) -> None:
+def test_the_table_replaces_the_text_between_its_marks(tmp_path: Path) -> None:
     document = tmp_path / "document.md"
     document.write_text(f"before\n{BEGIN}old\n{END}after\n")
     main([str(document)])
@@ -45,6 +45,6 @@ def test_a_document_without_its_marks_is_refused(document: str) -> None:
         insert_reference(document)
 
 
-def test_without_documents_the_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_is_printed_without_documents(capsys: pytest.CaptureFixture[str]) -> None:
     main([])
     assert capsys.readouterr().out == format_reference()

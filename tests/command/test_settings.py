@@ -59,14 +59,16 @@ def warn(argv: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> 
         (["-front-buff", "1", "-num-batchers", "2", "-stats-addr", "x"], {}),
     ],
 )
-def test_flags_set_the_config_and_defaults_are_the_configs(argv: list[str], settings: dict[str, Any]) -> None:
+def test_flags_set_the_config(argv: list[str], settings: dict[str, Any]) -> None:
+    """Without a flag, the config keeps its own defaults."""
     config, default = build(argv), Config(logs_url=URL)
     assert {name: getattr(config, name) for name in settings} == settings
     if not argv:
         assert config == default
 
 
-def test_every_setting_has_a_flag_and_the_reverse() -> None:
+def test_every_setting_has_a_flag() -> None:
+    """Every flag has a setting, unless it is final or deprecated."""
     settings = {entry.name for entry in fields(Config) if entry.init}
     assert settings <= {flag.keyword for flag in FLAGS}
     assert all(flag.keyword in settings or flag.final or flag.deprecated for flag in FLAGS)
@@ -89,9 +91,8 @@ def test_every_setting_has_a_flag_and_the_reverse() -> None:
         ([], {"log_shuttle_batch_size": "7"}, {"batch_size": 500}),
     ],
 )
-def test_a_flag_wins_over_its_variable_which_wins_over_the_default(
-    argv: list[str], environ: dict[str, str], settings: dict[str, Any]
-) -> None:
+def test_a_flag_wins_over_its_variable(argv: list[str], environ: dict[str, str], settings: dict[str, Any]) -> None:
+    """The variable wins over the default."""
     config = build(argv, {"LOGS_URL": URL} | environ)
     assert {name: getattr(config, name) for name in settings} == settings
 
@@ -247,7 +248,7 @@ CERTIFICATE = ("-client-cert", "cert.pem")
         (["-max-line-length", "1KiB", "-prival", "1", "-hostname", "h", "-procid", "p", "-back-buff", "5"], []),
     ],
 )
-def test_a_setting_without_effect_deserves_a_warning(argv: list[str], warnings: list[str]) -> None:
+def test_a_setting_without_effect_gives_a_warning(argv: list[str], warnings: list[str]) -> None:
     given = find_given(parse_flags(argv, FLAGS), {"LOGS_URL": URL})
     assert list(find_ineffective(given, make_config(given))) == warnings
 
@@ -258,7 +259,7 @@ def test_the_warning_names_the_variable_that_gave_the_setting() -> None:
     assert warnings == ["LOG_SHUTTLE_STATE_DIR has no effect without -file"]
 
 
-def test_nothing_given_deserves_no_warning() -> None:
+def test_nothing_given_gives_no_warning() -> None:
     for url in (URL, HTTP[1], KINESIS[1], CLOUDWATCH[1]):
         given = find_given({}, {"LOGS_URL": url})
         assert list(find_ineffective(given, make_config(given))) == []

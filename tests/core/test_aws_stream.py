@@ -23,7 +23,7 @@ LOGS = AwsService("logs", "eu-west-1")
         ("Kinesis.US-East-1.AmazonAWS.com", ("kinesis", "us-east-1")),
     ],
 )
-def test_service_and_region_are_read_from_the_host(host: str, service: tuple[str, str]) -> None:
+def test_the_host_gives_service_and_region(host: str, service: tuple[str, str]) -> None:
     assert read_host(host) == service
 
 
@@ -60,7 +60,7 @@ def test_any_other_host_is_no_aws_service(host: str) -> None:
         ("https://logs.eu-west-1.amazonaws.com/app/web%201%2F2?x=1#y", Destination(LOGS, "web 1/2", "app")),
     ],
 )
-def test_stream_group_and_credentials_are_read_from_the_url(url: str, destination: Destination) -> None:
+def test_the_url_gives_stream_group_and_credentials(url: str, destination: Destination) -> None:
     endpoint = parse_endpoint(url)
     assert endpoint.aws == destination
     assert str(endpoint.url) == f"https://{destination.service.name}.{destination.service.region}.amazonaws.com/"
@@ -105,15 +105,13 @@ URL = "https://K:S@kinesis.us-east-1.amazonaws.com/logs"
         ([], {"AWS_ENDPOINT_URL": "http://h:1", "LOG_SHUTTLE_AWS_ENDPOINT": "http://h:4"}, "http://h:4/"),
     ],
 )
-def test_the_endpoint_is_that_of_the_flag_or_of_aws_s_own_variables(
-    argv: list[str], environ: dict[str, str], url: str
-) -> None:
+def test_a_flag_or_an_aws_variable_sets_the_endpoint(argv: list[str], environ: dict[str, str], url: str) -> None:
     config = make_config(find_given(parse_flags(argv, FLAGS), {"LOGS_URL": URL, **environ}))
     assert str(config.endpoint.url) == url
 
 
 @pytest.mark.parametrize("endpoint", ["127.0.0.1:5000", "ftp://h", "http://", "http://u:zq9secret@h", "http://h h"])
-def test_an_endpoint_that_is_none_is_refused_without_showing_it(endpoint: str) -> None:
+def test_an_invalid_endpoint_is_refused_and_not_shown(endpoint: str) -> None:
     with pytest.raises(ConfigError, match=r"^-aws-endpoint \(not shown\): must be http://") as caught:
         Config(logs_url=URL, aws_endpoint=endpoint)
     assert "zq9" not in str(caught.value)

@@ -18,7 +18,7 @@ def test_the_bound_doubles_up_to_the_cap(failures: int, bound: float) -> None:
 
 
 @given(st.integers(1, 10**9), st.floats(0, 1), st.floats(0, 100))
-def test_the_delay_is_anything_from_nothing_to_the_bound(failures: int, chance: float, longest: float) -> None:
+def test_a_delay_is_random_between_zero_and_its_bound(failures: int, chance: float, longest: float) -> None:
     bound = next_delay(failures, lambda: 1.0, longest)
     assert bound <= longest
     assert next_delay(failures, lambda: chance, longest) == bound * chance
@@ -53,10 +53,11 @@ def test_the_delay_is_anything_from_nothing_to_the_bound(failures: int, chance: 
         ("Mon, 01 Jan 2024 12:00:10 +" + "9" * 20, 0.0),
     ],
 )
-def test_retry_after_is_seconds_or_a_date_and_never_beyond_the_cap(value: str, seconds: float) -> None:
+def test_retry_after_is_seconds_or_a_date(value: str, seconds: float) -> None:
+    """The result never exceeds the cap."""
     assert read_retry_after(value, NOON) == seconds
 
 
 @given(st.text() | st.from_regex(r"\w{3}, \d+ Jan \d+ \d+:\d+:\d+ ([+-]\d+|GMT)", fullmatch=True))
-def test_retry_after_may_hold_anything(value: str) -> None:
+def test_any_retry_after_text_gives_a_bounded_delay(value: str) -> None:
     assert 0 <= read_retry_after(value, NOON) <= LONGEST_RETRY_AFTER

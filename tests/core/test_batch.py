@@ -55,7 +55,8 @@ def test_a_batch_is_full_at_its_size(lines: int, sizes: list[int]) -> None:
     assert all(counted(batch) for batch in batches)
 
 
-def test_a_batch_that_is_full_is_given_at_once_and_one_that_is_not_stays() -> None:
+def test_a_full_batch_is_returned_at_once() -> None:
+    """A batch that is not full stays."""
     batcher = make_batcher(size=2)
     assert batcher.add([b"a"], stamp=STAMP, now=0.0) == []
     assert [batch.lines for batch in batcher.add([b"b"], stamp=STAMP, now=0.0)] == [2]
@@ -101,7 +102,7 @@ def test_a_batch_holds_as_many_lines_as_its_bytes_allow(room: int, sizes: list[i
     assert [batch.lines for batch in batches] == sizes
 
 
-def test_a_batch_of_just_its_bytes_is_full() -> None:
+def test_a_batch_is_full_at_its_bytes() -> None:
     batcher = make_batcher(max_bytes=2 * FRAME)
     assert len(batcher.add([b"Hello World"] * 2, stamp=STAMP, now=0.0)) == 1
     assert batcher.lines == 0
@@ -120,9 +121,10 @@ def test_a_line_that_fits_no_batch_is_a_batch_alone() -> None:
 
 
 @given(short_lines, st.integers(1, 12), st.integers(1, 9), st.integers(1, 12), st.lists(st.integers(0, 30), max_size=5))
-def test_whatever_the_chunks_batches_hold_all_lines_in_order_within_size_and_bytes(
+def test_batches_hold_all_lines_in_order_within_limits(
     lines: list[bytes], size: int, frames: int, limit: int, places: list[int]
 ) -> None:
+    """The chunks do not matter, and no batch is closed early."""
     framer = make_framer(max_line_length=limit)
     batcher = make_batcher(framer, size=size, max_bytes=frames * FRAME)
     batches = []
@@ -142,7 +144,7 @@ def test_whatever_the_chunks_batches_hold_all_lines_in_order_within_size_and_byt
 
 @pytest.mark.parametrize("input_format", ["raw", "rfc5424"])
 @given(data=st.lists(st.tuples(st.binary(min_size=1, max_size=3), st.integers(0, 12_000)), max_size=6))
-def test_no_request_exceeds_its_bytes_with_both_its_reports(input_format: str, data: list[tuple[bytes, int]]) -> None:
+def test_a_request_with_both_reports_is_within_its_bytes(input_format: str, data: list[tuple[bytes, int]]) -> None:
     framer = make_framer(input_format=input_format, batch_bytes=MIN_BATCH_BYTES, appname="a" * 48)
     lines = make_splitter(framer, input_format).feed(b"".join(word * times for word, times in data) + b"\n")
     batches = fill(make_batcher(framer, max_bytes=framer.batch_limit), lines)
@@ -154,7 +156,7 @@ def test_no_request_exceeds_its_bytes_with_both_its_reports(input_format: str, d
 # --- full by age ---
 
 
-def test_a_batch_is_due_its_wait_after_its_first_line() -> None:
+def test_a_batch_is_due_after_its_first_lines_wait() -> None:
     batcher = make_batcher(wait=0.25)
     batcher.add([b"a"], stamp=STAMP, now=2.0)
     batcher.add([b"b"], stamp=STAMP, now=2.125)
@@ -173,7 +175,8 @@ def test_a_batch_without_lines_is_never_due() -> None:
     assert [*never, batcher.due] == [None, None]
 
 
-def test_what_is_left_behind_a_full_batch_is_due_by_its_own_first_line() -> None:
+def test_the_rest_after_a_full_batch_has_its_own_wait() -> None:
+    """The wait runs from the first line that is left."""
     batcher = make_batcher(size=2, wait=0.25)
     batcher.add([b"a"], stamp=STAMP, now=1.0)
     (full,) = batcher.add([b"b", b"c"], stamp=STAMP, now=3.0)
@@ -181,12 +184,13 @@ def test_what_is_left_behind_a_full_batch_is_due_by_its_own_first_line() -> None
     assert batcher.due == 3.25
 
 
-def test_without_a_wait_a_batch_is_due_when_its_first_line_is_read() -> None:
+def test_a_batch_without_a_wait_is_due_at_once() -> None:
+    """It is due when its first line is read."""
     batcher = make_batcher(wait=0.0)
     batcher.add([b"a"], stamp=STAMP, now=5.0)
     assert batcher.due == 5.0
 
 
-def test_a_batch_takes_its_body_and_an_overhead_in_memory() -> None:
+def test_a_batch_weighs_its_body_and_an_overhead() -> None:
     (batch,) = fill(make_batcher(), [b"Hello World"])
     assert batch.size == FRAME + OVERHEAD

@@ -49,9 +49,7 @@ def halve_all(batch: Batch) -> list[Batch]:
         ([b"x" * 25, b"y" * 11, b"", b"z" * 31], [b"x" * 25, b"y" * 11], [b"", b"z" * 31]),
     ],
 )
-def test_the_halves_hold_the_lines_in_order_and_divide_none(
-    lines: list[bytes], first: list[bytes], second: list[bytes]
-) -> None:
+def test_halves_hold_whole_lines_in_order(lines: list[bytes], first: list[bytes], second: list[bytes]) -> None:
     batch = make_batch(lines)
     halves = batch.halve()
     assert [read_lines(half) for half in halves] == [first, second]
@@ -59,7 +57,8 @@ def test_the_halves_hold_the_lines_in_order_and_divide_none(
 
 
 @given(st.lists(st.integers(0, 45).map(lambda length: b"x" * length), min_size=2, max_size=40))
-def test_down_to_single_lines_nothing_is_lost_and_every_count_is_right(lines: list[bytes]) -> None:
+def test_halving_to_single_lines_loses_nothing(lines: list[bytes]) -> None:
+    """Every count is right in every part."""
     parts = halve_all(make_batch(lines))
     singles = [part for part in parts if part.lines == 1]
     assert [read_lines(part) for part in singles] == [[line] for line in lines]
@@ -70,7 +69,8 @@ def test_down_to_single_lines_nothing_is_lost_and_every_count_is_right(lines: li
 
 
 @given(st.integers(2, 60))
-def test_each_part_has_an_id_of_its_own_that_follows_from_the_whole(lines: int) -> None:
+def test_each_part_has_an_id_derived_from_the_whole(lines: int) -> None:
+    """No two parts share an id."""
     batch = make_batch([b"a"] * lines)
     ids = [part.id for part in halve_all(batch)]
     assert len(set(ids)) == len(ids) == 2 * lines - 1

@@ -30,11 +30,11 @@ from shuttle.core.escape import escape
         ("\ud800\udcff", r"\ud800\udcff"),
     ],
 )
-def test_what_misleads_a_reader_is_written_out(text: str, shown: str) -> None:
+def test_misleading_characters_are_escaped(text: str, shown: str) -> None:
     assert escape(text) == shown
 
 
-def test_what_is_kept_stays() -> None:
+def test_characters_to_keep_are_not_escaped() -> None:
     assert escape("a\tb\n", keep="\t") == "a\tb\\n"
 
 
@@ -47,5 +47,5 @@ def test_no_control_or_format_character_passes(text: str) -> None:
 
 
 @given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E)))
-def test_ascii_text_stays_as_it_is(text: str) -> None:
+def test_ascii_text_is_unchanged(text: str) -> None:
     assert escape(text) == text

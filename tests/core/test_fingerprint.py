@@ -70,12 +70,12 @@ def test_content_with_the_same_head_and_tail_is_the_same(content: bytes, same: b
 
 @pytest.mark.parametrize("offset", EDGES[1:])
 @pytest.mark.parametrize("content", [b"", OTHER, OTHER[:1], CONTENT[1:]])
-def test_one_byte_read_tells_other_content_apart(content: bytes, offset: int) -> None:
+def test_one_byte_tells_different_content_apart(content: bytes, offset: int) -> None:
     assert not holds(content, fingerprint_content(CONTENT, offset))
 
 
 @pytest.mark.parametrize("content", [b"", CONTENT])
-def test_without_a_byte_read_any_content_matches(content: bytes) -> None:
+def test_any_content_matches_before_a_byte_is_read(content: bytes) -> None:
     assert holds(content, fingerprint_content(CONTENT, 0))
 
 

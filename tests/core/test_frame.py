@@ -34,11 +34,11 @@ lines = st.lists(st.binary(max_size=40).map(lambda line: line.replace(b"\n", b""
         (b"\r\n", b"68 %b\r\n" % HEADER),
     ],
 )
-def test_row_raw_lines(data: bytes, body: bytes) -> None:
+def test_row_raw_lines_are_framed(data: bytes, body: bytes) -> None:
     assert frame_input(data) == body
 
 
-def test_row_rfc5424_a_line_is_the_frame_unchanged() -> None:
+def test_row_rfc5424_lines_are_frames_unchanged() -> None:
     assert len(RFC5424 + b"\n") == 90
     assert frame_input(RFC5424 + b"\n", input_format="rfc5424") == b"90 " + RFC5424 + b"\n"
     assert frame_input(RFC5424 + b"\n" + RFC5424, input_format="rfc5424") == (b"90 " + RFC5424 + b"\n") * 2
@@ -63,7 +63,7 @@ def test_row_a_long_line_between_short_ones_makes_five_frames() -> None:
         ("L13", f"135 <172>1 {STAMP} heroku token log-shuttle - - Error L13: 2 messages lost since {BEFORE}\n"),
     ],
 )
-def test_row_a_report_tells_of_what_was_dropped_or_lost(code: str, report: str) -> None:
+def test_row_a_report_counts_dropped_or_lost_lines(code: str, report: str) -> None:
     assert make_framer().report(code, 2, since=BEFORE, stamp=STAMP) == report.encode()
 
 
@@ -76,7 +76,7 @@ def test_a_report_has_the_configured_version_appname_and_msgid() -> None:
 
 
 @pytest.mark.parametrize("settings", [{}, {"appname": "a" * 48, "msgid": "m" * 32 + " -", "syslog_version": "999"}])
-def test_both_reports_fit_the_room_that_is_kept_for_them(settings: dict[str, Any]) -> None:
+def test_both_reports_fit_their_room(settings: dict[str, Any]) -> None:
     framer = make_framer(**settings)
     reports = [framer.report(code, 10**15, since=STAMP, stamp=BEFORE) for code in ("L12", "L13")]
     assert sum(map(len, reports)) <= framer.report_room
@@ -93,28 +93,28 @@ def test_nul_control_and_invalid_bytes_are_unchanged(line: bytes) -> None:
 
 
 @given(lines)
-def test_raw_lines_of_any_bytes_are_read_back_by_their_lengths(lines: list[bytes]) -> None:
+def test_raw_lines_of_any_bytes_are_read_back(lines: list[bytes]) -> None:
     run = make_framer().frame(lines, STAMP)
     assert read_messages(run.body) == lines
     assert run == Run(run.body, len(lines), ())
 
 
 @given(lines)
-def test_rfc5424_lines_of_any_bytes_are_read_back_by_their_lengths(lines: list[bytes]) -> None:
+def test_rfc5424_lines_of_any_bytes_are_read_back(lines: list[bytes]) -> None:
     run = make_framer(input_format="rfc5424").frame(lines, STAMP)
     assert walk(run.body) == [line + b"\n" for line in lines]
     assert run.frames == len(lines)
 
 
 @given(st.lists(st.binary(min_size=1, max_size=40), min_size=1, max_size=20))
-def test_lprfc5424_frames_of_any_bytes_are_read_back_by_their_lengths(frames: list[bytes]) -> None:
+def test_lprfc5424_frames_of_any_bytes_are_read_back(frames: list[bytes]) -> None:
     run = make_framer(input_format="lprfc5424").frame(frames, STAMP)
     assert walk(run.body) == frames
     assert run.frames == len(frames)
 
 
 @given(st.lists(lines, min_size=1, max_size=4))
-def test_a_framer_keeps_nothing_from_one_run_to_the_next(runs: list[list[bytes]]) -> None:
+def test_a_framer_keeps_nothing_between_runs(runs: list[list[bytes]]) -> None:
     framer = make_framer()
     bodies = [framer.frame(lines, make_stamp(index)).body for index, lines in enumerate(runs)]
     assert bodies == [make_framer().frame(lines, make_stamp(index)).body for index, lines in enumerate(runs)]
@@ -144,7 +144,7 @@ def test_a_stamp_is_utc_with_microseconds_and_a_literal_offset(seconds: float, s
 
 
 @given(st.floats(0, 253_402_300_799))
-def test_a_stamp_is_32_bytes_and_means_its_time(seconds: float) -> None:
+def test_a_stamp_is_32_bytes_and_parses_to_its_time(seconds: float) -> None:
     stamp = make_stamp(seconds)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", stamp, re.ASCII)
     assert datetime.fromisoformat(stamp) == datetime.fromtimestamp(seconds, UTC)
@@ -166,6 +166,6 @@ def test_an_empty_body_has_no_frames() -> None:
 
 
 @pytest.mark.parametrize("body", [b"x", b"12", b"x <13>1", b"<13>1 a\n"])
-def test_what_is_not_frames_is_an_error_to_split(body: bytes) -> None:
+def test_a_body_that_is_not_frames_is_an_error(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"not found|invalid literal"):
         split_body(body)

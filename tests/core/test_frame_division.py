@@ -51,7 +51,8 @@ def frames_of(framer: Framer, line: bytes) -> list[bytes]:
     ],
 )
 @pytest.mark.parametrize("end", [b"", b"\n"])
-def test_the_newline_does_not_count_and_no_piece_is_a_newline_alone(length: int, pieces: list[int], end: bytes) -> None:
+def test_the_newline_does_not_count_to_the_limit(length: int, pieces: list[int], end: bytes) -> None:
+    """No piece is a newline alone."""
     messages = read_messages(frame_input(b"x" * length + end))
     assert [len(message) for message in messages] == pieces
 
@@ -74,7 +75,7 @@ def test_a_long_line_is_divided_between_characters(limit: int, line: bytes, mess
 
 
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=8), st.integers(4, 20))
-def test_pieces_of_text_are_text_and_join_to_their_lines(texts: list[str], limit: int) -> None:
+def test_pieces_of_text_are_text_and_join_to_lines(texts: list[str], limit: int) -> None:
     lines = [text.replace("\n", "").encode() for text in texts]
     run = make_framer(max_line_length=limit).frame(lines, STAMP)
     messages = read_messages(run.body)
@@ -88,14 +89,14 @@ def test_pieces_of_text_are_text_and_join_to_their_lines(texts: list[str], limit
 
 
 @given(st.lists(st.binary(max_size=30), min_size=1, max_size=10), st.integers(1, 12))
-def test_a_run_tells_which_of_its_lines_are_long(lines: list[bytes], limit: int) -> None:
+def test_a_run_names_its_long_lines(lines: list[bytes], limit: int) -> None:
     run = make_framer(max_line_length=limit).frame(lines, STAMP)
     assert run.frames == len(walk(run.body)) == len(lines) + sum(count - 1 for _, count in run.long)
     assert [index for index, _ in run.long] == [index for index, line in enumerate(lines) if len(line) > limit]
     assert all(count > 1 for _, count in run.long)
 
 
-def test_a_framer_frames_short_lines_as_before_after_a_long_one() -> None:
+def test_a_long_line_does_not_change_the_next() -> None:
     framer = make_framer(max_line_length=4)
     assert framer.frame([b"a", b"bcdefg"], STAMP).long == ((1, 2),)
     assert framer.frame([b"hi"], STAMP) == (b"69 %bhi\n" % HEADER, 1, ())
@@ -127,7 +128,8 @@ def test_each_piece_of_a_ready_frame_has_its_header(header: bytes, input_format:
 
 
 @pytest.mark.parametrize("line", [b"no header " * 2000, b"<13>1 " + b"x" * 20_000, b"<13>1 - - - - " + b"x" * 20_000])
-def test_what_has_no_header_that_can_be_read_is_divided_without(line: bytes) -> None:
+def test_a_frame_without_a_readable_header_is_divided(line: bytes) -> None:
+    """Its pieces have no header of their own."""
     pieces = [frame.removesuffix(b"\n") for frame in walk(frame_input(line, input_format="rfc5424"))]
     assert len(pieces) > 1
     assert b"".join(pieces) == line
@@ -183,7 +185,8 @@ def test_the_longest_line_fits_a_batch_with_both_reports(
 
 @settings(deadline=None)
 @given(st.integers(1, 60), st.integers(0, 5), st.sampled_from([b"x", EURO, FACE]))
-def test_with_the_shortest_lines_the_longest_line_fits_a_batch_too(limit: int, add: int, sign: bytes) -> None:
+def test_the_longest_line_fits_even_the_smallest_batch(limit: int, add: int, sign: bytes) -> None:
+    """Even when it is divided into the shortest pieces."""
     framer = make_framer(max_line_length=limit, batch_bytes=MIN_BATCH_BYTES)
     line = (b"y" * add + sign * framer.line_limit)[: framer.line_limit]
     assert len(framer.frame([line], STAMP).body) <= framer.batch_limit

@@ -128,7 +128,7 @@ def test_a_report_is_read_by_a_strict_parser(code: str, word: str) -> None:
         ({"appname": "%d%s%%"}, f"<190>1 {STAMP} shuttle %d%s%% shuttle - - "),
     ],
 )
-def test_each_field_stands_in_its_place(changed: dict[str, Any], header: str) -> None:
+def test_each_field_is_in_its_place(changed: dict[str, Any], header: str) -> None:
     assert walk(make_framer(**changed).frame([b"a"], STAMP).body) == [header.encode() + b"a\n"]
 
 

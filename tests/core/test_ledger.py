@@ -62,7 +62,7 @@ class Books(RuleBasedStateMachine):
 TestBooks = Books.TestCase
 
 
-def test_it_shows_its_counts_in_logfmt() -> None:
+def test_a_ledger_shows_its_counts_in_logfmt() -> None:
     ledger = Ledger()
     ledger.take_in(10)
     ledger.deliver(4)
@@ -72,7 +72,7 @@ def test_it_shows_its_counts_in_logfmt() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), stamps), min_size=1))
-def test_a_report_tells_of_all_since_the_first(losses: list[tuple[int, str]]) -> None:
+def test_a_report_has_the_sum_and_the_earliest_time(losses: list[tuple[int, str]]) -> None:
     ledger = Ledger()
     for count, since in losses:
         ledger.take_in(count)
@@ -80,7 +80,8 @@ def test_a_report_tells_of_all_since_the_first(losses: list[tuple[int, str]]) ->
     assert ledger.take() == Owed(dropped=Tally(sum(count for count, _ in losses), min(since for _, since in losses)))
 
 
-def test_what_comes_back_joins_what_came_since_with_the_earlier_time() -> None:
+def test_a_returned_report_joins_the_newer_counts() -> None:
+    """The earlier of the two times remains."""
     ledger = Ledger()
     ledger.take_in(10)
     ledger.drop(2, EARLY)
@@ -92,7 +93,7 @@ def test_what_comes_back_joins_what_came_since_with_the_earlier_time() -> None:
     assert not ledger.take()
 
 
-def test_what_comes_back_empty_changes_no_time() -> None:
+def test_a_returned_empty_report_changes_no_time() -> None:
     ledger = Ledger()
     ledger.put_back(Owed())
     ledger.take_in(1)

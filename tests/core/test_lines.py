@@ -96,7 +96,7 @@ def test_the_newline_splitter_keeps_no_more_than_its_limit(chunks: list[bytes], 
         assert sum(map(len, splitter._rest)) <= limit
 
 
-def test_after_the_end_the_newline_splitter_begins_anew() -> None:
+def test_a_newline_splitter_starts_anew_after_the_end() -> None:
     splitter = NewlineSplitter(LIMIT)
     assert splitter.feed(b"one") == []
     assert splitter.finish() == [b"one"]
@@ -134,7 +134,8 @@ def split_lengths(data: bytes) -> Split:
         (count(b"<" + b"x" * (FRAME_LIMIT - 1)) + count(ONE), [b"<" + b"x" * (FRAME_LIMIT - 1), ONE]),
     ],
 )
-def test_row_lprfc5424_frames_come_out_unchanged_by_their_lengths(data: bytes, frames: list[bytes]) -> None:
+def test_row_lprfc5424_frames_are_found_by_their_lengths(data: bytes, frames: list[bytes]) -> None:
+    """Each frame comes out unchanged."""
     assert split_lengths(data) == (frames, 0)
 
 
@@ -162,27 +163,30 @@ def test_row_lprfc5424_frames_come_out_unchanged_by_their_lengths(data: bytes, f
         b"12 x 12 y 12 z",
     ],
 )
-def test_a_broken_length_counts_once_and_the_next_frame_is_found(broken: bytes) -> None:
+def test_a_broken_length_counts_once(broken: bytes) -> None:
+    """The frame behind it is found."""
     # A stretch that ends in a digit would be one with the length behind it; the newline keeps them apart.
     assert split_lengths(count(TWO) + broken + b"\n" + count(TWO) + count(ONE)) == ([TWO, TWO, ONE], 1)
     assert split_lengths(broken + b"\n" + count(TWO)) == ([TWO], 1)
 
 
 @pytest.mark.parametrize("before", [b" ", b"-", b"+", b"0x", b"1_", b"1,", b"<13>1 a line\n", b"\xff"])
-def test_a_length_is_found_behind_what_no_length_begins_with(before: bytes) -> None:
+def test_a_length_is_found_behind_junk(before: bytes) -> None:
     assert split_lengths(count(TWO) + before + count(ONE) + count(TWO)) == ([TWO, ONE, TWO], 1)
 
 
-def test_each_stretch_that_cannot_be_read_counts() -> None:
+def test_each_malformed_stretch_counts_once() -> None:
     data = b"junk " + count(ONE) + b"0 junk " + count(TWO) + count(ONE) + b"junk"
     assert split_lengths(data) == ([ONE, TWO, ONE], 3)
 
 
-def test_a_length_that_is_too_small_costs_the_rest_of_its_frame_alone() -> None:
+def test_a_length_too_small_costs_the_rest_of_its_frame() -> None:
+    """The next frame is found."""
     assert split_lengths(b"5 " + ONE + count(TWO)) == ([b"<13>1", TWO], 1)
 
 
-def test_a_length_that_is_too_large_swallows_a_frame_and_the_one_behind_is_found() -> None:
+def test_a_length_too_large_costs_the_next_frame() -> None:
+    """The frame after that is found."""
     data = b"%d " % (len(ONE) + 6) + ONE + count(TWO) + count(ONE)
     assert split_lengths(data) == ([ONE + count(TWO)[:6], ONE], 1)
 
@@ -192,7 +196,7 @@ def test_a_frame_that_the_end_cuts_off_counts_as_malformed(kept: int) -> None:
     assert split_lengths(count(ONE) + count(TWO)[:kept]) == ([ONE], 1)
 
 
-def test_a_frame_cut_off_behind_junk_is_of_the_same_stretch() -> None:
+def test_junk_and_a_cut_off_frame_are_one_stretch() -> None:
     assert split_lengths(count(ONE) + b"junk " + count(TWO)[:-1]) == ([ONE], 1)
 
 
@@ -200,7 +204,7 @@ def test_newlines_at_the_end_are_no_frame() -> None:
     assert split_lengths(count(ONE) + b"\r\n\n") == ([ONE], 0)
 
 
-def test_what_was_malformed_is_told_once() -> None:
+def test_the_malformed_count_is_given_once() -> None:
     splitter = LengthSplitter(FRAME_LIMIT)
     splitter.feed(b"junk")
     assert splitter.take_malformed() == 1
@@ -220,22 +224,23 @@ near_frames = st.one_of(
 
 
 @given(st.lists(frames, max_size=10), st.lists(st.sampled_from([b"", b"\n", b"\r\n"]), min_size=10), places)
-def test_frames_back_to_back_or_on_lines_come_out_as_they_went_in(
-    frames: list[bytes], between: list[bytes], places: list[int]
-) -> None:
+def test_frames_come_out_as_they_went_in(frames: list[bytes], between: list[bytes], places: list[int]) -> None:
+    """They may follow each other directly or with newlines between them."""
     data = b"".join(count(frame) + newlines for frame, newlines in zip(frames, between, strict=False))
     assert split(LengthSplitter(FRAME_LIMIT), cut_at(data, places)) == (frames, 0)
 
 
 @given(st.lists(near_frames, max_size=15).map(b"".join), places)
-def test_frames_and_what_is_malformed_do_not_depend_on_the_chunks(data: bytes, places: list[int]) -> None:
+def test_frames_do_not_depend_on_the_chunks(data: bytes, places: list[int]) -> None:
+    """The count of malformed stretches does not depend on them either."""
     whole = split(LengthSplitter(40), [data])
     assert split(LengthSplitter(40), cut_at(data, places)) == whole
     assert split(LengthSplitter(40), [data[place : place + 1] for place in range(len(data))]) == whole
 
 
 @given(st.lists(near_frames, max_size=15).map(b"".join), frames)
-def test_whatever_came_before_a_frame_is_found_once_the_last_length_is_used_up(data: bytes, frame: bytes) -> None:
+def test_a_frame_is_found_whatever_came_before_it(data: bytes, frame: bytes) -> None:
+    """The splitter finds it once the bytes that the last length announced have passed."""
     splitter = LengthSplitter(40)
     # No frame that was begun is longer than forty bytes: the newlines end it.
     found = splitter.feed(data + b"\n" * 40 + count(frame))
@@ -243,7 +248,7 @@ def test_whatever_came_before_a_frame_is_found_once_the_last_length_is_used_up(d
 
 
 @given(st.lists(near_frames, max_size=30), st.integers(1, 40))
-def test_the_length_splitter_keeps_no_more_than_a_frame_and_its_length(chunks: list[bytes], limit: int) -> None:
+def test_a_length_splitter_keeps_one_frame_at_most(chunks: list[bytes], limit: int) -> None:
     """Behind a broken length it keeps one byte more, to see where a number begins, and what a frame may begin with."""
     splitter = LengthSplitter(limit)
     for chunk in chunks:

@@ -25,7 +25,7 @@ def test_each_status_has_its_verdict(lines: int) -> None:
 
 
 @pytest.mark.parametrize("lines", [0, 1, 500])
-def test_no_answer_says_nothing_of_the_lines(lines: int) -> None:
+def test_no_answer_means_retry(lines: int) -> None:
     assert judge(Reply(), lines=lines).verdict is Verdict.RETRY
 
 
@@ -42,10 +42,10 @@ def test_no_answer_says_nothing_of_the_lines(lines: int) -> None:
         (415, "-gzip"),
     ],
 )
-def test_a_refusal_that_the_user_can_end_says_how(status: int, flag: str) -> None:
+def test_a_status_that_the_user_can_fix_has_advice(status: int, flag: str) -> None:
     assert flag in advise(status)
 
 
 @pytest.mark.parametrize("status", [204, 400, 418, 429, 500, 503])
-def test_what_the_user_cannot_end_gets_no_advice(status: int) -> None:
+def test_a_status_that_the_user_cannot_fix_has_no_advice(status: int) -> None:
     assert advise(status) == ""

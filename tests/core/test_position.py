@@ -167,7 +167,7 @@ def test_a_splitter_reports_each_cut_once(chunks: list[bytes], lines: list[bytes
     assert splitter.take_cuts() == []
 
 
-def test_the_last_line_counts_as_cut() -> None:
+def test_a_last_line_without_a_newline_counts_as_cut() -> None:
     splitter = NewlineSplitter(100)
     splitter.feed(b"one\ntwo")
     assert splitter.finish() == [b"two"]

@@ -25,7 +25,7 @@ FACE = "\N{GRINNING FACE}".encode()  # four bytes
         (EURO * 2, 5, 3),
     ],
 )
-def test_it_cuts_as_late_as_a_character_boundary_allows(data: bytes, limit: int, place: int) -> None:
+def test_a_cut_is_at_the_last_character_boundary(data: bytes, limit: int, place: int) -> None:
     assert cut(data, limit) == place
 
 
@@ -33,14 +33,13 @@ def test_it_cuts_as_late_as_a_character_boundary_allows(data: bytes, limit: int,
     ("data", "limit"),
     [(EURO, 1), (EURO, 2), (FACE, 1), (FACE, 3), (b"\x80" * 9, 8), (b"\xff" * 9, 8), (b"\0" * 9, 8)],
 )
-def test_what_no_boundary_helps_is_cut_at_the_limit(data: bytes, limit: int) -> None:
+def test_bytes_without_a_boundary_are_cut_at_the_limit(data: bytes, limit: int) -> None:
     assert cut(data, limit) == limit
 
 
 @given(st.binary(min_size=2, max_size=64), st.data(), st.binary(max_size=8))
-def test_the_place_is_in_reach_of_the_limit_and_depends_on_nothing_behind_it(
-    data: bytes, draw: st.DataObject, more: bytes
-) -> None:
+def test_a_cut_is_near_the_limit(data: bytes, draw: st.DataObject, more: bytes) -> None:
+    """What follows the limit does not move the cut."""
     limit = draw.draw(st.integers(1, len(data) - 1))
     place = cut(data, limit)
     assert max(1, limit - LONGEST + 1) <= place <= limit
@@ -64,12 +63,12 @@ def test_the_place_is_in_reach_of_the_limit_and_depends_on_nothing_behind_it(
         (b"\xff" * 5, 2, [b"\xff\xff", b"\xff\xff", b"\xff"]),
     ],
 )
-def test_pieces_are_as_long_as_they_can_be(data: bytes, limit: int, pieces: list[bytes]) -> None:
+def test_pieces_are_as_long_as_possible(data: bytes, limit: int, pieces: list[bytes]) -> None:
     assert divide(data, limit) == pieces
 
 
 @given(st.binary(max_size=100), st.integers(1, 12))
-def test_pieces_of_any_bytes_join_to_them_and_are_within_the_limit(data: bytes, limit: int) -> None:
+def test_pieces_join_to_the_whole_within_the_limit(data: bytes, limit: int) -> None:
     pieces = divide(data, limit)
     assert b"".join(pieces) == data
     assert all(1 <= len(piece) <= limit for piece in pieces) or pieces == [b""]

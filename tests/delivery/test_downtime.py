@@ -15,7 +15,8 @@ DELAYS = [0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
 
 @pytest.mark.parametrize("num_outlets", [1, 4, 7])
 @virtual
-async def test_while_the_drain_is_up_as_many_requests_as_outlets_are_made_at_once(num_outlets: int) -> None:
+async def test_a_drain_that_is_up_gets_a_request_per_outlet(num_outlets: int) -> None:
+    """All outlets send at once."""
     drain = Drain(Answer(delay=1.0))
     async with make_shuttle(drain, num_outlets=num_outlets, batch_size=1) as shuttle:
         await shuttle.write(make_lines(20))
@@ -27,7 +28,7 @@ async def test_while_the_drain_is_up_as_many_requests_as_outlets_are_made_at_onc
 @pytest.mark.parametrize("num_outlets", [1, 4, 16])
 @pytest.mark.parametrize("failure", [Answer(503, delay=0.5), Answer(429, delay=0.5), HANG, REFUSE, CLOSE])
 @virtual
-async def test_while_the_drain_is_down_one_request_is_made_at_a_time(failure: Answer, num_outlets: int) -> None:
+async def test_a_drain_that_is_down_gets_one_request_at_a_time(failure: Answer, num_outlets: int) -> None:
     drain = Drain(failure)
     async with make_shuttle(drain, num_outlets=num_outlets, batch_size=1, timeout=1.0) as shuttle:
         await shuttle.write(make_lines(1))
@@ -46,7 +47,7 @@ async def test_while_the_drain_is_down_one_request_is_made_at_a_time(failure: An
 
 @pytest.mark.parametrize("num_outlets", [1, 4, 16])
 @virtual
-async def test_the_delays_grow_alike_however_many_outlets_share_them(num_outlets: int) -> None:
+async def test_delays_do_not_depend_on_the_number_of_outlets(num_outlets: int) -> None:
     drain = Drain(Answer(503))
     async with make_shuttle(drain, num_outlets=num_outlets, batch_size=1, random=lambda: LONGEST) as shuttle:
         await shuttle.write(make_lines(num_outlets))
@@ -58,7 +59,8 @@ async def test_the_delays_grow_alike_however_many_outlets_share_them(num_outlets
 
 
 @virtual
-async def test_a_batch_that_fails_while_the_drain_takes_others_backs_off_and_stops_none_of_them() -> None:
+async def test_a_failing_batch_backs_off_and_stops_no_other() -> None:
+    """The drain takes all other batches."""
     drain = Drain(lambda call: Answer(500) if b"0000000" in call.lines else TAKE)
     async with make_shuttle(drain, num_outlets=2, batch_size=1) as shuttle:
         for number in range(300):
@@ -71,7 +73,8 @@ async def test_a_batch_that_fails_while_the_drain_takes_others_backs_off_and_sto
 
 
 @virtual
-async def test_a_batch_that_always_fails_does_not_keep_others_from_a_drain_that_is_back() -> None:
+async def test_a_failing_batch_does_not_delay_a_recovery() -> None:
+    """The drain was down and takes all other batches again."""
     drain = Drain(REFUSE)
     async with make_shuttle(drain, num_outlets=2, batch_size=1) as shuttle:
         await shuttle.write(make_lines(600))
@@ -96,7 +99,8 @@ async def test_landing_shortens_the_delays() -> None:
 
 
 @virtual
-async def test_what_gathered_while_the_drain_was_down_is_delivered_when_it_is_back() -> None:
+async def test_an_outage_of_a_minute_costs_nothing() -> None:
+    """What gathered meanwhile is delivered when the drain is back."""
     drain, journal = Drain(REFUSE), Journal()
     async with make_shuttle(drain, log=journal) as shuttle:
         await shuttle.write(make_lines(1))

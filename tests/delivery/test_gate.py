@@ -14,14 +14,14 @@ from tests.helpers.virtual import EPOCH, Journal, virtual
 
 
 @virtual
-async def test_while_the_drain_is_up_everyone_passes_at_once() -> None:
+async def test_an_open_gate_lets_everyone_pass_at_once() -> None:
     gate = make_gate()
     assert len(await enter_all(gate, 4, within=0.001)) == 4
     assert [await answer(gate, TAKEN) for _ in range(5)] == [0.0] * 5
 
 
 @virtual
-async def test_an_open_gate_lets_a_batch_in_at_its_own_time() -> None:
+async def test_an_open_gate_respects_a_batchs_own_delay() -> None:
     gate = make_gate()
     leave = await gate.enter(not_before=3.0)
     assert trio.current_time() == 3.0
@@ -29,7 +29,8 @@ async def test_an_open_gate_lets_a_batch_in_at_its_own_time() -> None:
 
 
 @virtual
-async def test_a_batch_whose_own_delay_is_not_over_leaves_the_probe_to_others() -> None:
+async def test_a_delayed_batch_leaves_the_probe_to_others() -> None:
+    """Its own delay is not over."""
     gate = make_gate()
     await answer(gate, DOWN)
     async with trio.open_nursery() as tasks:
@@ -60,7 +61,8 @@ async def test_landing_shortens_a_batchs_own_delay(*, down: bool, landing_after:
 
 
 @virtual
-async def test_delays_double_up_to_five_seconds_and_begin_anew_when_the_drain_was_back() -> None:
+async def test_delays_double_up_to_five_seconds() -> None:
+    """They start again after the drain was up."""
     gate = make_gate()
     waited = [await answer(gate, DOWN) for _ in range(8)]
     assert waited == [0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
@@ -98,7 +100,7 @@ async def test_retry_after_is_obeyed_up_to_a_minute(retry_after: str, waited: fl
 
 
 @virtual
-async def test_while_the_drain_is_down_one_outlet_passes_at_a_time() -> None:
+async def test_a_shut_gate_lets_one_outlet_pass_at_a_time() -> None:
     gate = make_gate()
     await answer(gate, DOWN)
     async with trio.open_nursery() as tasks:
@@ -121,7 +123,7 @@ async def test_while_the_drain_is_down_one_outlet_passes_at_a_time() -> None:
 
 @pytest.mark.parametrize("status", [204, 200, 400, 401, 404, 413, 422])
 @virtual
-async def test_an_answer_to_a_probe_that_takes_or_refuses_lets_everyone_pass(status: int) -> None:
+async def test_a_probe_taken_or_refused_opens_the_gate(status: int) -> None:
     gate = make_gate()
     await answer(gate, DOWN)
     await answer(gate, make_outcome(status))
@@ -130,7 +132,7 @@ async def test_an_answer_to_a_probe_that_takes_or_refuses_lets_everyone_pass(sta
 
 @pytest.mark.parametrize("outcome", [make_outcome(s) for s in (301, 307, 408, 425, 429, 500, 503)] + [make_outcome()])
 @virtual
-async def test_any_other_answer_and_none_keep_the_gate_shut(outcome: Outcome) -> None:
+async def test_any_other_outcome_keeps_the_gate_shut(outcome: Outcome) -> None:
     gate = make_gate()
     await answer(gate, DOWN)
     await answer(gate, outcome)
@@ -138,7 +140,7 @@ async def test_any_other_answer_and_none_keep_the_gate_shut(outcome: Outcome) ->
 
 
 @virtual
-async def test_a_probe_that_is_broken_off_leaves_its_place_to_the_next() -> None:
+async def test_a_cancelled_probe_leaves_its_place_to_the_next() -> None:
     gate = make_gate()
     await answer(gate, DOWN)
     leave = await gate.enter()
@@ -151,7 +153,7 @@ async def test_a_probe_that_is_broken_off_leaves_its_place_to_the_next() -> None
 
 
 @virtual
-async def test_whoever_waits_and_is_cancelled_holds_nothing() -> None:
+async def test_a_cancelled_waiter_holds_nothing() -> None:
     gate = make_gate()
     await answer(gate, DOWN)
     with trio.move_on_after(0.1):
@@ -174,7 +176,8 @@ async def test_landing_shortens_the_delays() -> None:
 
 
 @virtual
-async def test_a_drain_that_goes_down_and_comes_back_makes_two_lines_however_many_attempts_fail() -> None:
+async def test_an_outage_makes_two_log_lines() -> None:
+    """However many attempts fail."""
     journal = Journal()
     gate = make_gate(journal)
     for _ in range(20):
@@ -186,7 +189,8 @@ async def test_a_drain_that_goes_down_and_comes_back_makes_two_lines_however_man
 
 
 @virtual
-async def test_a_drain_that_flaps_makes_two_lines_in_ten_seconds_at_most_and_says_what_it_left_out() -> None:
+async def test_a_flapping_drain_makes_few_log_lines() -> None:
+    """At most two in ten seconds; the next line counts the changes that were not logged."""
     journal = Journal()
     gate = make_gate(journal)
     flaps = 0

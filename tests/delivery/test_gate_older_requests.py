@@ -12,7 +12,7 @@ from tests.helpers.virtual import virtual
 
 @pytest.mark.parametrize("landing", [False, True])
 @virtual
-async def test_an_older_request_that_succeeds_ends_a_pause(*, landing: bool) -> None:
+async def test_an_older_success_ends_a_pause(*, landing: bool) -> None:
     gate = make_gate()
     asked, older = await enter_all(gate, 2, within=0.001)
     gate.leave(asked, make_outcome(429, retry_after="30"))
@@ -23,7 +23,7 @@ async def test_an_older_request_that_succeeds_ends_a_pause(*, landing: bool) -> 
 
 
 @virtual
-async def test_an_older_request_that_is_refused_ends_no_pause() -> None:
+async def test_an_older_refusal_ends_no_pause() -> None:
     gate = make_gate()
     asked, older = await enter_all(gate, 2, within=0.001)
     gate.leave(asked, make_outcome(429, retry_after="30"))
@@ -32,7 +32,7 @@ async def test_an_older_request_that_is_refused_ends_no_pause() -> None:
 
 
 @virtual
-async def test_what_the_drain_asks_for_holds_though_the_gate_is_open() -> None:
+async def test_retry_after_shuts_an_open_gate() -> None:
     """An older request may be answered so when a newer one has opened the gate again."""
     gate = make_gate()
     first, older = await enter_all(gate, 2, within=0.001)
@@ -43,7 +43,8 @@ async def test_what_the_drain_asks_for_holds_though_the_gate_is_open() -> None:
 
 
 @virtual
-async def test_requests_that_were_on_their_way_when_the_gate_shut_do_not_make_the_delay_grow() -> None:
+async def test_older_failures_do_not_lengthen_the_delay() -> None:
+    """These requests were on their way when the gate shut."""
     gate = make_gate()
     for leave in await enter_all(gate, 4, within=0.001):
         gate.leave(leave, DOWN)
@@ -51,7 +52,7 @@ async def test_requests_that_were_on_their_way_when_the_gate_shut_do_not_make_th
 
 
 @virtual
-async def test_an_older_request_that_fails_late_does_not_shut_the_gate_again() -> None:
+async def test_a_late_older_failure_does_not_shut_the_gate() -> None:
     gate = make_gate()
     first, older = await enter_all(gate, 2, within=0.001)
     gate.leave(first, DOWN)
@@ -62,7 +63,7 @@ async def test_an_older_request_that_fails_late_does_not_shut_the_gate_again() -
 
 @pytest.mark.parametrize("probing", [False, True])
 @virtual
-async def test_an_older_request_that_succeeds_lets_everyone_pass_at_once(*, probing: bool) -> None:
+async def test_an_older_success_opens_the_gate_at_once(*, probing: bool) -> None:
     """Be it while all wait for the delay to end, or for the probe to come back."""
     gate = make_gate()
     first, older = await enter_all(gate, 2, within=0.001)
@@ -79,7 +80,8 @@ async def test_an_older_request_that_succeeds_lets_everyone_pass_at_once(*, prob
 
 
 @virtual
-async def test_a_probe_on_its_way_is_the_only_one_though_the_gate_opened_and_shut_again() -> None:
+async def test_a_probe_stays_the_only_one() -> None:
+    """Even when the gate opens and shuts again while the probe is on its way."""
     gate = make_gate()
     first, older = await enter_all(gate, 2, within=0.001)
     gate.leave(first, DOWN)

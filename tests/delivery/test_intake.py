@@ -24,7 +24,8 @@ async def write(shuttle: Shuttle, chunk: bytes) -> float:
 
 
 @virtual
-async def test_a_full_buffer_holds_the_input_once_a_stall_then_drops_until_the_drain_takes_a_batch() -> None:
+async def test_a_full_queue_holds_the_input_then_drops() -> None:
+    """It holds the input once in a stall, and again only after the drain has taken a batch."""
     drain = Drain(Answer(delay=100.0))
     async with make_shuttle(drain, **ONE_BY_ONE, back_buff=2, patience=3.0) as shuttle:
         held = [await write(shuttle, make_lines(1, first=number)) for number in range(6)]
@@ -47,7 +48,8 @@ async def test_a_stall_that_ends_in_time_costs_no_line() -> None:
 
 @pytest.mark.parametrize("delay", [0.001, 0.02, 0.09])
 @virtual
-async def test_a_source_faster_than_a_healthy_drain_is_slowed_and_loses_nothing(delay: float) -> None:
+async def test_a_source_faster_than_the_drain_loses_nothing(delay: float) -> None:
+    """The drain is healthy, and the source is slowed."""
     drain = Drain(Answer(delay=delay))
     async with make_shuttle(drain, num_outlets=1, batch_size=10, back_buff=2) as shuttle:
         for number in range(100):
@@ -58,7 +60,8 @@ async def test_a_source_faster_than_a_healthy_drain_is_slowed_and_loses_nothing(
 
 
 @virtual
-async def test_without_dropping_the_writer_is_blocked_as_long_as_it_takes() -> None:
+async def test_a_full_queue_blocks_the_writer_without_drop() -> None:
+    """It blocks the writer as long as it takes."""
     drain = Drain(REFUSE)
     async with make_shuttle(drain, num_outlets=1, batch_size=1, back_buff=1, drop=False, max_age=1e6) as shuttle:
         held: list[float] = []
@@ -78,7 +81,7 @@ async def test_without_dropping_the_writer_is_blocked_as_long_as_it_takes() -> N
 
 
 @virtual
-async def test_held_input_waits_for_room_and_nothing_is_dropped() -> None:
+async def test_held_input_waits_for_room() -> None:
     drain = Drain(in_turn(then=Answer(delay=2.0)))
     async with make_shuttle(drain, num_outlets=1, batch_size=1, back_buff=1) as shuttle:
         shuttle.hold_input()
@@ -112,7 +115,8 @@ async def test_back_bytes_bounds_the_bytes_held(length: int) -> None:
 
 
 @virtual
-async def test_a_batch_is_flushed_when_its_age_is_up_also_when_the_input_pauses_within_a_line() -> None:
+async def test_a_batch_is_flushed_after_its_wait() -> None:
+    """It is flushed even when the input pauses within a line."""
     drain = Drain()
     async with make_shuttle(drain) as shuttle:
         await trio.sleep(1.0)
@@ -129,7 +133,8 @@ async def test_a_batch_is_flushed_when_its_age_is_up_also_when_the_input_pauses_
 
 
 @virtual
-async def test_a_full_batch_does_not_wait_and_the_rest_counts_from_its_own_first_line() -> None:
+async def test_a_full_batch_does_not_wait() -> None:
+    """The wait of the rest runs from its own first line."""
     drain = Drain()
     async with make_shuttle(drain, batch_size=2, wait=8.0) as shuttle:
         await shuttle.write(make_lines(1))
@@ -140,7 +145,7 @@ async def test_a_full_batch_does_not_wait_and_the_rest_counts_from_its_own_first
 
 
 @virtual
-async def test_a_last_line_without_its_newline_is_delivered_at_the_end() -> None:
+async def test_a_last_line_without_a_newline_is_delivered() -> None:
     drain = Drain()
     async with make_shuttle(drain) as shuttle:
         await shuttle.write(b"one\ntwo")
@@ -162,7 +167,7 @@ async def test_empty_input_makes_no_request(chunks: list[bytes]) -> None:
 
 @pytest.mark.parametrize("drop", [True, False])
 @virtual
-async def test_a_write_that_is_cancelled_while_it_waits_loses_nothing(drop: bool) -> None:
+async def test_a_cancelled_write_loses_nothing(drop: bool) -> None:
     drain = Drain(in_turn(Answer(delay=10.0)))
     async with make_shuttle(drain, **ONE_BY_ONE, back_buff=1, drop=drop, patience=60.0) as shuttle:
         with trio.move_on_after(1) as scope:
@@ -174,7 +179,8 @@ async def test_a_write_that_is_cancelled_while_it_waits_loses_nothing(drop: bool
 
 
 @virtual
-async def test_a_write_that_is_cancelled_while_a_flush_waits_for_room_loses_nothing() -> None:
+async def test_a_write_cancelled_behind_a_flush_loses_nothing() -> None:
+    """The flush is waiting for room in the queue."""
     drain = Drain(HANG)
     async with make_shuttle(drain, **{**ONE_BY_ONE, "batch_size": 2}, back_buff=1, drop=False) as shuttle:
         for number in range(3):  # one is with the outlet, one in the buffer, and the flush of the third waits
@@ -190,7 +196,7 @@ async def test_a_write_that_is_cancelled_while_a_flush_waits_for_room_loses_noth
 
 
 @virtual
-async def test_chunks_of_writers_at_the_same_time_are_taken_in_whole() -> None:
+async def test_chunks_of_concurrent_writers_stay_whole() -> None:
     drain = Drain(Answer(delay=0.05))
     async with make_shuttle(drain, batch_size=3, back_buff=1, drop=False) as shuttle, trio.open_nursery() as tasks:
         for writer in range(10):
@@ -199,7 +205,7 @@ async def test_chunks_of_writers_at_the_same_time_are_taken_in_whole() -> None:
 
 
 @virtual
-async def test_input_that_is_no_frames_is_counted_lost_and_logged_once() -> None:
+async def test_malformed_input_is_counted_lost_and_logged_once() -> None:
     def frame(text: bytes) -> bytes:
         line = b"<13>1 2026-01-02T03:04:05.000006+00:00 a b c - - " + text + b"\n"
         return b"%d %b" % (len(line), line)

@@ -47,7 +47,8 @@ async def test_2xx_means_delivered(status: int) -> None:
 
 @pytest.mark.parametrize("failure", [*map(Answer, RETRIED), *(Answer(error=error) for error in ERRORS), HANG], ids=str)
 @virtual
-async def test_what_says_nothing_of_the_lines_is_retried_with_the_same_request(failure: Answer) -> None:
+async def test_a_failure_retries_with_the_same_request(failure: Answer) -> None:
+    """The answer says nothing about the lines, or there is none."""
     drain = Drain(in_turn(failure, failure))
     async with make_shuttle(drain) as shuttle:
         await shuttle.write(b"one\ntwo\n")
@@ -110,9 +111,7 @@ async def test_max_attempts_counts_for_each_batch_anew() -> None:
 @pytest.mark.parametrize(("settings", "age"), [({}, MAX_AGE), ({"max_age": 20.0}, 20.0)])
 @pytest.mark.parametrize("failure", [Answer(503), CLOSE, HANG])
 @virtual
-async def test_a_batch_is_given_up_when_it_is_too_old_and_not_before(
-    failure: Answer, settings: dict[str, Any], age: float
-) -> None:
+async def test_a_batch_is_given_up_only_when_too_old(failure: Answer, settings: dict[str, Any], age: float) -> None:
     drain = Drain(failure)
     async with make_shuttle(drain, **settings) as shuttle:
         await shuttle.write(b"one\ntwo\n")
@@ -126,7 +125,7 @@ async def test_a_batch_is_given_up_when_it_is_too_old_and_not_before(
 
 
 @virtual
-async def test_a_batch_that_is_too_old_at_once_gets_one_attempt() -> None:
+async def test_a_batch_already_too_old_gets_one_attempt() -> None:
     drain = Drain(in_turn(503))
     async with make_shuttle(drain, max_age=0.0, batch_size=1) as shuttle:
         await shuttle.write(b"one\ntwo\n")
@@ -135,7 +134,7 @@ async def test_a_batch_that_is_too_old_at_once_gets_one_attempt() -> None:
 
 
 @virtual
-async def test_a_server_slower_than_the_timeout_once_costs_one_more_call() -> None:
+async def test_one_answer_after_the_timeout_costs_one_more_call() -> None:
     drain = Drain(in_turn(Answer(delay=0.51)))
     async with make_shuttle(drain, timeout=0.5, random=lambda: 0.0) as shuttle:
         await shuttle.write(b"one\n")
@@ -145,7 +144,7 @@ async def test_a_server_slower_than_the_timeout_once_costs_one_more_call() -> No
 
 
 @virtual
-async def test_a_server_a_little_faster_than_the_timeout_gets_one_call() -> None:
+async def test_an_answer_just_within_the_timeout_costs_one_call() -> None:
     drain = Drain(Answer(delay=0.49))
     async with make_shuttle(drain, timeout=0.5) as shuttle:
         await shuttle.write(b"one\n")
@@ -154,7 +153,7 @@ async def test_a_server_a_little_faster_than_the_timeout_gets_one_call() -> None
 
 
 @virtual
-async def test_without_a_timeout_a_slow_server_is_waited_for() -> None:
+async def test_a_slow_drain_is_waited_for_without_a_timeout() -> None:
     drain = Drain(Answer(delay=3600))
     async with make_shuttle(drain, timeout=0.0, land_timeout=4000.0) as shuttle:
         await shuttle.write(b"one\n")

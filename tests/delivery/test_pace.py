@@ -27,7 +27,7 @@ async def test_a_flood_stays_in_the_pipe_while_the_drain_keeps_up(num_outlets: i
 
 
 @virtual
-async def test_a_slow_drain_holds_a_chunk_for_five_milliseconds_at_most() -> None:
+async def test_a_slow_drain_holds_a_chunk_for_5_ms_at_most() -> None:
     drain = Drain(Answer(delay=0.02))
     async with make_shuttle(drain, batch_size=1000) as shuttle:
         for number in range(CHUNKS):
@@ -38,7 +38,8 @@ async def test_a_slow_drain_holds_a_chunk_for_five_milliseconds_at_most() -> Non
 
 @pytest.mark.parametrize("failure", [HANG, REFUSE, Answer(503)])
 @virtual
-async def test_a_burst_while_the_drain_takes_nothing_goes_to_the_buffer_at_once(failure: Answer) -> None:
+async def test_a_burst_goes_to_the_queue_at_once_when_down(failure: Answer) -> None:
+    """The drain takes nothing meanwhile."""
     drain = Drain(failure)
     async with make_shuttle(drain) as shuttle:
         for number in range(CHUNKS):
@@ -49,7 +50,8 @@ async def test_a_burst_while_the_drain_takes_nothing_goes_to_the_buffer_at_once(
 
 
 @virtual
-async def test_a_host_that_writes_without_a_pause_leaves_other_tasks_their_turn_also_while_lines_are_dropped() -> None:
+async def test_a_write_that_drops_lines_yields_to_other_tasks() -> None:
+    """The host writes without a pause."""
     turns = 0
 
     async def take_turns() -> None:
@@ -72,7 +74,8 @@ async def test_a_host_that_writes_without_a_pause_leaves_other_tasks_their_turn_
 
 
 @virtual
-async def test_a_host_that_writes_line_by_line_without_a_pause_leaves_the_outlets_their_turn() -> None:
+async def test_writes_of_single_lines_yield_to_other_tasks() -> None:
+    """The host writes without a pause."""
     drain = Drain(Answer(delay=2 * PACE))
     async with make_shuttle(drain, num_outlets=1, batch_size=1) as shuttle:
         for number in range(PLENTY):

@@ -23,7 +23,7 @@ def refuse_lines(bad: set[int], status: int = 400) -> Script:
 
 @pytest.mark.parametrize("limit", [200, 1000, 5000, 40_000])
 @virtual
-async def test_a_batch_that_is_too_large_is_halved_until_it_fits(limit: int) -> None:
+async def test_a_batch_too_large_is_halved_until_it_fits(limit: int) -> None:
     drain = Drain(refuse_above(limit))
     async with make_shuttle(drain, num_outlets=1) as shuttle:
         await shuttle.write(make_lines(500))
@@ -34,7 +34,7 @@ async def test_a_batch_that_is_too_large_is_halved_until_it_fits(limit: int) -> 
 
 
 @virtual
-async def test_a_line_that_is_too_large_by_itself_is_lost_alone() -> None:
+async def test_a_line_too_large_is_lost_alone() -> None:
     drain, journal = Drain(refuse_above(5000)), Journal()
     async with make_shuttle(drain, log=journal) as shuttle:
         await shuttle.write(make_lines(100) + b"x" * 6000 + b"\n" + make_lines(100, first=100))
@@ -59,7 +59,7 @@ async def test_one_bad_line_in_500_costs_exactly_one_line(status: int, bad: int)
 @given(bad=st.sets(st.integers(0, 199), max_size=HOPELESS - 1), size=st.integers(1, 200))
 @settings(max_examples=30, deadline=None)
 @virtual
-async def test_bad_lines_and_no_others_are_lost(bad: set[int], size: int) -> None:
+async def test_only_bad_lines_are_lost(bad: set[int], size: int) -> None:
     drain = Drain(refuse_lines(bad))
     async with make_shuttle(drain, batch_size=size) as shuttle:
         await shuttle.write(make_lines(200))
@@ -69,7 +69,8 @@ async def test_bad_lines_and_no_others_are_lost(bad: set[int], size: int) -> Non
 
 
 @virtual
-async def test_a_drain_that_takes_batches_gets_all_good_lines_however_many_are_bad() -> None:
+async def test_a_taking_drain_gets_every_good_line() -> None:
+    """However many lines are bad."""
     bad = set(range(1, 500)) - {250, 498}
     drain = Drain(refuse_lines(bad))
     async with make_shuttle(drain, num_outlets=1) as shuttle:
@@ -80,7 +81,7 @@ async def test_a_drain_that_takes_batches_gets_all_good_lines_however_many_are_b
 
 
 @virtual
-async def test_pieces_keep_their_ids_in_retries_and_share_none() -> None:
+async def test_each_half_keeps_its_own_id_in_retries() -> None:
     answers: dict[str, int] = {}
 
     def script(call: Call) -> Answer:
@@ -107,7 +108,8 @@ async def test_the_lines_of_a_refused_batch_stay_in_order() -> None:
 
 @pytest.mark.parametrize("status", [400, 413, 422])
 @virtual
-async def test_a_drain_that_has_taken_nothing_and_refuses_everything_is_not_bombarded(status: int) -> None:
+async def test_a_drain_refusing_all_gets_few_requests(status: int) -> None:
+    """It has never taken a batch."""
     drain = Drain(Answer(status))
     async with make_shuttle(drain) as shuttle:
         await shuttle.write(make_lines(5000))
@@ -116,7 +118,8 @@ async def test_a_drain_that_has_taken_nothing_and_refuses_everything_is_not_bomb
 
 
 @virtual
-async def test_a_drain_that_turns_to_refusing_everything_is_bombarded_only_for_a_while() -> None:
+async def test_a_drain_that_starts_refusing_gets_few_requests() -> None:
+    """It took batches before, so it gets many requests at first, and then few."""
     drain = Drain(in_turn(204, then=Answer(400)))
     async with make_shuttle(drain, num_outlets=1) as shuttle:
         await shuttle.write(make_lines(500 * 41))
@@ -125,7 +128,8 @@ async def test_a_drain_that_turns_to_refusing_everything_is_bombarded_only_for_a
 
 
 @virtual
-async def test_a_drain_that_refused_everything_and_takes_again_gets_the_next_batch_whole() -> None:
+async def test_a_recovered_drain_gets_the_next_batch_whole() -> None:
+    """Before, it refused everything."""
     drain = Drain(Answer(400))
     async with make_shuttle(drain, num_outlets=1) as shuttle:
         await shuttle.write(make_lines(500))
@@ -140,7 +144,7 @@ async def test_a_drain_that_refused_everything_and_takes_again_gets_the_next_bat
 
 @pytest.mark.parametrize("status", [400, 413, 422])
 @virtual
-async def test_a_line_that_is_refused_behind_a_report_is_tried_by_itself(status: int) -> None:
+async def test_a_line_refused_with_a_report_is_tried_alone(status: int) -> None:
     drain = Drain(in_turn(404, then=TAKE))
     async with make_shuttle(drain, num_outlets=1, batch_size=1) as shuttle:
         await shuttle.write(b"one\n")

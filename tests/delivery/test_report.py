@@ -14,7 +14,8 @@ ONE_BY_ONE: dict[str, Any] = {"num_outlets": 1, "batch_size": 2}
 
 
 @virtual
-async def test_drops_are_told_by_the_next_batch_and_the_counter_is_back_at_0() -> None:
+async def test_the_next_batch_reports_drops() -> None:
+    """The count then starts again at 0."""
     drain = Drain(in_turn(Answer(delay=4.0)))
     async with make_shuttle(drain, **ONE_BY_ONE, back_buff=1, patience=0.0) as shuttle:
         await shuttle.write(make_lines(2))
@@ -37,7 +38,8 @@ async def test_drops_are_told_by_the_next_batch_and_the_counter_is_back_at_0() -
 
 
 @virtual
-async def test_losses_are_told_by_the_next_batch_and_the_counter_is_back_at_0() -> None:
+async def test_the_next_batch_reports_losses() -> None:
+    """The count then starts again at 0."""
     drain = Drain(in_turn(401))
     async with make_shuttle(drain, **ONE_BY_ONE) as shuttle:
         await shuttle.write(make_lines(6))
@@ -50,7 +52,7 @@ async def test_losses_are_told_by_the_next_batch_and_the_counter_is_back_at_0() 
 
 
 @virtual
-async def test_l12_stands_before_l13() -> None:
+async def test_l12_comes_before_l13() -> None:
     drain = Drain(in_turn(Answer(401, delay=4.0)))
     async with make_shuttle(drain, **ONE_BY_ONE, back_buff=1, patience=0.0) as shuttle:
         await shuttle.write(make_lines(2))
@@ -75,9 +77,8 @@ async def test_l12_stands_before_l13() -> None:
     ],
 )
 @virtual
-async def test_what_a_batch_that_fails_was_to_tell_is_told_once_by_a_later_one(
-    failure: Answer, settings: dict[str, Any]
-) -> None:
+async def test_a_failed_batchs_reports_pass_to_a_later_batch(failure: Answer, settings: dict[str, Any]) -> None:
+    """Each is told once."""
     drain = Drain(failure)
     async with make_shuttle(drain, **ONE_BY_ONE, back_buff=1, patience=0.0, **settings) as shuttle:
         await shuttle.write(make_lines(20))
@@ -96,7 +97,7 @@ async def test_what_a_batch_that_fails_was_to_tell_is_told_once_by_a_later_one(
 
 
 @virtual
-async def test_a_retry_tells_the_same_as_the_attempt_before() -> None:
+async def test_a_retry_carries_the_same_reports() -> None:
     drain = Drain(in_turn(401, 503, Answer(takes=True, status=502)))
     async with make_shuttle(drain, **ONE_BY_ONE) as shuttle:
         await shuttle.write(make_lines(4))
@@ -106,7 +107,8 @@ async def test_a_retry_tells_the_same_as_the_attempt_before() -> None:
 
 
 @virtual
-async def test_a_report_that_a_refused_batch_carried_makes_none_of_its_halves_larger() -> None:
+async def test_halves_do_not_carry_the_refused_batchs_report() -> None:
+    """A request of its own carries it afterwards."""
     drain = Drain(in_turn(401, 413))
     async with make_shuttle(drain, **ONE_BY_ONE) as shuttle:
         await shuttle.write(make_lines(4))
@@ -120,7 +122,7 @@ async def test_a_report_that_a_refused_batch_carried_makes_none_of_its_halves_la
 
 
 @virtual
-async def test_what_is_missing_at_the_very_end_is_told_by_a_request_without_lines() -> None:
+async def test_losses_at_the_end_go_in_a_request_without_lines() -> None:
     drain = Drain(in_turn(401))
     async with make_shuttle(drain) as shuttle:
         await shuttle.write(make_lines(7))
@@ -131,7 +133,7 @@ async def test_what_is_missing_at_the_very_end_is_told_by_a_request_without_line
 
 
 @virtual
-async def test_drops_at_the_very_end_are_told_too() -> None:
+async def test_drops_at_the_end_are_reported() -> None:
     drain = Drain(Answer(delay=1.0))
     async with make_shuttle(drain, num_outlets=4, batch_size=1, back_buff=1, patience=0.0) as shuttle:
         await shuttle.write(make_lines(1))
@@ -141,7 +143,8 @@ async def test_drops_at_the_very_end_are_told_too() -> None:
 
 
 @virtual
-async def test_what_is_given_up_when_the_time_to_land_is_over_is_told_within_it() -> None:
+async def test_lines_given_up_are_reported_before_the_deadline() -> None:
+    """These are the lines that the landing gives up."""
     drain = Drain(lambda call: HANG if call.lines else TAKE)
     async with make_shuttle(drain) as shuttle:
         await shuttle.write(make_lines(7))

@@ -21,13 +21,14 @@ L12 = f"138 <172>1 {LATER} heroku token log-shuttle - - Error L12: 2 messages dr
 L13 = f"135 <172>1 {LATER} heroku token log-shuttle - - Error L13: 2 messages lost since {STAMP}\n".encode()
 
 
-def test_it_is_a_post_of_the_frames() -> None:
+def test_a_request_is_a_post_of_the_frames() -> None:
     request = make_request([b"Hello World", b"Test Line 2"])
     assert request.method == "POST"
     assert request.read() == b"78 %bHello World\n78 %bTest Line 2\n" % (HEADER, HEADER)
 
 
-def test_the_content_type_has_no_parameter_and_each_header_stands_once() -> None:
+def test_each_header_appears_once() -> None:
+    """The content type has no parameter."""
     for settings in ({}, {"gzip": True, "drain_token": "d.1", "bearer_token": "abc"}):
         headers = make_request([b"a"], owe(1, 1), **settings).headers
         names = [name.lower() for name, _ in headers.raw]
@@ -43,7 +44,7 @@ def test_the_content_length_is_that_of_the_body(lines: list[bytes], gzip: bool) 
     assert request.headers["Content-Length"] == str(len(request.read()))
 
 
-def test_go_row_dropped_lines_are_told_first_and_counted() -> None:
+def test_go_row_dropped_lines_are_reported_first() -> None:
     request = make_request(owed=owe(dropped=2))
     assert request.read() == L12 + b"78 %bHello World\n" % HEADER
     assert request.headers["Logplex-Drop-Count"] == "2"
@@ -51,7 +52,7 @@ def test_go_row_dropped_lines_are_told_first_and_counted() -> None:
     assert "Logplex-Lost-Count" not in request.headers
 
 
-def test_go_row_lost_lines_are_told_first_and_counted() -> None:
+def test_go_row_lost_lines_are_reported_first() -> None:
     request = make_request(owed=owe(lost=2))
     assert request.read() == L13 + b"78 %bHello World\n" % HEADER
     assert request.headers["Logplex-Lost-Count"] == "2"
@@ -59,13 +60,13 @@ def test_go_row_lost_lines_are_told_first_and_counted() -> None:
     assert "Logplex-Drop-Count" not in request.headers
 
 
-def test_dropped_lines_are_told_before_lost_ones() -> None:
+def test_dropped_lines_are_reported_before_lost_ones() -> None:
     request = make_request(owed=owe(dropped=2, lost=2))
     assert request.read() == L12 + L13 + b"78 %bHello World\n" % HEADER
     assert request.headers["Logplex-Msg-Count"] == "3"
 
 
-def test_without_losses_there_is_neither_report_nor_count() -> None:
+def test_a_request_without_losses_has_no_report() -> None:
     request = make_request()
     assert read_messages(request.read()) == [b"Hello World"]
     assert {"Logplex-Drop-Count", "Logplex-Lost-Count"}.isdisjoint(request.headers)
@@ -75,14 +76,12 @@ def test_without_losses_there_is_neither_report_nor_count() -> None:
 @given(
     lengths=st.lists(st.integers(1, 25_000), min_size=1, max_size=5), dropped=st.integers(0, 3), lost=st.integers(0, 3)
 )
-def test_the_message_count_is_that_of_the_frames_reports_included(
-    input_format: str, lengths: list[int], dropped: int, lost: int
-) -> None:
+def test_the_message_count_includes_reports(input_format: str, lengths: list[int], dropped: int, lost: int) -> None:
     request = make_request([b"x" * length for length in lengths], owe(dropped, lost), input_format=input_format)
     assert request.headers["Logplex-Msg-Count"] == str(len(walk(request.read())))
 
 
-def test_reports_can_go_without_a_line() -> None:
+def test_a_request_may_hold_reports_alone() -> None:
     config = make_config()
     batch = Batch(ID, b"", 0, 0, (), 0.0)
     request = Logplex(config, Framer(config.framing), make_idle_client()).make_request(
@@ -95,7 +94,7 @@ def test_reports_can_go_without_a_line() -> None:
 # --- ids ---
 
 
-def test_both_ids_are_the_batchs_and_32_hex_digits() -> None:
+def test_both_ids_are_the_batchs_32_hex_digits() -> None:
     headers = make_request().headers
     assert headers["X-Request-Id"] == headers["Logplex-Frame-Id"] == ID
     assert re.fullmatch("[0-9a-f]{32}", ID)
@@ -144,7 +143,7 @@ def test_the_drain_token_is_sent_only_if_it_is_set() -> None:
         ({"appname": "t.1234"}, basic("token:t.1234")),
     ],
 )
-def test_one_authorization_is_sent(settings: dict[str, Any], authorization: str) -> None:
+def test_exactly_one_authorization_is_sent(settings: dict[str, Any], authorization: str) -> None:
     assert make_request(**settings).headers.get_list("Authorization") == [authorization]
 
 
@@ -157,7 +156,7 @@ def test_one_authorization_is_sent(settings: dict[str, Any], authorization: str)
         ("http://[::1]:5000/logs", b"[::1]:5000", b"/logs"),
     ],
 )
-def test_the_url_sent_has_a_path_but_no_userinfo_and_no_fragment(url: str, host: bytes, target: bytes) -> None:
+def test_the_url_sent_has_no_userinfo_and_no_fragment(url: str, host: bytes, target: bytes) -> None:
     request = make_request(logs_url=url)
     assert request.url.raw_path == target
     assert request.url.userinfo == b""
@@ -166,7 +165,7 @@ def test_the_url_sent_has_a_path_but_no_userinfo_and_no_fragment(url: str, host:
     assert "secret" not in f"{request.url} {request!r}"
 
 
-def test_the_user_agent_names_version_runtime_system_machine_and_implementation() -> None:
+def test_the_user_agent_names_version_and_platform() -> None:
     agent = make_request().headers["User-Agent"]
     version = rf"log-shuttle/{re.escape(__version__)}"
     system = f"{re.escape(platform.system().lower())}; {re.escape(platform.machine())}"
@@ -175,7 +174,7 @@ def test_the_user_agent_names_version_runtime_system_machine_and_implementation(
     assert agent == user_agent()
 
 
-def test_no_header_is_left_to_a_client_or_added_by_one() -> None:
+def test_the_request_sets_every_header_itself() -> None:
     assert {name.decode() for name, _ in make_request().headers.raw} == {
         *("Host", "User-Agent", "Authorization", "Content-Type", "Content-Length"),
         *("X-Request-Id", "Logplex-Frame-Id", "Logplex-Msg-Count"),

@@ -61,7 +61,7 @@ async def test_each_batch_is_planned_before_it_is_sent(log: Path, tmp_path: Path
 
 
 @on_every_loop
-async def test_a_report_does_not_ride_on_a_batch_that_the_drain_may_have(log: Path, tmp_path: Path) -> None:
+async def test_a_batch_the_drain_may_have_carries_no_report(log: Path, tmp_path: Path) -> None:
     """Its answer was lost: sent again it is a duplicate, and whatever comes with it is passed over."""
     drain = Catcher()
     state = tmp_path / "state"
@@ -83,7 +83,7 @@ async def test_a_report_does_not_ride_on_a_batch_that_the_drain_may_have(log: Pa
 
 
 @on_every_loop
-async def test_a_file_is_not_forgotten_before_an_older_one(log: Path, tmp_path: Path) -> None:
+async def test_a_file_is_not_forgotten_before_an_older_file(log: Path, tmp_path: Path) -> None:
     """The newer one was compressed, and is over at once; nothing of it is read again from its top."""
     drain = Catcher()
     state = tmp_path / "state"
@@ -105,7 +105,8 @@ async def test_a_file_is_not_forgotten_before_an_older_one(log: Path, tmp_path: 
 
 
 @on_every_loop
-async def test_what_is_truncated_while_the_replay_waits_for_the_drain_is_counted(log: Path, tmp_path: Path) -> None:
+async def test_a_truncation_during_a_replay_is_counted(log: Path, tmp_path: Path) -> None:
+    """The replay is waiting for the drain."""
     drain = Catcher()
     state = tmp_path / "state"
     web = tmp_path / "web.log"

@@ -152,7 +152,7 @@ async def test_every_line_is_accounted_for(script: Any, config: dict[str, Any], 
 @given(faults=st.lists(answers, max_size=12), config=configs, source=inputs())
 @settings(max_examples=50, deadline=None)
 @virtual
-async def test_a_drain_that_is_back_is_told_of_every_line_that_is_missing(
+async def test_a_recovered_drain_is_told_of_every_missing_line(
     faults: list[Answer], config: dict[str, Any], source: Input
 ) -> None:
     drain = Drain(in_turn(*faults))

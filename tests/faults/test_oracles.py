@@ -10,14 +10,14 @@ from tests.faults.spool.run import Run as SpoolRun
 pytestmark = pytest.mark.process
 
 
-def test_what_was_written_to_files_arrives_whatever_happens(tmp_path: Path) -> None:
+def test_files_arrive_whatever_happens(tmp_path: Path) -> None:
     sums = FilesRun(tmp_path, seed=1).run(6.0)
     assert not sums.problems, str(sums)
     assert sums.counts["lines"] > 1000
     assert sums.counts["kill"] + sums.counts["stop"] + sums.counts["both"]
 
 
-def test_what_was_read_into_a_spool_arrives_whatever_happens(tmp_path: Path) -> None:
+def test_spooled_lines_arrive_whatever_happens(tmp_path: Path) -> None:
     sums = SpoolRun(tmp_path, seed=2).run(faults=15, lines=10_000)
     assert not sums.problems, str(sums)
     assert sums.counts["kill"] + sums.counts["damage"]

@@ -27,7 +27,7 @@ def test_a_wrong_setting_is_named(make: Callable[[], Behaviour], line: str) -> N
     assert str(caught.value) == line
 
 
-def test_certificate_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_an_unreadable_certificate_is_named(tmp_path: Path) -> None:
     empty = tmp_path / "empty.pem"
     empty.touch()
     with (
@@ -37,5 +37,5 @@ def test_certificate_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         pass
 
 
-def test_credentials_stand_in_no_repr() -> None:
+def test_no_repr_shows_credentials() -> None:
     assert "secret" not in repr(Behaviour(auth="token:secret", bearer="secret"))

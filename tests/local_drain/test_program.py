@@ -83,13 +83,13 @@ def test_quiet_counts_and_prints_no_message() -> None:
     assert "messages=2 " in stderr
 
 
-def test_open_connection_does_not_hold_the_end_up() -> None:
+def test_an_open_connection_does_not_delay_the_end() -> None:
     with start() as (process, port), socket.create_connection(("127.0.0.1", port)):
         process.terminate()
         assert process.wait(30) == 0
 
 
-def test_reader_that_goes_away_ends_it_quietly() -> None:
+def test_a_closed_stdout_ends_it_quietly() -> None:
     with start() as (process, port):
         assert process.stdout
         process.stdout.close()
@@ -110,14 +110,14 @@ def test_reader_that_goes_away_ends_it_quietly() -> None:
         (["-auth", "hunter2"], "-auth (not shown): must be user:password"),
     ],
 )
-def test_wrong_flag_is_one_line_and_2(argv: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_flag_is_one_line_and_exit_2(argv: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(argv) == 2
     stderr = capsys.readouterr().err
     assert stderr.startswith(f"log-shuttle-drain: {line}")
     assert stderr.count("\n") == 1
 
 
-def test_port_in_use_is_one_line_and_1(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_is_one_line_and_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert main(["-port", str(port)]) == 1

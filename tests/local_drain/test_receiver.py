@@ -41,7 +41,7 @@ def post(
         connection.close()
 
 
-def test_right_request_is_accepted_and_kept() -> None:
+def test_a_valid_request_is_accepted_and_kept() -> None:
     with LocalDrain() as drain:
         assert post(drain) == (204, "")
     assert drain.messages == [b"one\n", b"two\n"]
@@ -71,7 +71,7 @@ def test_right_request_is_accepted_and_kept() -> None:
         (Behaviour(), {"Content-Length": "many"}, TWO, 400, "Content-Length is 'many'"),
     ],
 )
-def test_wrong_request_is_refused_with_the_reason(
+def test_a_wrong_request_is_refused_with_the_reason(
     behaviour: Behaviour, headers: dict[str, str | None], body: bytes, status: int, reason: str
 ) -> None:
     with LocalDrain(behaviour) as drain:
@@ -101,20 +101,20 @@ def test_wrong_request_is_refused_with_the_reason(
     ],
     ids=["basic", "bearer", "anyone", "gzip", "gzip in two members", "chunked", "largest", "largest unpacked"],
 )
-def test_every_right_form_of_a_request_is_accepted(behaviour: Behaviour, headers: dict[str, str], body: bytes) -> None:
+def test_every_valid_form_of_a_request_is_accepted(behaviour: Behaviour, headers: dict[str, str], body: bytes) -> None:
     with LocalDrain(behaviour) as drain:
         assert post(drain, body, headers) == (204, "")
     assert drain.messages == [b"one\n", b"two\n"]
 
 
-def test_other_methods_are_told_what_is_expected() -> None:
+def test_any_other_method_is_refused_with_the_reason() -> None:
     with LocalDrain() as drain:
         assert post(drain, method="GET") == (405, "log-shuttle sends POST and not GET\n")
         assert post(drain, method="BREW") == (501, "Not Implemented\n")
     assert drain.messages == []
 
 
-def test_batch_that_comes_again_is_counted_but_not_taken_again() -> None:
+def test_a_duplicate_batch_is_counted_and_not_kept() -> None:
     counts = {"Logplex-Drop-Count": "5", "Logplex-Lost-Count": "7"}
     with LocalDrain() as drain:
         for frame_id in ("a", "b", "a"):
@@ -123,14 +123,15 @@ def test_batch_that_comes_again_is_counted_but_not_taken_again() -> None:
     assert str(drain.counts) == "requests=3 refused=0 messages=4 duplicates=2 dropped=10 lost=14"
 
 
-def test_refused_batch_is_no_duplicate_when_it_comes_again() -> None:
+def test_a_refused_batch_sent_again_is_no_duplicate() -> None:
     with LocalDrain(Behaviour(status=503, times=1)) as drain:
         assert [post(drain, headers={"Logplex-Frame-Id": "a"})[0] for _ in range(2)] == [503, 204]
     assert drain.counts.duplicates == 0
     assert len(drain.messages) == 2
 
 
-def test_connection_is_kept_over_accepted_and_refused_requests() -> None:
+def test_a_connection_serves_many_requests() -> None:
+    """It is kept after accepted and refused requests."""
     with LocalDrain() as drain:
         connection = connect(drain)
         statuses = []
@@ -151,7 +152,7 @@ def test_options_may_change_while_it_runs() -> None:
         assert post(drain)[0] == 204
 
 
-def test_misbehaviour_ends_after_times_requests() -> None:
+def test_misbehaviour_ends_after_a_number_of_requests() -> None:
     with LocalDrain(Behaviour(status=429, retry_after=7, times=2)) as drain:
         connection = connect(drain)
         answers = []
@@ -168,7 +169,7 @@ def test_misbehaviour_ends_after_times_requests() -> None:
     ("behaviour", "error"),
     [(Behaviour(close=True), http.client.RemoteDisconnected), (Behaviour(reset=True), ConnectionResetError)],
 )
-def test_connection_ends_without_an_answer(behaviour: Behaviour, error: type[Exception]) -> None:
+def test_a_connection_may_end_without_an_answer(behaviour: Behaviour, error: type[Exception]) -> None:
     with LocalDrain(behaviour) as drain, pytest.raises(error) as caught:
         post(drain)
     assert type(caught.value) is error
@@ -176,7 +177,7 @@ def test_connection_ends_without_an_answer(behaviour: Behaviour, error: type[Exc
     assert drain.counts.refused == 1
 
 
-def test_delayed_request_is_taken_though_its_client_gave_up() -> None:
+def test_a_delayed_request_counts_after_its_client_left() -> None:
     with LocalDrain(Behaviour(delay=0.05)) as drain:
         connection = connect(drain)
         connection.request("POST", "/", TWO, HEADERS)
@@ -185,7 +186,7 @@ def test_delayed_request_is_taken_though_its_client_gave_up() -> None:
     assert drain.exchanges[0].reason == "kept waiting 0.05 s, as -delay says"
 
 
-def test_leaving_answers_what_is_kept_waiting() -> None:
+def test_closing_the_drain_answers_waiting_requests() -> None:
     with LocalDrain(Behaviour(delay=3600)) as drain:
         connection = connect(drain)
         connection.request("POST", "/", TWO, HEADERS)
@@ -196,7 +197,7 @@ def test_leaving_answers_what_is_kept_waiting() -> None:
     connection.close()
 
 
-def test_client_that_leaves_in_mid_body_is_noted_in_a_line() -> None:
+def test_a_client_leaving_in_mid_body_is_reported() -> None:
     seen: list[Exchange] = []
     with LocalDrain(watch=seen.append) as drain:
         connection = connect(drain)

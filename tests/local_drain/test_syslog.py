@@ -54,7 +54,7 @@ def test_any_bytes_are_frames_or_refused(body: bytes) -> None:
         HEADER + b"x" * (FRAME_LIMIT - len(HEADER)),
     ],
 )
-def test_frame_is_accepted(frame: bytes) -> None:
+def test_a_valid_frame_is_accepted(frame: bytes) -> None:
     assert parse_frames(count(frame)) == [frame]
 
 
@@ -74,7 +74,7 @@ def test_frame_is_accepted(frame: bytes) -> None:
         (count(HEADER[:-5]), "frame 2: its header ends before the MSGID"),
     ],
 )
-def test_wrong_frame_is_named_with_what_is_wrong(second: bytes, reason: str) -> None:
+def test_a_wrong_frame_is_refused_with_the_reason(second: bytes, reason: str) -> None:
     with pytest.raises(FrameError) as caught:
         parse_frames(count(HEADER) + second)
     assert str(caught.value).startswith(reason)
@@ -102,7 +102,7 @@ def test_wrong_frame_is_named_with_what_is_wrong(second: bytes, reason: str) -> 
         ),
     ],
 )
-def test_frame_is_shown_as_one_line(frame: bytes, line: str) -> None:
+def test_a_frame_is_shown_as_one_line(frame: bytes, line: str) -> None:
     assert format_frame(frame) == line
 
 

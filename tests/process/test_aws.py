@@ -56,7 +56,8 @@ def read_events(server: str, group: str, stream: str) -> list[str]:
         token = {"nextToken": answer["nextForwardToken"]}
 
 
-def test_a_kinesis_stream_has_every_frame_in_order_byte_by_byte(server: str) -> None:
+def test_a_kinesis_stream_has_every_frame_in_order(server: str) -> None:
+    """Each is unchanged, byte by byte."""
     make_client("kinesis", server).create_stream(StreamName="logs", ShardCount=1)
     flags = ("-logs-url", KINESIS_URL, "-num-outlets", "1", "-verbose")
     ended = run(*flags, data=DATA, environ=with_endpoint(server))
@@ -70,7 +71,8 @@ def test_a_kinesis_stream_has_every_frame_in_order_byte_by_byte(server: str) -> 
     assert SECRET not in ended.err
 
 
-def test_a_stream_of_cloudwatch_logs_is_created_and_has_every_line_in_order(server: str) -> None:
+def test_a_cloudwatch_stream_has_every_line_in_order(server: str) -> None:
+    """It is created first."""
     flags = ("-logs-url", LOGS_URL, "-aws-create", "-num-outlets", "1", "-max-line-length", "10000", "-verbose")
     ended = run(*flags, data=DATA, environ=with_endpoint(server))
     assert ended.code == 0, ended.err[:1000]
@@ -80,7 +82,8 @@ def test_a_stream_of_cloudwatch_logs_is_created_and_has_every_line_in_order(serv
     assert read_events(server, "app/web", "web.1") == expected
 
 
-def test_without_create_it_says_what_is_missing_and_goes_on_when_it_is_there(server: str) -> None:
+def test_a_missing_stream_is_named_with_the_flag(server: str) -> None:
+    """Once the stream exists, the next run delivers."""
     url = f"https://{KEY}:{SECRET}@logs.us-east-1.amazonaws.com/%2Fapp%2Fother/web.2"
     ended = run("-logs-url", url, "-land-timeout", "300ms", data=b"one\n", environ=with_endpoint(server))
     assert ended.code == 3

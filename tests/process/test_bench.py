@@ -26,7 +26,8 @@ def measure(
     return ended, {name: scenario["programs"] for name, scenario in record["scenarios"].items()}
 
 
-def test_floods_are_measured_a_lie_is_found_and_a_refusal_is_no_failure(tmp_path: Path) -> None:
+def test_a_flood_is_measured_and_a_cheating_peer_found(tmp_path: Path) -> None:
+    """A peer that refuses the flags is skipped and is no failure."""
     peers = [f"--peer={name}={sys.executable} {PEER} {name}" for name in ("honest", "changes", "repeats", "refuses")]
     ended, programs = measure(tmp_path, "--scenario=plain", "--scenario=gzip", *peers)
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -42,7 +43,7 @@ def test_floods_are_measured_a_lie_is_found_and_a_refusal_is_no_failure(tmp_path
     assert ended.stderr == ""  # progress is for terminals
 
 
-def test_every_other_kind_of_scenario_gives_its_figures(tmp_path: Path) -> None:
+def test_each_other_scenario_gives_its_figures(tmp_path: Path) -> None:
     chosen = ["--scenario=single", "--scenario=https", "--scenario=start", "--quick"]
     ended, programs = measure(tmp_path, *chosen)
     assert ended.returncode == 0, ended.stdout + ended.stderr

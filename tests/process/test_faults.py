@@ -84,7 +84,7 @@ def survivals() -> Iterator[dict[str, Future[None]]]:
 
 
 @pytest.mark.parametrize("name", [*FAULTS, *NO_ANSWERS])
-def test_a_drain_that_fails_and_comes_back_costs_no_line(name: str, survivals: dict[str, Future[None]]) -> None:
+def test_a_drain_that_recovers_costs_no_line(name: str, survivals: dict[str, Future[None]]) -> None:
     survivals[name].result(LONGEST)
 
 
@@ -96,7 +96,8 @@ def test_a_drain_that_fails_and_comes_back_costs_no_line(name: str, survivals: d
     ],
     ids=["503", "hangs", "closes", "resets", "400", "401", "413"],
 )
-def test_a_drain_that_keeps_failing_costs_every_line_and_each_is_counted(fault: Behaviour) -> None:
+def test_a_drain_that_keeps_failing_costs_every_line(fault: Behaviour) -> None:
+    """Each is counted."""
     with LocalDrain(fault) as drain:
         ended = run("-logs-url", drain.url, "-timeout", "200ms", "-land-timeout", "300ms", data=b"".join(LINES))
         assert ended.code == 3
@@ -119,14 +120,14 @@ def test_an_answer_whose_body_is_cut_off_is_an_answer() -> None:
         assert sorted(frame.rpartition(b" - - ")[2] for frame in frames) == LINES
 
 
-def test_a_drain_that_limits_bodies_gets_halves_until_they_fit() -> None:
+def test_a_drain_that_limits_bodies_gets_halves() -> None:
     with LocalDrain(Behaviour(max_body=4000)) as drain:
         ended = run("-logs-url", drain.url, "-verbose", data=b"".join(LINES))
         assert (ended.code, ended.ledger.delivered) == (0, 5000)
         assert sorted(drain.messages) == LINES
 
 
-def test_a_bad_frame_that_fails_its_batch_costs_itself_and_no_other() -> None:
+def test_a_bad_frame_costs_itself_and_no_other() -> None:
     """The drain answers 400 to a batch that holds one."""
     header = b"<13>1 2024-01-02T03:04:05.000000+00:00 h a p - - "
     lines = [(b"no header " if number % 400 == 7 else header) + b"%06d\n" % number for number in range(2000)]
@@ -139,7 +140,7 @@ def test_a_bad_frame_that_fails_its_batch_costs_itself_and_no_other() -> None:
         assert (drain.counts.lost, count_reported("L13", drain)) == (5, 5)
 
 
-def test_a_slow_drain_holds_a_source_that_must_not_be_dropped() -> None:
+def test_a_slow_drain_holds_the_source_without_drop() -> None:
     lines = make_lines(20_000)
     with LocalDrain(Behaviour(delay=0.05, times=20)) as drain:
         flags = ("-drop=false", "-back-buff", "2", "-num-outlets", "1", "-verbose")
@@ -148,7 +149,7 @@ def test_a_slow_drain_holds_a_source_that_must_not_be_dropped() -> None:
         assert drain.messages == lines
 
 
-def test_what_a_small_buffer_drops_is_counted_and_the_drain_is_told() -> None:
+def test_a_small_queue_counts_and_reports_its_drops() -> None:
     with LocalDrain(Behaviour(status=503)) as drain:
         flags = ("-back-buff", "2", "-patience", "10ms", "-num-outlets", "1")
         with start("-logs-url", drain.url, *flags) as agent:
@@ -174,7 +175,7 @@ def count_reported(code: str, drain: LocalDrain) -> int:
 
 
 @pytest.mark.parametrize("up", [True, False], ids=["drain up", "drain down"])
-def test_two_hundred_megabytes_without_a_newline_take_less_than_150_of_memory(up: bool) -> None:
+def test_a_line_of_200_mib_takes_less_than_150_mb(up: bool) -> None:
     """With the drain down, and all else at default, the buffer fills and the rest of the line is dropped."""
     fault = Behaviour(status=0 if up else 503)
     flags = ("-verbose", "-drop=false") if up else ("-land-timeout", "300ms")
@@ -198,7 +199,7 @@ def test_two_hundred_megabytes_without_a_newline_take_less_than_150_of_memory(up
     assert peak < 150_000_000
 
 
-def test_a_drain_that_is_down_for_ten_seconds_under_ten_thousand_lines_a_second_costs_nothing(
+def test_a_drain_down_for_ten_seconds_costs_nothing(
     survivals: dict[str, Future[None]],
 ) -> None:
     """At default settings. It comes last, and has gone on beside the others."""

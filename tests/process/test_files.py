@@ -50,7 +50,8 @@ def write(path: Path, lines: list[bytes]) -> None:
         file.write(b"".join(lines))
 
 
-def test_without_following_it_delivers_a_file_and_exits(log: Path) -> None:
+def test_a_file_not_followed_is_delivered_once(log: Path) -> None:
+    """The process then exits."""
     write(log, [*make_lines(5000), b"no newline"])
     with LocalDrain() as drain:
         ended = run("-logs-url", drain.url, "-file", str(log), "-follow=false", "-verbose")
@@ -61,7 +62,7 @@ def test_without_following_it_delivers_a_file_and_exits(log: Path) -> None:
     assert "\r" not in ended.err  # no progress bar in a pipe
 
 
-def test_stdin_is_not_read(log: Path) -> None:
+def test_stdin_is_not_read_with_files(log: Path) -> None:
     append(log, b"of the file")
     with LocalDrain() as drain:
         ended = run("-logs-url", drain.url, "-file", str(log), "-follow=false", data=b"of stdin\n")
@@ -77,12 +78,12 @@ def test_an_empty_file_is_delivered_as_nothing(log: Path) -> None:
         assert drain.requests == []
 
 
-def test_a_file_that_is_not_there_is_said_to_be_missing(log: Path) -> None:
+def test_a_missing_file_is_named(log: Path) -> None:
     ended = run("-logs-url", "http://127.0.0.1:9/", "-file", str(log), "-follow=false")
     assert str(log) in ended.err
 
 
-def test_it_says_once_that_nothing_is_kept(log: Path) -> None:
+def test_a_run_without_a_store_says_so_once(log: Path) -> None:
     append(log, b"one")
     with LocalDrain() as drain, start("-logs-url", drain.url, "-file", str(log), "-from", "beginning") as agent:
         assert drain.wait_for(messages=1)
@@ -90,7 +91,8 @@ def test_it_says_once_that_nothing_is_kept(log: Path) -> None:
         assert len(agent.finish().named("state.none")) == 1
 
 
-def test_length_prefixed_frames_are_refused_for_files_in_one_line(log: Path) -> None:
+def test_length_prefixed_frames_are_refused_for_files(log: Path) -> None:
+    """The error is one line."""
     ended = run("-logs-url", "http://127.0.0.1:9/", "-file", str(log), "-input-format", "lprfc5424")
     assert ended.code == 1
     assert ended.err == "log-shuttle: -input-format lprfc5424: must be raw or rfc5424 for files\n"
@@ -109,18 +111,20 @@ def test_the_environment_may_name_several_files(tmp_path: Path) -> None:
         assert sorted(frame.split(b" ")[4] for frame in drain.frames) == [b"a.log", b"b.log", b"c.txt"]
 
 
-def test_a_name_that_is_not_utf8_is_read_and_what_goes_wrong_with_it_is_said(tmp_path: Path) -> None:
+def test_a_file_whose_name_is_not_utf8_is_read(tmp_path: Path) -> None:
+    """What goes wrong with such a name is logged."""
     readable, directory = (tmp_path / os.fsdecode(name) for name in (b"app-\xff.log", b"dir-\xff.log"))
     append(readable, b"one")
     directory.mkdir()
     with LocalDrain() as drain:
         ended = run("-logs-url", drain.url, "-file", str(tmp_path / "*.log"), "-follow=false")
         assert drain.messages == [b"one\n"]
-    assert ended.code == 0
+    assert ended.code == 1  # as `cat *` does of a directory
     assert len(ended.named("file.unreadable")) == 1
 
 
-def test_sigterm_stops_the_reading_delivers_and_the_next_start_reads_the_rest_once(log: Path, state: str) -> None:
+def test_a_restart_after_sigterm_reads_the_rest_once(log: Path, state: str) -> None:
+    """The signal ends the reading, and what was read is delivered."""
     lines = make_lines(200_000)
     write(log, lines)
     flags = ("-file", str(log), "-from", "beginning", "-state-dir", state, "-verbose")
@@ -143,7 +147,8 @@ def test_sigterm_stops_the_reading_delivers_and_the_next_start_reads_the_rest_on
         assert drain.counts.duplicates == 0
 
 
-def test_a_deleted_file_is_read_to_its_end_after_a_signal_and_nothing_else(log: Path, state: str) -> None:
+def test_a_deleted_file_is_read_to_its_end_on_a_signal(log: Path, state: str) -> None:
+    """The file that took its name is left for the next start."""
     lines, later = make_lines(20_000), [b"later\n"]
     write(log, [*lines, b"no newline"])
     flags = ("-file", str(log), "-from", "beginning", "-state-dir", state, "-verbose")
@@ -163,7 +168,8 @@ def test_a_deleted_file_is_read_to_its_end_after_a_signal_and_nothing_else(log: 
         assert sorted(drain.messages) == sorted([*lines, b"no newline\n", *later])
 
 
-def test_what_is_left_of_a_file_that_was_compressed_is_not_lost_with_its_name(log: Path, state: str) -> None:
+def test_a_compressed_file_is_read_on_at_the_next_start(log: Path, state: str) -> None:
+    """Its rest is not lost with its name."""
     lines = make_lines(50_000)
     write(log, lines)
     flags = ("-file", str(log), "-from", "beginning", "-state-dir", state, "-verbose")
@@ -184,7 +190,8 @@ def test_what_is_left_of_a_file_that_was_compressed_is_not_lost_with_its_name(lo
         assert sorted(drain.messages) == lines
 
 
-def test_what_is_left_of_a_deleted_file_when_the_time_is_up_is_counted_as_lost(log: Path, state: str) -> None:
+def test_the_rest_of_a_deleted_file_is_counted_lost(log: Path, state: str) -> None:
+    """The time to land is too short to deliver it."""
     lines = make_lines(50_000)
     write(log, lines)
     flags = ("-file", str(log), "-from", "beginning", "-state-dir", state, "-land-timeout", "500ms", "-verbose")
@@ -201,7 +208,7 @@ def test_what_is_left_of_a_deleted_file_when_the_time_is_up_is_counted_as_lost(l
     assert len(ended.named("file.missed")) == 1
 
 
-def test_what_is_held_at_the_end_is_not_lost_with_a_store(log: Path, state: str) -> None:
+def test_held_lines_survive_with_a_store(log: Path, state: str) -> None:
     lines = make_lines(1000)
     write(log, lines)
     flags = ("-file", str(log), "-from", "beginning", "-state-dir", state, "-verbose")
@@ -222,7 +229,7 @@ def test_what_is_held_at_the_end_is_not_lost_with_a_store(log: Path, state: str)
         assert before <= {ex.headers["Logplex-Frame-Id"] for ex in drain.exchanges if ex.frames}
 
 
-def test_what_is_held_at_the_end_is_lost_without_a_store(log: Path) -> None:
+def test_held_lines_are_lost_without_a_store(log: Path) -> None:
     write(log, make_lines(1000))
     url = f"http://127.0.0.1:{find_closed_port()}/"
     ended = run("-logs-url", url, "-file", str(log), "-follow=false", "-land-timeout", "200ms")
@@ -230,7 +237,8 @@ def test_what_is_held_at_the_end_is_lost_without_a_store(log: Path) -> None:
     assert (ended.ledger.read, ended.ledger.lost, ended.ledger.held) == (1000, 1000, 0)
 
 
-def test_killed_while_requests_hang_it_sends_the_same_ids_and_then_the_rest(log: Path, state: str) -> None:
+def test_a_kill_while_requests_hang_costs_nothing(log: Path, state: str) -> None:
+    """The next start sends the same ids again, then the rest."""
     lines = make_lines(20_000)
     write(log, lines)
     flags = ("-file", str(log), "-from", "beginning", "-state-dir", state)
@@ -247,7 +255,7 @@ def test_killed_while_requests_hang_it_sends_the_same_ids_and_then_the_rest(log:
         assert sorted(drain.messages) == lines
 
 
-def test_killed_again_and_again_every_line_comes_and_duplicates_have_their_frame_ids(log: Path, state: str) -> None:
+def test_repeated_kills_cost_no_line(log: Path, state: str) -> None:
     """The drain passes over what it had by the Frame-Id, so what it has is every line once."""
     lines = make_lines(60_000)
     flags = ("-file", str(log), "-from", "beginning", "-state-dir", state, "-batch-size", "100")
@@ -265,7 +273,7 @@ def test_killed_again_and_again_every_line_comes_and_duplicates_have_their_frame
         assert sorted(drain.messages) == lines
 
 
-def test_two_agents_on_one_store_are_one_too_many(log: Path, state: str) -> None:
+def test_a_second_agent_on_a_store_is_refused(log: Path, state: str) -> None:
     append(log, b"one")
     flags = ("-file", str(log), "-from", "beginning", "-state-dir", state)
     with LocalDrain() as drain, start("-logs-url", drain.url, *flags) as agent:
@@ -281,7 +289,7 @@ def test_two_agents_on_one_store_are_one_too_many(log: Path, state: str) -> None
         assert agent.finish().code == 0
 
 
-def test_a_store_of_zeros_is_set_aside_and_the_start_goes_on(log: Path, state: str) -> None:
+def test_a_store_of_zeros_is_set_aside(log: Path, state: str) -> None:
     Path(state).mkdir()
     (Path(state) / "checkpoints.sqlite").write_bytes(bytes(8192))
     append(log, b"one")
@@ -292,7 +300,7 @@ def test_a_store_of_zeros_is_set_aside_and_the_start_goes_on(log: Path, state: s
     assert len(ended.named("state.broken")) == 1
 
 
-def test_when_the_disk_is_full_delivery_goes_on_and_the_next_start_reads_nothing_twice(log: Path, state: str) -> None:
+def test_a_full_disk_costs_nothing_and_repeats_nothing(log: Path, state: str) -> None:
     """A limit of the process stands for the disk's: no file of it can grow."""
     lines = make_lines(3000)
     write(log, lines[:1000])
@@ -317,7 +325,7 @@ def test_when_the_disk_is_full_delivery_goes_on_and_the_next_start_reads_nothing
         assert sorted(drain.messages) == sorted([*lines, b"last\n"])
 
 
-def test_a_rename_and_a_signal_at_the_same_moment_cost_nothing(log: Path, state: str) -> None:
+def test_a_rename_at_the_moment_of_a_signal_costs_nothing(log: Path, state: str) -> None:
     lines = make_lines(3000)
     flags = ("-file", str(log), "-from", "beginning", "-state-dir", state)
     with LocalDrain() as drain:
@@ -356,7 +364,8 @@ def _may_run_as_nobody() -> bool:
         return False
 
 
-def test_a_file_that_may_not_be_read_is_said_to_be_so_and_read_when_it_may(public: Path) -> None:
+def test_an_unreadable_file_is_logged_then_read(public: Path) -> None:
+    """It is read as soon as its mode allows it."""
     log = public / "app.log"
     append(log, b"one")
     log.chmod(0)
@@ -393,7 +402,7 @@ def run_limited(limit: str, *flags: str) -> Ended:
     return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def test_a_limit_of_open_files_that_may_be_raised_is_raised(tmp_path: Path) -> None:
+def test_a_soft_limit_of_open_files_is_raised(tmp_path: Path) -> None:
     for number in range(200):
         append(tmp_path / f"{number}.log", b"%d" % number)
     with LocalDrain() as drain:
@@ -402,9 +411,8 @@ def test_a_limit_of_open_files_that_may_be_raised_is_raised(tmp_path: Path) -> N
     assert ended.code == 0
 
 
-def test_a_limit_of_open_files_that_may_not_be_raised_is_said_and_what_fits_is_delivered(
-    tmp_path: Path, state: str
-) -> None:
+def test_a_hard_limit_of_open_files_is_logged(tmp_path: Path, state: str) -> None:
+    """The files within the limit are delivered."""
     for number in range(200):
         append(tmp_path / f"{number}.log", b"%d" % number)
     flags = ("-file", str(tmp_path / "*.log"), "-follow=false", "-state-dir", state)
@@ -414,7 +422,7 @@ def test_a_limit_of_open_files_that_may_not_be_raised_is_said_and_what_fits_is_d
     assert "Too many open files" in ended.err
 
 
-def test_files_that_are_followed_leave_descriptors_for_the_drain(tmp_path: Path, state: str) -> None:
+def test_followed_files_leave_descriptors_for_the_drain(tmp_path: Path, state: str) -> None:
     for number in range(200):
         append(tmp_path / f"{number}.log", b"%d" % number)
     command = [*COMMAND, "-file", str(tmp_path / "*.log"), "-from", "beginning", "-state-dir", state]
@@ -429,7 +437,7 @@ def test_files_that_are_followed_leave_descriptors_for_the_drain(tmp_path: Path,
             agent.kill()
 
 
-def test_a_descriptor_that_it_inherits_is_read() -> None:
+def test_an_inherited_descriptor_is_read() -> None:
     with LocalDrain() as drain:
         script = f'"{sys.executable}" -m shuttle -logs-url {drain.url} -file /dev/fd/7 -follow=false 7< <(echo one)'
         done = subprocess.run(

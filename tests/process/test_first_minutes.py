@@ -68,7 +68,7 @@ def read_advice(ended: Ended) -> str:
         (("-batch-size",), 2, "-batch-size"),
     ],
 )
-def test_a_mistake_in_the_command_line_is_told_in_one_line(flags: tuple[str, ...], code: int, said: str) -> None:
+def test_a_wrong_command_line_is_one_line(flags: tuple[str, ...], code: int, said: str) -> None:
     ended = run(*flags, data=b"hi\n")
     assert (ended.code, ended.out, ended.err.count("\n")) == (code, "", 1)
     assert ended.err.startswith("log-shuttle: ")
@@ -82,7 +82,8 @@ def test_a_wrong_variable_is_named() -> None:
     assert "LOG_SHUTTLE_BATCH_SIZE -1: must be 1 or more" in ended.err
 
 
-def test_an_unreadable_file_ends_the_start_before_stdin_is_read(tmp_path: Path) -> None:
+def test_an_unreadable_file_ends_the_start(tmp_path: Path) -> None:
+    """Nothing is read from stdin before."""
     lines = tmp_path / "lines"
     lines.write_bytes(b"hi\n")
     environ = {"LOGS_URL": "https://h/", "LOG_SHUTTLE_CLIENT_CERT": "missing.pem"}
@@ -93,7 +94,7 @@ def test_an_unreadable_file_ends_the_start_before_stdin_is_read(tmp_path: Path) 
     assert ended.err == "log-shuttle: LOG_SHUTTLE_CLIENT_CERT 'missing.pem': must be a file that can be read\n"
 
 
-def test_a_setting_without_effect_is_told_of_before_the_start() -> None:
+def test_a_setting_without_effect_is_told_before_start() -> None:
     ended = run("-logs-url", "https://h/", "-state-dir", "d", "-ca-file", "missing.pem", data=b"hi\n")
     assert ended.err.splitlines() == [
         "log-shuttle: warning: -state-dir has no effect without -file",
@@ -101,30 +102,30 @@ def test_a_setting_without_effect_is_told_of_before_the_start() -> None:
     ]
 
 
-def test_wrong_port() -> None:
+def test_a_wrong_port_gets_advice() -> None:
     advice = read_advice(run_with_url(f"http://127.0.0.1:{find_closed_port()}/", *SOON))
     assert 'error="connection refused" advice="check host and port of -logs-url' in advice
 
 
-def test_unknown_host() -> None:
+def test_an_unknown_host_gets_advice() -> None:
     assert 'advice="check the host of -logs-url"' in read_advice(run_with_url("http://drain.invalid/", *SOON))
 
 
-def test_wrong_password() -> None:
+def test_a_wrong_password_gets_advice() -> None:
     with LocalDrain(Behaviour(auth="bob:another")) as drain:
         advice = read_advice(run_with_url(drain.url))
     assert "status=401" in advice
     assert "check the user and password in -logs-url, or -bearer-token" in advice
 
 
-def test_wrong_token() -> None:
+def test_a_wrong_token_gets_advice() -> None:
     with LocalDrain(Behaviour(bearer="another")) as drain:
         ended = run("-logs-url", drain.url, "-bearer-token", PASSWORD, "-verbose", data=b"hi\n")
     assert_no_secret_in(ended)
     assert any("status=401" in line and "-bearer-token" in line for line in ended.named("lines.lost"))
 
 
-def test_wrong_path() -> None:
+def test_a_wrong_path_gets_advice() -> None:
     with LocalDrain(Behaviour(status=404)) as drain:
         assert "check the path of -logs-url" in read_advice(run_with_url(drain.url))
 
@@ -138,7 +139,7 @@ def certificate(tmp_path: Path) -> Certificate:
     return certificate
 
 
-def test_certificate_that_nobody_knows(certificate: Certificate) -> None:
+def test_an_unknown_certificate_gets_advice(certificate: Certificate) -> None:
     with LocalDrain(Behaviour(cert=certificate.own)) as drain:
         advice = read_advice(run_with_url(drain.url, *SOON))
         assert "the drain's certificate is not trusted" in advice
@@ -149,20 +150,20 @@ def test_certificate_that_nobody_knows(certificate: Certificate) -> None:
         assert drain.messages == [b"hi\n", b"hi\n"]
 
 
-def test_certificate_of_another_host(certificate: Certificate) -> None:
+def test_a_certificate_of_another_host_gets_advice(certificate: Certificate) -> None:
     with LocalDrain(Behaviour(cert=certificate.own)) as drain:
         url = drain.url.replace("127.0.0.1", "localhost")
         advice = read_advice(run_with_url(url, *SOON, "-ca-file", str(certificate.authority)))
         assert "the drain's certificate is not trusted: Hostname mismatch" in advice
 
 
-def test_http_to_a_port_that_speaks_https(certificate: Certificate) -> None:
+def test_http_to_an_https_port_gets_advice(certificate: Certificate) -> None:
     with LocalDrain(Behaviour(cert=certificate.own)) as drain:
         advice = read_advice(run_with_url(drain.url.replace("https:", "http:"), *SOON))
     assert "check whether -logs-url is http: or https:" in advice
 
 
-def test_https_to_a_port_that_speaks_http() -> None:
+def test_https_to_an_http_port_gets_advice() -> None:
     with LocalDrain() as drain:
         advice = read_advice(run_with_url(drain.url.replace("http:", "https:"), *SOON))
     assert "check whether -logs-url is http: or https:" in advice
@@ -176,7 +177,7 @@ def test_verbose_shows_no_credentials() -> None:
     assert "d.secret" not in ended.err
 
 
-def test_version_and_help_are_answers_on_stdout() -> None:
+def test_version_and_help_go_to_stdout() -> None:
     assert run("-version") == Ended(0, f"log-shuttle {__version__}\n", "")
     ended = run("-h")
     assert (ended.code, ended.err) == (0, "")
@@ -193,7 +194,7 @@ def test_the_installed_command_is_the_module() -> None:
         assert drain.messages == [b"hi\n"]
 
 
-def test_the_first_line_is_there_soon_after_the_imports() -> None:
+def test_the_first_line_arrives_soon_after_the_imports() -> None:
     """The best of several runs side by side: a busy machine only makes runs longer.
 
     The aim is that it takes 1.5 times as long as the imports alone; with 2 it fails.

@@ -31,7 +31,7 @@ def _signals_as_in_a_terminal() -> Iterator[None]:
     signal.signal(signal.SIGHUP, before[1])
 
 
-def test_a_signal_loses_nothing_of_a_writer_that_goes_on_for_two_seconds() -> None:
+def test_a_signal_loses_nothing_of_a_busy_writer() -> None:
     """One agent for each signal, all beside each other."""
     with ExitStack() as stack:
         drains = [stack.enter_context(LocalDrain()) for _ in SIGNALS]
@@ -54,7 +54,7 @@ def test_a_signal_loses_nothing_of_a_writer_that_goes_on_for_two_seconds() -> No
             assert ended.ledger.read == ended.ledger.delivered == len(lines)
 
 
-def test_a_signal_that_comes_while_it_starts_loses_nothing(tmp_path: Path) -> None:
+def test_a_signal_during_the_start_loses_nothing(tmp_path: Path) -> None:
     """It comes in the middle of the imports."""
     (tmp_path / "sitecustomize.py").write_text(
         "import os, signal, sys\n"
@@ -70,7 +70,7 @@ def test_a_signal_that_comes_while_it_starts_loses_nothing(tmp_path: Path) -> No
         assert sorted(drain.messages) == make_lines(1000)
 
 
-def test_a_signal_that_its_parent_has_it_ignore_is_ignored() -> None:
+def test_a_signal_ignored_by_the_parent_is_ignored() -> None:
     """So does nohup."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the fixture puts it back
     with LocalDrain() as drain, start("-logs-url", drain.url) as agent:
@@ -83,7 +83,8 @@ def test_a_signal_that_its_parent_has_it_ignore_is_ignored() -> None:
         assert drain.messages == [b"before\n", b"after\n"]
 
 
-def test_a_writer_that_never_stops_is_read_until_the_land_timeout_and_not_longer() -> None:
+def test_an_open_stdin_is_read_until_the_land_timeout() -> None:
+    """It is not read for longer."""
     with LocalDrain() as drain, start("-logs-url", drain.url, "-land-timeout", "500ms", "-verbose") as agent:
         agent.stdin.write(b"".join(make_lines(10)))
         agent.stdin.flush()
@@ -94,7 +95,8 @@ def test_a_writer_that_never_stops_is_read_until_the_land_timeout_and_not_longer
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_ends_it_at_once_and_still_tells_the_ledger(second: signal.Signals) -> None:
+def test_a_second_signal_ends_it_at_once(second: signal.Signals) -> None:
+    """It still writes the ledger."""
     with LocalDrain(HANGS) as drain, start("-logs-url", drain.url, "-timeout", "0", "-land-timeout", "1h") as agent:
         agent.stdin.write(b"".join(make_lines(1200)))
         agent.stdin.flush()
@@ -109,7 +111,8 @@ def test_a_second_signal_ends_it_at_once_and_still_tells_the_ledger(second: sign
 
 
 @pytest.mark.parametrize("signalled", [True, False], ids=["signal", "end of input"])
-def test_against_a_hanging_drain_it_gives_up_in_time_and_counts_all_as_lost(signalled: bool) -> None:
+def test_a_hanging_drain_is_given_up_in_time(signalled: bool) -> None:
+    """Every line is counted as lost."""
     flags = ("-land-timeout", "500ms", "-timeout", "0")
     with LocalDrain(HANGS) as drain, start("-logs-url", drain.url, *flags) as agent:
         agent.stdin.write(b"".join(make_lines(700)))
@@ -123,7 +126,7 @@ def test_against_a_hanging_drain_it_gives_up_in_time_and_counts_all_as_lost(sign
     assert (ended.ledger.read, ended.ledger.delivered, ended.ledger.lost, ended.ledger.held) == (700, 0, 700, 0)
 
 
-def test_at_the_end_of_input_it_gives_up_on_a_drain_that_is_not_there() -> None:
+def test_a_missing_drain_is_given_up_at_the_end_of_input() -> None:
     url = f"http://127.0.0.1:{find_closed_port()}/"
     ended = run("-logs-url", url, "-land-timeout", "500ms", data=b"".join(make_lines(3)))
     assert ended.code == 3
@@ -159,7 +162,7 @@ def test_control_c_in_a_shell_pipeline_loses_nothing() -> None:
         assert len(drain.messages) == 5001
 
 
-def test_a_drain_that_is_killed_in_mid_request_and_started_again_costs_nothing(tmp_path: Path) -> None:
+def test_a_drain_killed_in_mid_request_costs_nothing(tmp_path: Path) -> None:
     """A batch whose answer was lost may come twice, and no line is missing."""
     shown = tmp_path / "shown"
     port = find_closed_port()

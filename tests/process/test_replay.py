@@ -35,7 +35,7 @@ def test_an_interrupted_replay_exits_with_the_signal(state: bool, tmp_path: Path
 
 
 @pytest.mark.parametrize("missing", ["gone.log", "*.gone"])
-def test_a_replay_of_what_is_not_there_delivers_the_rest(missing: str, tmp_path: Path) -> None:
+def test_a_replay_with_a_missing_file_delivers_the_rest(missing: str, tmp_path: Path) -> None:
     (tmp_path / "app.log").write_bytes(b"".join(make_lines(3)))
     files = ("-file", str(tmp_path / missing), "-file", str(tmp_path / "app.log"))
     with LocalDrain() as drain:

@@ -46,7 +46,7 @@ def stop_and_go_on(agent: Agent, drain: LocalDrain, requests: int) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in IGNORED if hasattr(signal, name)])
-def test_a_signal_that_go_ignores_is_ignored(name: str) -> None:
+def test_signals_that_go_ignores_are_ignored(name: str) -> None:
     with LocalDrain() as drain, start("-logs-url", drain.url, "-verbose") as agent:
         agent.stdin.write(b"before\n")
         agent.stdin.flush()
@@ -91,7 +91,7 @@ def test_usr1_of_a_healthy_drain_says_that_it_is_up() -> None:
         agent.finish()
 
 
-def test_a_signal_while_it_lands_at_the_end_of_input_ends_it(tmp_path: Path) -> None:
+def test_a_signal_sets_a_deadline_for_landing(tmp_path: Path) -> None:
     """A batch a line takes a second each: without a deadline it would take as long as there is progress."""
     with LocalDrain(Behaviour(delay=1.0)) as drain:
         flags = ("-batch-size", "1", "-num-outlets", "1", "-land-timeout", "2s")
@@ -122,7 +122,7 @@ def test_lines_in_files_stay_held_when_a_landing_gives_up(tmp_path: Path) -> Non
     assert sorted(drain.messages) == make_lines(4)
 
 
-def test_what_is_taken_from_two_fifos_is_counted(tmp_path: Path, fifos: tuple[IO[bytes], IO[bytes]]) -> None:
+def test_every_line_of_two_fifos_is_counted(tmp_path: Path, fifos: tuple[IO[bytes], IO[bytes]]) -> None:
     flags = ("-file", str(tmp_path / "[ab]"), "-batch-size", "1", "-back-buff", "1", "-num-outlets", "1", "-verbose")
     url = f"http://127.0.0.1:{find_closed_port()}/"
     with start("-logs-url", url, *flags, "-land-timeout", "300ms") as agent:
@@ -144,7 +144,7 @@ def wait_until_read(pipe: IO[bytes]) -> None:
         os.sched_yield()
 
 
-def test_an_answer_that_came_while_it_was_stopped_counts() -> None:
+def test_an_answer_to_a_stopped_process_counts() -> None:
     with LocalDrain(Behaviour(delay=0.3)) as drain:
         flags = ("-timeout", "1s", "-max-age", "1s", "-max-attempts", "1", "-verbose")
         with start("-logs-url", drain.url, *flags) as agent:
@@ -156,7 +156,7 @@ def test_an_answer_that_came_while_it_was_stopped_counts() -> None:
     assert (ended.code, ended.ledger.delivered) == (0, 1)
 
 
-def test_time_that_it_was_stopped_costs_a_batch_no_attempt() -> None:
+def test_a_stopped_process_costs_a_batch_no_attempt() -> None:
     with LocalDrain(Behaviour(status=503)) as drain, start("-logs-url", drain.url, "-max-age", "1s") as agent:
         agent.stdin.write(b"one\n")
         agent.stdin.flush()

@@ -34,6 +34,7 @@ LAYERS = (
 )
 RANKS = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 BESIDE = {("store", "observe")}  # within a layer: the stores log
+MOST_COLLABORATORS = 7
 
 # A program of its own, which takes nothing of the agent but the flags' grammar, the log and what escapes text.
 LOCAL_DRAIN = "local_drain"
@@ -108,3 +109,15 @@ def test_no_two_classes_share_a_name() -> None:
 
 def find_repeated(names: Iterable[str]) -> set[str]:
     return {name for name, times in Counter(names).items() if times > 1}
+
+
+def test_no_class_takes_more_than_seven_collaborators() -> None:
+    taken = {
+        f"{module}.{node.name}": len(made.args.args[1:]) + len(made.args.kwonlyargs)
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for made in node.body
+        if isinstance(made, ast.FunctionDef) and made.name == "__init__"
+    }
+    assert {name: count for name, count in taken.items() if count > MOST_COLLABORATORS} == {}

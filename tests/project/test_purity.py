@@ -15,7 +15,7 @@ TREES = {path.stem: ast.parse(path.read_text("utf-8")) for path in sorted(CORE.r
 MODULES = pytest.mark.parametrize("module", TREES)
 
 # What the whole core imports, all told: a new name here is a decision. None of it waits, logs or sends; datetime and
-# email.utils could read a clock, and test_nothing_reads_a_clock says that they do not.
+# email.utils could read a clock, and test_the_core_reads_no_clock says that they do not.
 ALLOWED = {
     *("base64", "bisect", "collections.abc", "dataclasses", "datetime", "email.utils", "enum", "hashlib", "http"),
     *("itertools", "re", "typing", "urllib.parse", "shuttle.errors"),
@@ -46,13 +46,13 @@ def test_the_core_is_found() -> None:
 
 
 @MODULES
-def test_the_core_imports_itself_and_what_has_no_effects(module: str) -> None:
+def test_the_core_imports_only_modules_without_effects(module: str) -> None:
     foreign = {source for source in find_sources(module) if not is_of_the_core(source)}
     assert foreign - VALUES.keys() <= ALLOWED
 
 
 @MODULES
-def test_of_a_library_only_values_are_taken(module: str) -> None:
+def test_the_core_takes_only_values_from_libraries(module: str) -> None:
     for node in ast.walk(TREES[module]):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in VALUES:
             assert node.attr in VALUES[node.value.id]
@@ -61,25 +61,26 @@ def test_of_a_library_only_values_are_taken(module: str) -> None:
 
 
 @MODULES
-def test_nothing_waits(module: str) -> None:
+def test_the_core_has_no_async_code(module: str) -> None:
     waiting = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
     assert [node for node in ast.walk(TREES[module]) if isinstance(node, waiting)] == []
 
 
 @MODULES
-def test_nothing_reads_a_clock(module: str) -> None:
+def test_the_core_reads_no_clock(module: str) -> None:
     assert find_taken(module) & CLOCKS == set()
 
 
 @MODULES
-def test_nothing_is_opened_printed_or_imported_unseen(module: str) -> None:
+def test_the_core_calls_no_builtin_with_effects(module: str) -> None:
+    """It opens and prints nothing, and imports nothing dynamically."""
     names = {node.id for node in ast.walk(TREES[module]) if isinstance(node, ast.Name)}
     assert names & {"open", "print", "input", "exec", "eval", "__import__", "import_module", "globals"} == set()
 
 
 @pytest.mark.parametrize("module", [module for module in TREES if not find_sources(module) & VALUES.keys()])
 @pytest.mark.process
-def test_the_core_loads_none_of_the_world(module: str) -> None:
+def test_the_core_loads_no_module_with_effects(module: str) -> None:
     """Through no other module either. The library of URLs does, so what has URLs is left out."""
     name = "shuttle.core" if module == "__init__" else f"shuttle.core.{module}"
     code = f"import sys; before = set(sys.modules); import {name}; print(*set(sys.modules) - before)"

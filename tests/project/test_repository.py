@@ -38,7 +38,7 @@ def test_readme_has_no_flag_that_does_not_exist() -> None:
     assert named <= {flag.name for flag in FLAGS}
 
 
-def test_the_map_shows_every_room_as_it_is() -> None:
+def test_the_map_shows_every_room() -> None:
     document = (ROOT / "docs/rooms.md").read_text("utf-8")
     assert insert_rooms(document) == document, "run make reference"
 
@@ -57,7 +57,7 @@ def test_readme_names_only_files_that_exist() -> None:
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", ".ci/run"])
-def test_each_make_target_that_is_named_exists(name: str) -> None:
+def test_each_make_target_named_exists(name: str) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     named = set(re.findall(r"(?:`|    |exec )make ([a-z]+)", (ROOT / name).read_text("utf-8")))
     assert named
@@ -81,7 +81,7 @@ def test_docker_image_needs_no_shell_and_no_rights() -> None:
     assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", final, re.MULTILINE)
 
 
-def test_docker_context_holds_what_the_image_needs_alone() -> None:
+def test_docker_context_holds_only_what_the_image_needs() -> None:
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
     context = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     assert {line[1:] for line in context if line.startswith("!")} == set(" ".join(copied).split())

@@ -46,11 +46,12 @@ def test_an_event_is_the_line_and_the_time_it_was_read() -> None:
 
 
 @pytest.mark.parametrize("msgid", ["ID47", "- -", 'ID47 [x@1 a="b c"]'])
-def test_no_part_of_the_header_is_in_it(msgid: str) -> None:
+def test_an_event_has_no_part_of_the_header(msgid: str) -> None:
     assert messages(load([b"- - one", b"[x] two"], msgid=msgid)) == ["- - one", "[x] two"]
 
 
-def test_of_framed_lines_it_is_the_frame_at_its_own_time() -> None:
+def test_an_event_of_a_framed_line_has_the_frames_time() -> None:
+    """Its message is the whole frame."""
     lines = [
         b"<13>1 2024-01-01T00:00:03Z h a p m - third",
         b"<13>1 2024-01-01T00:00:01.5+01:00 h a p m - first",
@@ -108,7 +109,7 @@ def test_a_request_takes_10000_events_a_mebibyte_and_a_day(records: list[Record]
         ({"tooOldLogEventEndIndex": 2, "expiredLogEventEndIndex": 1, "tooNewLogEventStartIndex": 3}, "RRTR"),
     ],
 )
-def test_what_is_rejected_is_told_by_index(info: dict[str, int] | None, taken: str) -> None:
+def test_rejected_events_are_named_by_index(info: dict[str, int] | None, taken: str) -> None:
     fates, error = make_cloudwatch()[0].read({"rejectedLogEventsInfo": info} if info is not None else {}, 4)
     assert fates == [Fate.TAKEN if fate == "T" else Fate.REFUSED for fate in taken]
     assert bool(error) is ("R" in taken)

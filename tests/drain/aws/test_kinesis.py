@@ -22,7 +22,8 @@ def make_records(count: int, size: int) -> list[Record]:
     return [Record(number, {}, size) for number in range(count)]
 
 
-def test_a_record_holds_the_frame_in_base64_under_the_hosts_partition_key() -> None:
+def test_a_record_is_the_frame_in_base64() -> None:
+    """Its partition key is the host name with the shard number."""
     frame = b"78 <190>1 2024-01-01T00:00:00.000000+00:00 shuttle token shuttle - - Hello World\n"
     record = make_record(frame, hostname="shuttle", shard=1)
     assert record == {"PartitionKey": "shuttle1", "Data": base64.b64encode(frame).decode()}
@@ -52,7 +53,7 @@ def test_a_request_takes_500_records_and_5_mib(records: list[Record], fitting: i
     assert make_kinesis().count_fitting(records) == fitting
 
 
-def test_an_answer_tells_of_each_record() -> None:
+def test_an_answer_gives_the_fate_of_each_record() -> None:
     good = {"SequenceNumber": "1", "ShardId": "s"}
     bad = {"ErrorCode": "InternalFailure", "ErrorMessage": "oh"}
     fates, error = make_kinesis().read({"FailedRecordCount": 1, "Records": [good, bad, good]}, 3)
@@ -61,7 +62,7 @@ def test_an_answer_tells_of_each_record() -> None:
 
 
 @pytest.mark.parametrize("answer", [{}, {"Records": []}, {"Records": [{}]}, {"Records": "x"}, {"Records": None}])
-def test_an_answer_that_does_not_is_none(answer: dict[str, object]) -> None:
+def test_a_nonsensical_answer_means_all_again(answer: dict[str, object]) -> None:
     fates, error = make_kinesis().read(answer, 2)
     assert fates == [Fate.AGAIN] * 2
     assert error

@@ -53,7 +53,9 @@ async def test_requests_are_signed_and_show_no_secret() -> None:
 
 
 @virtual
-async def test_records_that_failed_inside_a_good_answer_are_sent_again_alone_and_first() -> None:
+async def test_failed_records_are_sent_again_first_and_alone() -> None:
+    """A good answer may name records that failed."""
+
     def script(operation: str, call: Call) -> Answer | None:
         first = len(amazon.calls) == 1
         return amazon.take(operation, call, lambda place: place in (1, 3)) if first else None
@@ -67,7 +69,7 @@ async def test_records_that_failed_inside_a_good_answer_are_sent_again_alone_and
 
 
 @virtual
-async def test_a_stream_that_takes_nothing_is_left_alone_for_a_while() -> None:
+async def test_a_throttled_stream_is_tried_at_growing_intervals() -> None:
     def script(operation: str, call: Call) -> Answer | None:
         return amazon.take(operation, call, lambda _: True) if trio.current_time() < 60 else None
 
@@ -102,7 +104,7 @@ async def test_a_stream_that_takes_nothing_is_left_alone_for_a_while() -> None:
     ids=str,
 )
 @virtual
-async def test_what_says_nothing_of_the_lines_is_tried_again(answer: Answer) -> None:
+async def test_a_failure_that_is_not_the_lines_is_retried(answer: Answer) -> None:
     amazon = Amazon(in_turn(answer, answer))
     async with make_shuttle(amazon) as shuttle:
         await shuttle.write(make_lines(3))
@@ -113,7 +115,8 @@ async def test_what_says_nothing_of_the_lines_is_tried_again(answer: Answer) -> 
 
 @pytest.mark.parametrize("kind", ["AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException"])
 @virtual
-async def test_credentials_that_may_not_lose_the_batch_and_the_log_says_what_to_check(kind: str) -> None:
+async def test_bad_credentials_lose_the_batch(kind: str) -> None:
+    """The log says what to check."""
     amazon, journal = Amazon(lambda *_: fail(kind, "not you")), Journal()
     async with make_shuttle(amazon, log=journal) as shuttle:
         await shuttle.write(make_lines(3))
@@ -124,7 +127,7 @@ async def test_credentials_that_may_not_lose_the_batch_and_the_log_says_what_to_
 
 
 @virtual
-async def test_one_record_that_a_request_is_refused_for_costs_one_line() -> None:
+async def test_one_bad_record_costs_one_line() -> None:
     def script(_: str, call: Call) -> Answer | None:
         bad = any(b" 0000037\n" in base64.b64decode(record["Data"]) for record in call["Records"])
         return fail("ValidationException") if bad else None
@@ -139,7 +142,8 @@ async def test_one_record_that_a_request_is_refused_for_costs_one_line() -> None
 
 
 @virtual
-async def test_a_service_that_refuses_everything_is_not_asked_for_each_record() -> None:
+async def test_a_service_refusing_everything_gets_few_requests() -> None:
+    """It gets fewer requests than there are records."""
     amazon = Amazon(lambda *_: fail("SerializationException"))
     async with make_shuttle(amazon, batch_size=500) as shuttle:
         await shuttle.write(make_lines(500))
@@ -148,7 +152,7 @@ async def test_a_service_that_refuses_everything_is_not_asked_for_each_record() 
 
 
 @virtual
-async def test_a_loss_is_reported_there_too() -> None:
+async def test_a_loss_is_reported_to_the_stream() -> None:
     amazon = Amazon(in_turn(fail("AccessDeniedException")))
     async with make_shuttle(amazon, batch_size=1, num_outlets=1) as shuttle:
         await shuttle.write(make_lines(2))
@@ -157,7 +161,7 @@ async def test_a_loss_is_reported_there_too() -> None:
 
 
 @virtual
-async def test_a_line_of_several_frames_is_delivered_when_all_of_them_are() -> None:
+async def test_a_line_is_delivered_when_all_its_frames_are() -> None:
     def script(operation: str, call: Call) -> Answer | None:
         return amazon.take(operation, call, lambda place: place % 2 == 0) if len(amazon.calls) == 1 else refused
 
@@ -171,7 +175,7 @@ async def test_a_line_of_several_frames_is_delivered_when_all_of_them_are() -> N
 
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 10**6), lines=st.integers(1, 60))
-def test_whatever_fails_each_line_is_delivered_or_lost_once(seed: int, lines: int) -> None:
+def test_each_line_is_delivered_or_lost_once(seed: int, lines: int) -> None:
     fate = random.Random(seed)
 
     def script(operation: str, call: Call) -> Answer | None:
@@ -201,7 +205,8 @@ def test_whatever_fails_each_line_is_delivered_or_lost_once(seed: int, lines: in
 
 
 @on_every_loop
-async def test_without_credentials_the_log_says_where_they_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_missing_credentials_are_logged_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log says where they are looked for."""
     for name, value in {
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_SHARED_CREDENTIALS_FILE": "/nowhere",
@@ -220,7 +225,7 @@ async def test_without_credentials_the_log_says_where_they_are_looked_for(monkey
 
 
 @virtual
-async def test_what_is_missing_is_created_if_that_is_allowed() -> None:
+async def test_a_missing_group_and_stream_are_created() -> None:
     there: set[str] = set()
 
     def script(operation: str, call: Call) -> Answer | None:
@@ -242,7 +247,7 @@ async def test_what_is_missing_is_created_if_that_is_allowed() -> None:
 
 
 @virtual
-async def test_what_somebody_else_has_created_meanwhile_is_there() -> None:
+async def test_a_stream_created_by_another_is_used() -> None:
     amazon = Amazon(in_turn(fail("ResourceNotFoundException"), fail("ResourceAlreadyExistsException")))
     async with make_shuttle(amazon, LOGS_URL, aws_create=True) as shuttle:
         await shuttle.write(b"one\n")
@@ -251,7 +256,8 @@ async def test_what_somebody_else_has_created_meanwhile_is_there() -> None:
 
 
 @virtual
-async def test_what_is_missing_and_may_not_be_created_is_said_and_waited_for() -> None:
+async def test_a_missing_stream_is_waited_for_without_aws_create() -> None:
+    """The log names the flag."""
     amazon, journal = Amazon(in_turn(fail("ResourceNotFoundException", "no group"))), Journal()
     async with make_shuttle(amazon, LOGS_URL, log=journal) as shuttle:
         await shuttle.write(b"one\n")
@@ -263,7 +269,7 @@ async def test_what_is_missing_and_may_not_be_created_is_said_and_waited_for() -
 
 
 @virtual
-async def test_what_stays_missing_after_it_was_created_is_not_asked_for_without_a_pause() -> None:
+async def test_a_stream_missing_after_creation_is_tried_slowly() -> None:
     amazon = Amazon(lambda operation, _: fail("ResourceNotFoundException") if operation == "PutLogEvents" else None)
     async with make_shuttle(amazon, LOGS_URL, aws_create=True, max_age=60.0) as shuttle:
         await shuttle.write(b"one\n")
@@ -273,7 +279,9 @@ async def test_what_stays_missing_after_it_was_created_is_not_asked_for_without_
 
 
 @virtual
-async def test_events_that_are_too_old_or_too_new_are_lost_by_their_index() -> None:
+async def test_events_too_old_or_too_new_are_lost() -> None:
+    """The answer names them by index."""
+
     def script(operation: str, call: Call) -> Answer | None:
         if operation != "PutLogEvents" or len(amazon.calls) > 1:
             return None
@@ -287,7 +295,7 @@ async def test_events_that_are_too_old_or_too_new_are_lost_by_their_index() -> N
 
 
 @virtual
-async def test_a_connection_that_breaks_is_tried_again() -> None:
+async def test_a_broken_connection_is_retried() -> None:
     class Breaking(Amazon):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             response = await super().handle_async_request(request)
@@ -304,9 +312,7 @@ async def test_a_connection_that_breaks_is_tried_again() -> None:
 
 
 @on_every_loop
-async def test_credentials_that_have_expired_are_looked_for_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_expired_credentials_are_looked_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "credentials"
 
     def write(key: str) -> None:
@@ -331,7 +337,7 @@ async def test_credentials_that_have_expired_are_looked_for_again(
 
 
 @virtual
-async def test_an_answer_that_is_nonsense_from_cloudwatch_logs_is_tried_again() -> None:
+async def test_a_nonsensical_cloudwatch_answer_is_retried() -> None:
     amazon = Amazon(in_turn((200, {"rejectedLogEventsInfo": ["x"]})))
     async with make_shuttle(amazon, LOGS_URL) as shuttle:
         await shuttle.write(b"one\n")
@@ -356,7 +362,7 @@ class Broken(Amazon):
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("content", [b'{"__type": "Thrott', b"<html>", b"[" * 200_000, b"[1]", b"\xff"])
 @virtual
-async def test_an_answer_that_breaks_off_or_is_none_is_tried_again(status: int, content: bytes) -> None:
+async def test_a_broken_answer_is_retried(status: int, content: bytes) -> None:
     amazon = Broken(status, content)
     async with make_shuttle(amazon) as shuttle:
         await shuttle.write(make_lines(2))
@@ -365,7 +371,9 @@ async def test_an_answer_that_breaks_off_or_is_none_is_tried_again(status: int, 
 
 
 @virtual
-async def test_many_bad_lines_in_front_cost_none_of_the_good_ones_behind_them() -> None:
+async def test_leading_bad_lines_cost_no_good_line() -> None:
+    """CloudWatch Logs wants events in the order of time, so the bad lines come first."""
+
     def script(operation: str, call: Call) -> Answer | None:
         bad = operation == "PutLogEvents" and any(event["timestamp"] < 0 for event in call["logEvents"])
         return fail("InvalidParameterException") if bad else None
@@ -383,7 +391,9 @@ async def test_many_bad_lines_in_front_cost_none_of_the_good_ones_behind_them() 
 
 
 @virtual
-async def test_what_was_taken_of_a_batch_that_is_given_up_at_the_end_is_delivered() -> None:
+async def test_records_taken_count_when_a_batch_is_given_up() -> None:
+    """They are delivered; only the rest of the batch is lost."""
+
     def script(operation: str, call: Call) -> Answer | None:
         failing = len(amazon.calls) > 1
         return amazon.take(operation, call, lambda place: failing or place > 2)
@@ -396,7 +406,7 @@ async def test_what_was_taken_of_a_batch_that_is_given_up_at_the_end_is_delivere
 
 @pytest.mark.parametrize("program", ["false", "echo no", "echo '{}'", "echo []"])
 @on_every_loop
-async def test_a_program_that_gives_no_credentials_is_said_to_and_asked_again(
+async def test_a_failing_credential_program_is_logged(
     program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "config"
@@ -415,7 +425,7 @@ async def test_a_program_that_gives_no_credentials_is_said_to_and_asked_again(
 
 
 @virtual
-async def test_what_may_not_be_created_is_waited_for() -> None:
+async def test_a_stream_that_may_not_be_created_is_waited_for() -> None:
     amazon = Amazon(in_turn(fail("ResourceNotFoundException"), fail("AccessDeniedException", "you may not create")))
     async with make_shuttle(amazon, LOGS_URL, aws_create=True) as shuttle:
         await shuttle.write(b"one\n")
@@ -424,7 +434,8 @@ async def test_what_may_not_be_created_is_waited_for() -> None:
 
 
 @virtual
-async def test_what_is_missing_and_there_at_once_is_not_asked_for_without_a_pause() -> None:
+async def test_a_stream_both_missing_and_there_is_tried_slowly() -> None:
+    """The service denies that the stream exists and refuses to create it because it exists."""
     answers = {"CreateLogGroup": "ResourceAlreadyExistsException"}
     amazon = Amazon(lambda operation, _: fail(answers.get(operation, "ResourceNotFoundException")))
     async with make_shuttle(amazon, LOGS_URL, aws_create=True, max_age=5.0) as shuttle:
@@ -435,7 +446,7 @@ async def test_what_is_missing_and_there_at_once_is_not_asked_for_without_a_paus
 
 
 @virtual
-async def test_a_key_that_no_header_can_hold_is_said_to_be_one() -> None:
+async def test_a_key_that_no_header_can_hold_is_no_credential() -> None:
     journal = Journal()
     url = LOGS_URL.replace(KEY, "caf%C3%A9")
     async with make_shuttle(Amazon(), url, log=journal, max_attempts=1) as shuttle:
@@ -445,7 +456,7 @@ async def test_a_key_that_no_header_can_hold_is_said_to_be_one() -> None:
 
 
 @virtual
-async def test_a_stream_that_takes_a_part_of_each_request_is_given_time() -> None:
+async def test_a_stream_taking_part_of_each_request_gets_time() -> None:
     amazon = Amazon(lambda operation, call: amazon.take(operation, call, lambda place: place > 0))
     async with make_shuttle(amazon, batch_size=20) as shuttle:
         await shuttle.write(make_lines(20))

@@ -87,7 +87,7 @@ class Transport(httpx.AsyncBaseTransport):
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
 @pytest.mark.parametrize("body", [(), (b"thanks",), (b"\xff" * 10_000,), (0.5, b"late")])
 @virtual
-async def test_a_success_is_its_status_alone(status: int, body: tuple[Step, ...]) -> None:
+async def test_a_success_has_only_its_status(status: int, body: tuple[Step, ...]) -> None:
     transport = Transport(status, Body(*body), headers={"Retry-After": "7"})
     assert await attempt(transport, REQUEST, TIMEOUT) == Reply(status=status)
     assert transport.body.closed == 1
@@ -107,7 +107,7 @@ async def test_a_success_is_its_status_alone(status: int, body: tuple[Step, ...]
     ],
 )
 @virtual
-async def test_a_refusal_says_the_beginning_of_what_the_drain_said(body: bytes, text: str) -> None:
+async def test_a_refusal_quotes_the_start_of_the_answer(body: bytes, text: str) -> None:
     transport = Transport(418, Body(body))
     assert await attempt(transport, REQUEST, TIMEOUT) == Reply(status=418, error=text)
     assert transport.body.closed == 1
@@ -115,7 +115,7 @@ async def test_a_refusal_says_the_beginning_of_what_the_drain_said(body: bytes, 
 
 @given(st.lists(st.integers(0, 2 * SHOWN)))
 @settings(deadline=None)
-def test_what_a_refusal_says_does_not_depend_on_how_its_bytes_arrive(places: list[int]) -> None:
+def test_a_refusals_text_does_not_depend_on_the_chunks(places: list[int]) -> None:
     body = b"".join(b"%03d " % number for number in range(SHOWN // 2))
 
     @virtual
@@ -137,7 +137,7 @@ def test_what_a_refusal_says_does_not_depend_on_how_its_bytes_arrive(places: lis
     ],
 )
 @virtual
-async def test_a_refusal_without_a_body_says_its_reason_phrase(
+async def test_a_refusal_without_a_body_has_its_reason_phrase(
     status: int, phrase: str | None, text: str, body: bytes
 ) -> None:
     outcome = await attempt(Transport(status, Body(body), phrase=phrase), REQUEST, TIMEOUT)
@@ -146,7 +146,7 @@ async def test_a_refusal_without_a_body_says_its_reason_phrase(
 
 @pytest.mark.parametrize("status", [HTTPStatus.UNAUTHORIZED, HTTPStatus.MOVED_PERMANENTLY, 308, 404, 413, 415])
 @virtual
-async def test_a_refusal_that_the_user_can_end_carries_its_advice(status: int) -> None:
+async def test_a_refusal_that_the_user_can_fix_has_advice(status: int) -> None:
     assert (await attempt(Transport(status), REQUEST, TIMEOUT)).advice
 
 
@@ -154,7 +154,7 @@ async def test_a_refusal_that_the_user_can_end_carries_its_advice(status: int) -
 @pytest.mark.parametrize("value", ["7", "Fri, 31 Dec 2999 23:59:59 GMT", "soon"])
 @pytest.mark.parametrize("name", ["Retry-After", "retry-after"])
 @virtual
-async def test_a_refusal_carries_its_retry_after_as_it_came(status: int, value: str, name: str) -> None:
+async def test_a_refusal_has_its_retry_after_unchanged(status: int, value: str, name: str) -> None:
     outcome = await attempt(Transport(status, headers={name: value}), REQUEST, TIMEOUT)
     assert (outcome.status, outcome.retry_after) == (status, value)
 
@@ -198,7 +198,7 @@ def caused_by(cause: BaseException, error: httpx.TransportError | None = None) -
     ids=lambda value: f"{type(value).__name__}" if isinstance(value, Exception) else None,
 )
 @virtual
-async def test_no_answer_is_an_outcome_that_says_why_and_what_to_do(error: Exception, text: str, advice: str) -> None:
+async def test_no_answer_is_an_outcome_with_error_and_advice(error: Exception, text: str, advice: str) -> None:
     outcome = await attempt(Transport(error=error), REQUEST, TIMEOUT)
     assert (outcome.status, outcome.error, outcome.retry_after) == (None, text, "")
     assert advice in outcome.advice
@@ -207,14 +207,14 @@ async def test_no_answer_is_an_outcome_that_says_why_and_what_to_do(error: Excep
 
 @pytest.mark.parametrize("error", [LookupError, AssertionError, RuntimeError])
 @virtual
-async def test_an_error_in_a_program_is_no_outcome(error: type[Exception]) -> None:
+async def test_a_programming_error_is_raised(error: type[Exception]) -> None:
     with pytest.raises(error):
         await attempt(Transport(error=error()), REQUEST, TIMEOUT)
 
 
 @pytest.mark.parametrize(("limit", "shown"), [(5.0, "5s"), (0.25, "0.25s"), (90.0, "90s")])
 @virtual
-async def test_no_answer_in_time_is_an_outcome_and_ends_the_request(limit: float, shown: str) -> None:
+async def test_a_timeout_is_an_outcome_and_ends_the_request(limit: float, shown: str) -> None:
     transport = Transport(delay=NEVER)
     outcome = await attempt(transport, REQUEST, limit)
     assert trio.current_time() == limit
@@ -225,16 +225,16 @@ async def test_no_answer_in_time_is_an_outcome_and_ends_the_request(limit: float
 
 @pytest.mark.parametrize(("limit", "delay"), [(5.0, 4.999), (0.0, 0.0), (0.0, 100_000.0)])
 @virtual
-async def test_an_answer_within_the_timeout_counts_and_a_timeout_of_zero_is_no_limit(
-    limit: float, delay: float
-) -> None:
+async def test_an_answer_within_the_timeout_counts(limit: float, delay: float) -> None:
+    """A timeout of zero is no limit."""
     assert await attempt(Transport(200, delay=delay), REQUEST, limit) == Reply(status=200)
     assert trio.current_time() == delay
 
 
 @pytest.mark.parametrize("status", [200, 400, 503])
 @virtual
-async def test_the_timeout_is_for_the_status_and_the_body_has_its_own_patience(status: int) -> None:
+async def test_the_timeout_covers_the_status_only(status: int) -> None:
+    """The body has a limit of its own."""
     body = Body(PATIENCE * 0.9, b"done")
     outcome = await attempt(Transport(status, body, delay=0.4), REQUEST, 0.5)
     assert outcome == Reply(status=status, error="" if status == 200 else "done")
@@ -247,9 +247,8 @@ async def test_the_timeout_is_for_the_status_and_the_body_has_its_own_patience(s
     "body", [(b"said", NEVER), (b"said", *(PATIENCE / 4, b"") * 100, NEVER)], ids=["silent", "dripping"]
 )
 @virtual
-async def test_a_body_that_never_ends_is_let_go_of_and_the_status_stands(
-    status: int, limit: float, body: tuple[Step, ...]
-) -> None:
+async def test_an_endless_body_does_not_change_the_status(status: int, limit: float, body: tuple[Step, ...]) -> None:
+    """The client stops reading it."""
     transport = Transport(status, Body(*body), headers={"Retry-After": "9"})
     outcome = await attempt(transport, REQUEST, limit)
     assert outcome == (Reply(status=200) if status == 200 else Reply(status, "said", retry_after="9"))
@@ -260,7 +259,8 @@ async def test_a_body_that_never_ends_is_let_go_of_and_the_status_stands(
 @pytest.mark.parametrize("status", [200, 400, 503])
 @pytest.mark.parametrize("size", [1000, CONTENT_LIMIT, 10 * CONTENT_LIMIT])
 @virtual
-async def test_a_body_that_is_too_long_is_let_go_of_and_the_status_stands(status: int, size: int) -> None:
+async def test_a_long_body_does_not_change_the_status(status: int, size: int) -> None:
+    """The client stops reading it at a limit."""
     transport = Transport(status, Body(*[b"." * size] * (20 * CONTENT_LIMIT // size)))
     outcome = await attempt(transport, REQUEST, TIMEOUT)
     assert outcome == Reply(status=status, error="" if status == 200 else "." * SHOWN)
@@ -272,7 +272,7 @@ async def test_a_body_that_is_too_long_is_let_go_of_and_the_status_stands(status
 @pytest.mark.parametrize("error", BROKEN, ids=repr)
 @pytest.mark.parametrize("said", [b"", b"half a wo"])
 @virtual
-async def test_a_body_that_breaks_off_does_not_change_the_status(status: int, error: Exception, said: bytes) -> None:
+async def test_a_broken_body_does_not_change_the_status(status: int, error: Exception, said: bytes) -> None:
     transport = Transport(status, Body(said, error), phrase="Oh")
     outcome = await attempt(transport, REQUEST, TIMEOUT)
     assert outcome == Reply(status=status, error="" if status == 200 else said.decode() or "Oh")
@@ -293,7 +293,8 @@ async def test_a_cancellation_before_the_answer_is_no_outcome(limit: float) -> N
 
 @pytest.mark.parametrize("status", [200, 503])
 @virtual
-async def test_a_cancellation_in_the_body_is_no_outcome_and_closes_the_answer(status: int) -> None:
+async def test_a_cancellation_in_the_body_closes_the_answer(status: int) -> None:
+    """It gives no outcome."""
     transport = Transport(status, Body(b"said", NEVER))
     outcome = None
     with trio.move_on_after(PATIENCE / 2) as scope:

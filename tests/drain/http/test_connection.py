@@ -76,9 +76,7 @@ def run(test: Callable[[], Any]) -> None:
 
 
 @given(case=st.sampled_from(list(ANSWERS.items())), data=st.data())
-def test_an_answer_is_the_same_however_its_bytes_are_cut(
-    case: tuple[bytes, tuple[int, bytes]], data: st.DataObject
-) -> None:
+def test_an_answer_does_not_depend_on_the_chunks(case: tuple[bytes, tuple[int, bytes]], data: st.DataObject) -> None:
     sent, (status, body) = case
     places = data.draw(st.lists(st.integers(0, len(sent))))
 
@@ -95,7 +93,9 @@ def test_an_answer_is_the_same_however_its_bytes_are_cut(
     run(check)
 
 
-def test_an_announcement_is_no_answer_and_its_headers_are_not_the_answers() -> None:
+def test_an_interim_response_is_not_the_answer() -> None:
+    """Its headers are not the answer's."""
+
     async def check() -> None:
         line = Line()
         line.feed(CONTINUE, HINTS)
@@ -128,7 +128,7 @@ def test_an_announcement_is_no_answer_and_its_headers_are_not_the_answers() -> N
     ids=lambda value: value[:30] if isinstance(value, bytes) else None,
 )
 @pytest.mark.parametrize("size", [1, 1000, HEAD_LIMIT * 2])
-def test_what_is_no_answer_is_an_error_and_ends_the_connection(garbage: bytes, why: str, size: int) -> None:
+def test_an_invalid_answer_ends_the_connection(garbage: bytes, why: str, size: int) -> None:
     async def check() -> None:
         line = Line()
         line.feed(*(garbage[start : start + size] for start in range(0, len(garbage), size)))
@@ -140,7 +140,7 @@ def test_what_is_no_answer_is_an_error_and_ends_the_connection(garbage: bytes, w
 
 
 @given(st.binary(min_size=1))
-def test_no_bytes_at_all_break_a_connection(data: bytes) -> None:
+def test_any_bytes_give_an_answer_or_an_error(data: bytes) -> None:
     """Either an answer or an error comes of them, if only when the drain hangs up."""
 
     async def check() -> None:
@@ -153,7 +153,9 @@ def test_no_bytes_at_all_break_a_connection(data: bytes) -> None:
     run(check)
 
 
-def test_a_connection_that_ends_before_the_first_byte_is_told_from_one_that_ends_later() -> None:
+def test_an_end_before_the_first_byte_is_unanswered() -> None:
+    """An end after the first byte is another error."""
+
     async def check() -> None:
         silent, spoken = Line(), Line()
         cause = ConnectionResetError()
@@ -169,7 +171,9 @@ def test_a_connection_that_ends_before_the_first_byte_is_told_from_one_that_ends
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_over_the_limit_ends_the_connection_but_not_the_answer(chunked: bool) -> None:
+def test_a_body_over_the_limit_ends_the_connection(chunked: bool) -> None:
+    """The answer stands."""
+
     async def check() -> None:
         line = Line()
         piece = b"." * 1000
@@ -192,7 +196,9 @@ def test_a_body_over_the_limit_ends_the_connection_but_not_the_answer(chunked: b
     run(check)
 
 
-def test_an_answer_before_the_request_was_read_ends_the_connection() -> None:
+def test_an_early_answer_ends_the_connection() -> None:
+    """The request has not been read to its end."""
+
     async def check() -> None:
         line = Line()
         line.wire.unwritten = 1
@@ -205,7 +211,7 @@ def test_an_answer_before_the_request_was_read_ends_the_connection() -> None:
     run(check)
 
 
-def test_an_answer_that_is_let_go_early_ends_the_connection() -> None:
+def test_an_answer_closed_early_ends_the_connection() -> None:
     async def check() -> None:
         line = Line()
         line.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe")

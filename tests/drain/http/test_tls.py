@@ -77,7 +77,7 @@ async def test_ca_file_names_the_authority_to_trust(pki: Pki) -> None:
 
 
 @on_every_loop
-async def test_ca_file_takes_the_place_of_the_systems_authorities(pki: Pki, tmp_path: Path) -> None:
+async def test_ca_file_replaces_the_systems_authorities(pki: Pki, tmp_path: Path) -> None:
     other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(other)
     with pytest.MonkeyPatch.context() as patch, Server(always(NO_CONTENT), tls=pki.serve()) as server:
@@ -96,7 +96,7 @@ async def test_a_certificate_for_another_host_is_refused(pki: Pki) -> None:
 
 
 @on_every_loop
-async def test_the_host_name_is_what_the_certificate_is_asked_for(pki: Pki) -> None:
+async def test_a_certificate_for_the_host_name_is_accepted(pki: Pki) -> None:
     with Server(always(NO_CONTENT), tls=pki.serve("localhost")) as server:
         url = server.url.replace("127.0.0.1", "localhost")
         assert await try_once(url, ca_file=pki.ca_file) == Reply(status=204)
@@ -119,7 +119,7 @@ async def test_skip_verify_trusts_anyone(pki: Pki, name: str) -> None:
 
 @pytest.mark.parametrize("one_file", [False, True])
 @on_every_loop
-async def test_a_client_certificate_and_its_key_come_from_two_files_or_one(pki: Pki, one_file: bool) -> None:
+async def test_a_client_certificate_and_key_may_share_a_file(pki: Pki, one_file: bool) -> None:
     files = (
         {"client_cert": pki.client_both} if one_file else {"client_cert": pki.client_cert, "client_key": pki.client_key}
     )
@@ -129,7 +129,7 @@ async def test_a_client_certificate_and_its_key_come_from_two_files_or_one(pki: 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @on_every_loop
-async def test_a_drain_that_misses_a_client_certificate_is_told_of(pki: Pki, version: ssl.TLSVersion) -> None:
+async def test_a_missing_client_certificate_gets_advice(pki: Pki, version: ssl.TLSVersion) -> None:
     """With TLS 1.3 the refusal comes after the handshake, in place of the answer."""
     context = pki.serve(ask_for_client=True)
     context.maximum_version = version
@@ -142,7 +142,7 @@ async def test_a_drain_that_misses_a_client_certificate_is_told_of(pki: Pki, ver
 
 
 @on_every_loop
-async def test_a_drain_without_tls_is_told_of() -> None:
+async def test_a_drain_without_tls_gets_advice() -> None:
     with Server(lambda peer: peer.send(BAD_REQUEST)) as server:
         outcome = await try_once(server.url.replace("http:", "https:"))
     assert outcome.error == "the drain does not speak TLS there"
@@ -150,7 +150,7 @@ async def test_a_drain_without_tls_is_told_of() -> None:
 
 
 @on_every_loop
-async def test_a_drain_with_tls_that_was_given_as_http_is_told_of(pki: Pki) -> None:
+async def test_http_to_a_drain_with_tls_is_an_error(pki: Pki) -> None:
     with Server(always(NO_CONTENT), tls=pki.serve()) as server:
         outcome = await try_once(server.url.replace("https:", "http:"))
     assert outcome.status is None

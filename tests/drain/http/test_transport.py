@@ -52,7 +52,8 @@ async def post(transport: httpx.AsyncBaseTransport, url: str, body: bytes = b"li
 
 @pytest.mark.parametrize("answer", ANSWERS)
 @on_every_loop
-async def test_a_connection_carries_many_requests_whatever_the_answer_holds(answer: str) -> None:
+async def test_a_connection_carries_many_requests(answer: str) -> None:
+    """It does so whatever the answers hold."""
     transport = DirectTransport(None)
     with Server(always(ANSWERS[answer])) as server:
         statuses = {await post(transport, server.url, number=number) for number in range(5)}
@@ -80,7 +81,8 @@ def answer_one_then(end: str) -> Script:
 
 @pytest.mark.parametrize("end", ["close", "reset"])
 @on_every_loop
-async def test_a_used_connection_that_ends_unanswered_has_its_request_sent_again_on_a_new_one(end: str) -> None:
+async def test_a_request_on_a_dead_connection_is_sent_again(end: str) -> None:
+    """It is sent again only if no byte of an answer came, and on a new connection."""
     transport = DirectTransport(None)
     with Server(answer_one_then(end), always(NO_CONTENT)) as server:
         assert [await post(transport, server.url, number=number) for number in range(3)] == [204] * 3
@@ -130,7 +132,7 @@ async def test_a_new_connection_that_ends_unanswered_is_an_error(script: Script)
 
 @pytest.mark.parametrize("unasked", [b"HTTP/1.1 408 Request Timeout\r\n\r\n", b"HTTP", b"\x00", b"bye\r\n"])
 @on_every_loop
-async def test_a_connection_that_says_something_unasked_is_not_used_again(unasked: bytes) -> None:
+async def test_a_connection_that_speaks_unasked_is_not_reused(unasked: bytes) -> None:
     def speak_unasked(peer: Peer) -> None:
         peer.read()
         peer.send(NO_CONTENT)
@@ -150,7 +152,8 @@ async def test_a_connection_that_says_something_unasked_is_not_used_again(unaske
 
 
 @on_every_loop
-async def test_a_second_answer_in_the_same_breath_does_not_change_the_first() -> None:
+async def test_a_second_answer_does_not_change_the_first() -> None:
+    """Both arrive together."""
     twice = (
         b"HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nRetry-After: 9\r\nContent-Length: 0\r\n\r\n"
     )
@@ -174,7 +177,7 @@ async def test_a_second_answer_in_the_same_breath_does_not_change_the_first() ->
     ],
 )
 @on_every_loop
-async def test_a_connection_the_drain_wants_closed_is_closed_by_us(answer: bytes) -> None:
+async def test_a_connection_is_closed_when_the_drain_asks(answer: bytes) -> None:
     transport = DirectTransport(None)
     with Server(always(answer)) as server:
         for _ in range(2):
@@ -184,9 +187,10 @@ async def test_a_connection_the_drain_wants_closed_is_closed_by_us(answer: bytes
 
 
 @on_every_loop
-async def test_a_connection_that_was_idle_too_long_is_closed_and_not_used_again(
+async def test_a_connection_idle_too_long_is_not_reused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """It is closed."""
     transport = DirectTransport(None)
     with Server(always(NO_CONTENT)) as server:
         await post(transport, server.url)
@@ -199,7 +203,9 @@ async def test_a_connection_that_was_idle_too_long_is_closed_and_not_used_again(
 
 
 @on_every_loop
-async def test_requests_at_the_same_time_have_a_connection_each_and_all_are_used_again() -> None:
+async def test_each_concurrent_request_has_a_connection() -> None:
+    """All connections are used again."""
+
     def answer_when_all_are_there(peer: Peer) -> None:
         while True:
             peer.read()

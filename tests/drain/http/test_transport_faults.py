@@ -27,7 +27,7 @@ def free_port() -> int:
 
 
 @on_every_loop
-async def test_a_port_where_nobody_listens_is_a_connection_refused() -> None:
+async def test_a_port_without_a_listener_is_connection_refused() -> None:
     with pytest.raises(httpx.ConnectError) as caught:
         await post(DirectTransport(None), f"http://127.0.0.1:{free_port()}/")
     text, advice = describe(caught.value)
@@ -36,7 +36,7 @@ async def test_a_port_where_nobody_listens_is_a_connection_refused() -> None:
 
 
 @on_every_loop
-async def test_a_host_that_nobody_knows_is_an_error_that_says_so() -> None:
+async def test_an_unknown_host_is_named_as_the_error() -> None:
     with pytest.raises(httpx.ConnectError) as caught:
         await post(DirectTransport(None), "http://drain.invalid/")  # RFC 6761, 6.4: it never resolves
     text, advice = describe(caught.value)
@@ -63,9 +63,11 @@ def linger(peer: Peer) -> None:
 
 @pytest.mark.parametrize("then", [linger, Peer.wait_gone])
 @on_every_loop
-async def test_an_answer_before_the_body_was_sent_counts_and_ends_the_connection(
+async def test_an_answer_before_the_body_is_sent_counts(
     then: Callable[[Peer], object],
 ) -> None:
+    """It ends the connection."""
+
     def wait_then(peer: Peer) -> None:
         answered.wait(GUARD)  # and read nothing of the body until the client has the answer
         then(peer)
@@ -83,7 +85,8 @@ async def test_an_answer_before_the_body_was_sent_counts_and_ends_the_connection
 
 @pytest.mark.parametrize("reset", [False, True])
 @on_every_loop
-async def test_an_early_answer_is_seen_though_the_drain_closes_on_what_it_has_not_read(reset: bool) -> None:
+async def test_an_early_answer_survives_a_close_by_the_drain(reset: bool) -> None:
+    """The drain closes the connection before it has read the body."""
     transport = DirectTransport(None)
     with Server(answer_early(Peer.reset if reset else lambda _: None)) as server:
         assert await post(transport, server.url, LARGE) == 413
@@ -128,7 +131,9 @@ async def test_a_cancelled_request_leaves_no_connection(script: Script) -> None:
 
 
 @on_every_loop
-async def test_a_request_cancelled_while_its_body_is_sent_leaves_no_connection() -> None:
+async def test_a_request_cancelled_in_its_body_is_closed() -> None:
+    """No connection stays open."""
+
     def read_no_body(peer: Peer) -> None:
         peer.read_head()
         started.set()
@@ -149,7 +154,7 @@ async def test_a_request_cancelled_while_its_body_is_sent_leaves_no_connection()
 
 
 @on_every_loop
-async def test_a_request_cancelled_at_any_turn_of_the_loop_leaves_no_connection() -> None:
+async def test_a_request_cancelled_at_any_moment_is_closed() -> None:
     """From the look-up of the name to the last byte of the answer."""
     turns = 0
     with Server(always(NO_CONTENT)) as server:
@@ -170,7 +175,8 @@ async def test_a_request_cancelled_at_any_turn_of_the_loop_leaves_no_connection(
 
 
 @on_every_loop
-async def test_a_request_cancelled_in_the_tls_handshake_leaves_no_connection() -> None:
+async def test_a_request_cancelled_in_the_handshake_is_closed() -> None:
+    """No connection stays open."""
     with Server(Peer.wait_gone) as server:
         transport = DirectTransport(ssl.create_default_context())
         url = server.url.replace("http:", "https:")
@@ -184,7 +190,8 @@ async def test_a_request_cancelled_in_the_tls_handshake_leaves_no_connection() -
 
 
 @on_every_loop
-async def test_aclose_closes_every_idle_connection_and_the_transport_can_go_on() -> None:
+async def test_aclose_closes_every_idle_connection() -> None:
+    """The transport can be used afterwards."""
     transport = DirectTransport(None)
     with Server(always(NO_CONTENT)) as server:
         await asyncio.gather(*(post(transport, server.url) for _ in range(3)))
