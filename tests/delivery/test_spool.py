@@ -1,15 +1,18 @@
 """The spool on a disk that works: a queue that has on the disk what it holds."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
-from shuttle.core.batch import Batch
 from shuttle.delivery.tiers import WINDOW
 from tests.helpers.loops import on_every_loop
 from tests.helpers.spinning import not_spinning
 from tests.helpers.spools import LINES, Process, ids, make, spooling
+
+if TYPE_CHECKING:
+    from shuttle.core.batch import Batch
 
 
 @on_every_loop

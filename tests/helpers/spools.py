@@ -75,7 +75,7 @@ class Process:
     async def heard(self, event: str) -> None:
         """Return when it has logged `event`."""
         with anyio.fail_after(GUARD):
-            while not self.log.named(event):
+            while not self.log.named(event):  # noqa: ASYNC110  # a thread of the disk logs
                 await anyio.sleep(0.01)
 
     @property
