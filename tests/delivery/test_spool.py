@@ -1,281 +1,191 @@
-"""The spool: a buffer that has on the disk what it holds, and in memory what the disk does not take."""
+"""The spool on a disk that works: a queue that has on the disk what it holds."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
-from shuttle.core.batch import Batch
-from shuttle.core.ledger import Ledger
-from shuttle.delivery.spool import Spool
 from shuttle.delivery.tiers import WINDOW
-from shuttle.store.backlog import Backlog
-from tests.helpers.batches import make_batch
-from tests.helpers.limits import files_of_at_most
 from tests.helpers.loops import on_every_loop
-from tests.helpers.sockets import GUARD
-from tests.helpers.virtual import Journal
+from tests.helpers.spinning import not_spinning
+from tests.helpers.spools import LINES, Process, ids, make, spooling
 
-LINES = 10  # of a batch
-
-
-class Bench:
-    """A spool, its ledger and what stands on its disk."""
-
-    def __init__(self, directory: Path, most_bytes: int = 1 << 40, max_bytes: int = 1 << 20) -> None:
-        self.log = Journal()
-        self.backlog = Backlog.open(
-            directory, most_bytes=most_bytes, log=self.log, wall=lambda: 1000.0, clock=anyio.current_time
-        )
-        self.ledger = Ledger()
-        self.lost = 0
-        self.spool = Spool(self.backlog, max_bytes=max_bytes, max_batches=None, ledger=self.ledger, lose=self.lose)
-
-    def lose(self, lines: int, _reason: str) -> None:
-        self.ledger.lose(lines, "")
-        self.lost += lines
-
-    async def put(self, *batches: Batch) -> None:
-        """Take `batches` in, as the intake does."""
-        self.ledger.take_in(sum(batch.lines for batch in batches))
-        await self.spool.record(batches)
-        for batch in batches:
-            await self.spool.put(batch)
-
-    async def take(self, count: int) -> list[Batch]:
-        """Take so many, and have them delivered."""
-        taken = []
-        with anyio.fail_after(GUARD):
-            for _ in range(count):
-                batch = await self.spool.take()
-                assert batch
-                self.ledger.deliver(batch.lines)
-                self.spool.settle(batch)
-                taken.append(batch)
-        return taken
-
-    def bytes_in_memory(self) -> int:
-        return sum(entry.batch.size for entry in self.spool._tiers.list_saved())
-
-    @contextmanager
-    def full_disk(self) -> Iterator[None]:
-        connection = self.backlog._database.connect()
-        pages = connection.execute("PRAGMA page_count").fetchone()[0]
-        connection.execute(f"PRAGMA max_page_count={pages}").fetchall()
-        yield
-        connection.execute("PRAGMA max_page_count=1000000").fetchall()
-
-
-@asynccontextmanager
-async def spooling(directory: Path, most_bytes: int = 1 << 40, max_bytes: int = 1 << 20) -> AsyncIterator[Bench]:
-    bench = Bench(directory, most_bytes, max_bytes)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(bench.spool.run)
-        yield bench
-        tasks.cancel_scope.cancel()
-    await bench.spool.release()
-
-
-def make(*numbers: int, length: int = 1000) -> list[Batch]:
-    return [make_batch(number, length, lines=LINES) for number in numbers]
-
-
-def ids(batches: list[Batch]) -> list[str]:
-    return [batch.id for batch in batches]
+if TYPE_CHECKING:
+    from shuttle.core.batch import Batch
 
 
 @on_every_loop
 async def test_batches_leave_in_order_and_then_the_disk(tmp_path: Path) -> None:
-    async with spooling(tmp_path) as bench:
-        await bench.put(*make(1, 2, 3))
-        assert bench.ledger.spooled == bench.backlog.lines == 3 * LINES
-        assert len(bench.spool) == 3
-        assert await bench.take(3) == make(1, 2, 3)
-        assert bench.ledger.spooled == bench.ledger.held == 0
-        assert len(bench.spool) == 0
-    assert Bench(tmp_path).backlog.batches == 0
+    async with spooling(tmp_path) as process:
+        await process.put(*make(1, 2, 3))
+        assert process.ledger.spooled == process.backlog.lines == 3 * LINES
+        assert len(process.spool) == 3
+        assert await process.take(3) == make(1, 2, 3)
+        assert process.ledger.spooled == process.ledger.held == 0
+        assert len(process.spool) == 0
+    assert Process(tmp_path).backlog.batches == 0
 
 
 @on_every_loop
-async def test_what_was_not_settled_is_there_for_the_next_one_before_what_is_new(tmp_path: Path) -> None:
-    async with spooling(tmp_path) as bench:
-        await bench.put(*make(1, 2, 3, 4))
-        await bench.take(1)
-        assert await bench.spool.take() == make(2)[0]  # and its outlet is cancelled
-    async with spooling(tmp_path) as bench:
-        assert bench.ledger.held == bench.ledger.spooled == 3 * LINES
-        await bench.put(*make(5))
-        taken = await bench.take(4)
+async def test_the_next_process_has_what_was_not_settled_first(tmp_path: Path) -> None:
+    async with spooling(tmp_path) as process:
+        await process.put(*make(1, 2, 3, 4))
+        await process.take(1)
+        assert await process.spool.take() == make(2)[0]  # and its outlet is cancelled
+    async with spooling(tmp_path) as process:
+        assert process.ledger.held == process.ledger.spooled == 3 * LINES
+        await process.put(*make(5))
+        taken = await process.take(4)
         assert ids(taken) == ids(make(2, 3, 4, 5))
         assert [batch.again for batch in taken] == [True, True, True, False]
 
 
 @on_every_loop
 async def test_memory_has_no_more_than_its_window(tmp_path: Path) -> None:
-    async with spooling(tmp_path) as bench:
+    async with spooling(tmp_path) as process:
         length = WINDOW // 10
         for number in range(1, 51):
-            await bench.put(*make(number, length=length))
-        assert len(bench.spool) == 50
-        assert 0 < bench.bytes_in_memory() <= WINDOW
+            await process.put(*make(number, length=length))
+        assert len(process.spool) == 50
+        assert 0 < process.bytes_in_memory <= WINDOW
         for number in range(1, 51):
-            assert ids(await bench.take(1)) == ids(make(number))
-            assert bench.bytes_in_memory() <= WINDOW + length
+            assert ids(await process.take(1)) == ids(make(number))
+            assert process.bytes_in_memory <= WINDOW + length
 
 
 @on_every_loop
 async def test_takers_that_wait_get_what_comes(tmp_path: Path) -> None:
     taken: list[Batch] = []
-    async with spooling(tmp_path) as bench, anyio.create_task_group() as tasks:
+    async with spooling(tmp_path) as process, anyio.create_task_group() as tasks:
 
         async def take() -> None:
-            while batch := await bench.spool.take():
+            while batch := await process.spool.take():
                 taken.append(batch)
-                bench.spool.settle(batch)
+                process.spool.settle(batch)
 
         for _ in range(4):
             tasks.start_soon(take)
         for start in range(1, 200, 5):
-            await bench.put(*make(*range(start, start + 5), length=WINDOW // 20))
-        bench.spool.close()
+            await process.put(*make(*range(start, start + 5), length=WINDOW // 20))
+        process.spool.close()
     assert sorted(ids(taken)) == sorted(ids(make(*range(1, 201))))
 
 
 @on_every_loop
-async def test_a_full_one_refuses_and_takes_again_when_something_has_left(tmp_path: Path) -> None:
-    async with spooling(tmp_path, most_bytes=100_000) as bench:
+async def test_what_a_cancelled_taker_was_called_for_goes_to_another(tmp_path: Path) -> None:
+    taken: list[Batch | None] = []
+    scopes = [anyio.CancelScope(), anyio.CancelScope()]
+    (batch,) = make(1, length=2 * WINDOW)  # on the disk alone
+    async with spooling(tmp_path) as process, anyio.create_task_group() as tasks:
+
+        async def take(scope: anyio.CancelScope) -> None:
+            with scope:
+                taken.append(await process.spool.take())
+
+        for scope in scopes:
+            tasks.start_soon(take, scope)
+            await anyio.wait_all_tasks_blocked()
+        await process.spool.record([batch])
+        async with process.spool._lock:  # somebody else uses the disk
+            process.spool.offer(batch)
+            await anyio.wait_all_tasks_blocked()
+            scopes[0].cancel()
+            await anyio.wait_all_tasks_blocked()
+    assert taken == [batch]
+
+
+@on_every_loop
+async def test_a_full_one_refuses_until_something_has_left(tmp_path: Path) -> None:
+    async with spooling(tmp_path, most_bytes=100_000) as process:
         number = 0
         while True:
             number += 1
             (batch,) = make(number, length=10_000)
-            await bench.spool.record([batch])
-            if not bench.spool.offer(batch):
+            await process.spool.record([batch])
+            if not process.spool.offer(batch):
                 break
         assert 3 <= number <= 10
-        assert not bench.log.named("spool.failed")
+        assert not process.log.named("spool.failed")
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(bench.spool.put, batch)
+            tasks.start_soon(process.spool.put, batch)
             await anyio.lowlevel.checkpoint()
-            assert len(bench.spool) == number - 1
-            first = await bench.spool.take()
+            assert len(process.spool) == number - 1
+            first = await process.spool.take()
             assert first
-            bench.spool.settle(first)
-        assert len(bench.spool) == number - 1
+            process.spool.settle(first)
+        assert len(process.spool) == number - 1
 
 
 @on_every_loop
-async def test_what_the_disk_does_not_take_waits_in_memory_behind_what_is_there_and_gets_there_later(
-    tmp_path: Path,
-) -> None:
-    async with spooling(tmp_path) as bench:
-        await bench.put(*make(1, 2))
-        with bench.full_disk():
-            await bench.put(*make(3, 4, 5, length=100_000))
-            assert bench.ledger.spooled == 2 * LINES
-            assert bench.ledger.held == 5 * LINES
-            assert len(bench.spool) == 5
-            assert len(bench.log.named("spool.failed")) == 1
-            assert ids(await bench.take(3)) == ids(make(1, 2, 3))
-        await bench.spool.record([])
-        assert bench.ledger.spooled == 2 * LINES
-        assert len(bench.log.named("spool.restored")) == 1
-        await bench.put(*make(6))
-        assert ids(await bench.take(3)) == ids(make(4, 5, 6))
-        assert bench.ledger.held == 0
+async def test_an_empty_one_takes_any_batch(tmp_path: Path) -> None:
+    async with spooling(tmp_path, most_bytes=1000) as process:
+        await process.put(*make(1, length=100_000))
+        assert process.ledger.spooled == LINES
+        assert await process.put(*make(2), patience=0.0) == []
+        assert await process.take(1) == make(1, length=100_000)
 
 
 @on_every_loop
-async def test_memory_is_bounded_while_the_disk_fails(tmp_path: Path) -> None:
-    async with spooling(tmp_path, max_bytes=250_000) as bench:
-        with bench.full_disk():
-            for batch in make(1, 2, 3, length=100_000):
-                await bench.spool.record([batch])
-                assert bench.spool.offer(batch) is (batch.id != make_batch(3).id)
+async def test_a_put_without_room_waits_and_does_not_spin(tmp_path: Path) -> None:
+    """A smaller batch would have room; but those before it, which are in memory, have none."""
+    async with spooling(tmp_path, most_bytes=300_000) as process:
+        await process.put(*make(1, length=50_000))
+        with process.full_disk():
+            await process.put(*make(2, 3, length=120_000))
+        await process.update()  # the disk takes the first of them
+        assert process.ledger.spooled == 2 * LINES
+        with not_spinning():
+            assert await process.put(*make(4), patience=0.1) == []
+            assert len(process.spool) == 3
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(process.put, *make(5))
+                assert ids(await process.take(2)) == ids(make(1, 2))
+            assert ids(await process.take(2)) == ids(make(3, 5))
+    assert process.ledger.held == 0
 
 
 @on_every_loop
-async def test_what_is_in_memory_at_the_end_gets_to_the_disk_if_that_is_possible(tmp_path: Path) -> None:
-    async with spooling(tmp_path) as bench:
-        with bench.full_disk():
-            await bench.put(*make(1, 2, length=100_000))
-            assert bench.ledger.spooled == 0
-            await bench.spool.take()
-    assert bench.ledger.spooled == 2 * LINES
-    assert Bench(tmp_path).backlog.lines == 2 * LINES
+async def test_closing_ends_a_put_that_waits(tmp_path: Path) -> None:
+    async with spooling(tmp_path, most_bytes=1000) as process:
+        await process.put(*make(1))
 
+        async def put() -> None:
+            with pytest.raises(anyio.ClosedResourceError):
+                await process.spool.put(make(2)[0])
 
-@pytest.mark.parametrize("seen", ["as it writes", "as it reads"])
-@on_every_loop
-async def test_a_file_that_breaks_costs_what_is_not_in_memory_and_that_is_counted(tmp_path: Path, seen: str) -> None:
-    async with spooling(tmp_path) as bench:
-        length = WINDOW // 4
-        await bench.put(*make(*range(1, 11), length=length))
-        in_memory = len(bench.spool._tiers.list_saved())
-        assert 0 < in_memory < 10
-        path = bench.backlog._database.path
-        bench.backlog._database.disconnect()  # which leaves no log beside it
-        path.write_bytes(bytes(path.stat().st_size))
-        if seen == "as it writes":
-            await bench.put(*make(11, length=length))
-        taken = await bench.take(in_memory)
-        assert ids(taken) == ids(make(*range(1, in_memory + 1)))
-        if seen == "as it reads":
-            with anyio.move_on_after(2.0):
-                await bench.spool.take()
-        else:
-            assert ids(await bench.take(1)) == ids(make(11))
-        assert bench.lost == (10 - in_memory) * LINES
-        assert len(bench.spool) == 0
-
-
-@on_every_loop
-async def test_a_file_that_breaks_while_something_is_to_leave_it_costs_nothing_else(tmp_path: Path) -> None:
-    async with spooling(tmp_path) as bench:
-        await bench.put(*make(1, 2, 3, 4))
-        await bench.take(2)  # they are to leave the disk
-        path = bench.backlog._database.path
-        bench.backlog._database.disconnect()
-        path.write_bytes(bytes(path.stat().st_size))
-        await bench.put(*make(5))
-        assert bench.lost == 0
-        assert bench.ledger.spooled == bench.ledger.held == 3 * LINES
-        assert ids(await bench.take(3)) == ids(make(3, 4, 5))
-    assert Bench(tmp_path).backlog.batches == 0
-
-
-@on_every_loop
-async def test_what_is_delivered_while_a_broken_file_is_gone_through_is_not_lost(tmp_path: Path) -> None:
-    async with spooling(tmp_path) as bench:
-        await bench.put(*make(1, 2, 3))
-        path = bench.backlog._database.path
-        bench.backlog._database.disconnect()
-        path.write_bytes(bytes(path.stat().st_size))
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(bench.put, *make(4))
+            tasks.start_soon(put)
             await anyio.lowlevel.checkpoint()
-            await bench.take(2)
-        assert len(bench.log.named("spool.broken")) == 1
-        assert bench.lost == 0
-        assert bench.ledger.spooled == bench.ledger.held == 2 * LINES
+            process.spool.close()
+        with pytest.raises(anyio.ClosedResourceError):
+            process.spool.offer(make(2)[0])
+        assert await process.take(1) == make(1)
+        assert await process.spool.take() is None
 
 
 @on_every_loop
-async def test_a_broken_file_on_a_full_disk_costs_nothing_that_is_in_memory(tmp_path: Path) -> None:
-    """What is recorded and not offered yet is in memory too; what was delivered is not counted again."""
-    async with spooling(tmp_path) as bench:
-        await bench.put(*make(1, 2, 3))
-        await bench.take(1)
-        await bench.spool.record(make(4))
-        bench.ledger.take_in(LINES)
-        path = bench.backlog._database.path
-        bench.backlog._database.disconnect()
-        path.write_bytes(bytes(path.stat().st_size))
-        with files_of_at_most(0):
-            await bench.spool.record(make(5))
-            assert bench.lost == 0
-            assert bench.ledger.spooled == 0
-            await bench.spool.put(make(4)[0])
-        assert ids(await bench.take(3)) == ids(make(2, 3, 4))
-    assert Bench(tmp_path).backlog.batches == 0
+async def test_a_batch_that_waits_to_be_put_is_written_once(tmp_path: Path) -> None:
+    """The intake records again what it is not sure of, and offers it later."""
+    async with spooling(tmp_path) as process:
+        batches = make(1, 2)
+        process.ledger.take_in(2 * LINES)
+        for _ in range(3):
+            await process.spool.record(batches)
+        assert process.backlog.batches == 2
+        assert len(process.spool) == 0
+        assert all(map(process.spool.offer, batches))
+        assert await process.take(2) == batches
+
+
+@on_every_loop
+async def test_waiting_for_fewer_batches_ends_when_some_are_taken(tmp_path: Path) -> None:
+    async with spooling(tmp_path) as process:
+        await process.put(*make(1, 2, 3))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(process.spool.wait_below, 2)
+            await process.take(2)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(process.spool.wait_below, 0)
+            await anyio.lowlevel.checkpoint()
+            process.spool.close()

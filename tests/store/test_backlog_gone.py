@@ -10,7 +10,8 @@ from shuttle.errors import ConfigError
 from shuttle.store.backlog import NAME, Backlog, DiskFault
 from shuttle.store.batch_table import StoredBatch
 from tests.helpers.batches import make_batch
-from tests.helpers.disks import count_descriptors, mounted, reachable, remount, without_rights
+from tests.helpers.descriptors import list_descriptors
+from tests.helpers.disks import mounted, reachable, remount, without_rights
 from tests.helpers.limits import files_of_at_most
 from tests.helpers.virtual import Journal
 from tests.store.test_backlog import read_all, write
@@ -150,8 +151,8 @@ def test_a_start_that_fails_leaves_nothing_open(tmp_path: Path) -> None:
     def stopped() -> float:
         raise RuntimeError
 
-    before = count_descriptors()
+    before = list_descriptors()
     with pytest.raises(RuntimeError):
         Backlog.open(tmp_path, most_bytes=1, log=Journal(), wall=stopped, clock=lambda: 0.0)
-    assert count_descriptors() == before
+    assert list_descriptors() == before
     open_backlog(tmp_path).close()

@@ -12,7 +12,8 @@ from shuttle.errors import ConfigError
 from shuttle.store.schema import Schema
 from shuttle.store.sqlite import Database
 from shuttle.store.sqlite_errors import ERRORS, BrokenError, GoneError
-from tests.helpers.disks import count_descriptors, mounted, remount
+from tests.helpers.descriptors import list_descriptors
+from tests.helpers.disks import mounted, remount
 from tests.helpers.limits import files_of_at_most
 from tests.helpers.virtual import Journal
 
@@ -175,18 +176,18 @@ def test_what_cannot_be_a_directory_is_a_configuration_error(path: str, tmp_path
     (tmp_path / "file").touch()
     (tmp_path / "lock" / "some.lock").mkdir(parents=True)
     directory = tmp_path / ("x" * 300 if path == "long" else path)
-    before = count_descriptors()
+    before = list_descriptors()
     with pytest.raises(ConfigError, match=r"^-dir .*: must be a directory that can be made and written \(.+\)$"):
         Database.open(directory, SCHEMA, Journal())
-    assert count_descriptors() == before
+    assert list_descriptors() == before
 
 
 def test_a_start_that_is_refused_leaves_nothing_open(tmp_path: Path) -> None:
     with opened(tmp_path):
-        before = count_descriptors()
+        before = list_descriptors()
         with pytest.raises(ConfigError, match="another running log-shuttle's"):
             Database.open(tmp_path, SCHEMA, Journal())
-        assert count_descriptors() == before
+        assert list_descriptors() == before
 
 
 @pytest.mark.parametrize("existing", ["", "directory", "database"])

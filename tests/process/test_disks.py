@@ -1,0 +1,105 @@
+"""The command on a disk that is deleted under it, or cannot be written when it starts."""
+
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from shuttle.local_drain import LocalDrain
+from tests.helpers.disks import mounted, remount
+from tests.helpers.process import find_closed_port, make_lines, run, start
+
+pytestmark = pytest.mark.process
+
+DEAD = f"http://127.0.0.1:{find_closed_port()}/"
+SHORT = ("-wait", "10ms", "-land-timeout", "500ms")
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+def test_a_deleted_spool_is_written_anew(tmp_path: Path, *, noticed: bool) -> None:
+    """Also if it is deleted just before the end."""
+    lines = make_lines(1000)
+    spool = tmp_path / "spool"
+    with start("-logs-url", DEAD, "-spool", str(spool), *SHORT, "-verbose") as agent:
+        agent.stdin.write(b"".join(lines))
+        agent.stdin.flush()
+        agent.hear("at=post")
+        shutil.rmtree(spool)
+        if noticed:
+            agent.hear("at=spool.salvaged")
+            second = run("-logs-url", DEAD, "-spool", str(spool))
+            assert second.err.endswith("must not be another running log-shuttle's; each needs its own\n")
+        ended = agent.finish()
+    assert ended.code == 4
+    assert len(ended.named("spool.gone")) == 1
+    assert (ended.ledger.read, ended.ledger.spooled, ended.ledger.lost) == (1000, 1000, 0)
+    with LocalDrain() as drain:
+        assert run("-logs-url", drain.url, "-spool", str(spool)).code == 0
+        assert sorted(drain.messages) == lines
+
+
+def test_a_read_only_spool_is_told_of_once_and_used_when_it_works(tmp_path: Path) -> None:
+    lines = make_lines(1000)
+    with mounted(tmp_path / "disk", "ro,size=24m") as disk:
+        spool = ("-spool", str(disk / "spool"))
+        with start("-logs-url", DEAD, *spool, *SHORT) as agent:
+            agent.stdin.write(b"".join(lines))
+            agent.stdin.flush()
+            agent.hear("drain.down")
+            remount(disk, "rw")
+            agent.hear("at=spool.restored")
+            ended = agent.finish()
+        assert ended.code == 4
+        assert len(ended.named("spool.failed")) == 1
+        assert (ended.ledger.read, ended.ledger.spooled, ended.ledger.lost) == (1000, 1000, 0)
+        with LocalDrain() as drain:
+            assert run("-logs-url", drain.url, *spool).code == 0
+            assert sorted(drain.messages) == lines
+
+
+def test_a_read_only_spool_stops_nothing(tmp_path: Path) -> None:
+    lines = make_lines(1000)
+    with mounted(tmp_path / "disk", "ro,size=24m") as disk, LocalDrain() as drain:
+        ended = run("-logs-url", drain.url, "-spool", str(disk / "spool"), data=b"".join(lines))
+        assert ended.code == 0
+        assert len(ended.named("spool.failed")) == 1
+        assert sorted(drain.messages) == lines
+
+
+def test_deleted_checkpoints_are_written_anew(tmp_path: Path) -> None:
+    state, file = tmp_path / "state", tmp_path / "app.log"
+    file.touch()
+    with LocalDrain() as drain:
+        flags = ("-logs-url", drain.url, "-file", str(file), "-state-dir", str(state), "-wait", "10ms")
+        with start(*flags, "-from", "beginning", "-verbose") as agent:
+            append(file, b"1\n")
+            agent.hear("at=post")
+            shutil.rmtree(state)
+            agent.signal(signal.SIGTERM)
+            ended = agent.finish()
+        assert len(ended.named("state.gone")) == 1
+        append(file, b"2\n")
+        ended = run(*flags, "-follow=false")
+        assert (ended.code, ended.err) == (0, "")
+        assert drain.messages == [b"1\n", b"2\n"]
+
+
+def test_read_only_checkpoints_stop_nothing_and_are_gone_on_with(tmp_path: Path) -> None:
+    file = tmp_path / "app.log"
+    file.touch()
+    with mounted(tmp_path / "disk", "size=24m") as disk, LocalDrain() as drain:
+        flags = ("-logs-url", drain.url, "-file", str(file), "-state-dir", str(disk / "state"), "-follow=false")
+        append(file, b"1\n")
+        assert run(*flags, "-from", "beginning").code == 0
+        remount(disk, "ro")
+        append(file, b"2\n")
+        ended = run(*flags)
+        assert ended.code == 0
+        assert len(ended.named("state.failed")) == 1
+        assert drain.messages == [b"1\n", b"2\n"]
+
+
+def append(file: Path, data: bytes) -> None:
+    with file.open("ab") as out:
+        out.write(data)
