@@ -11,13 +11,24 @@ import pytest
 import shuttle
 
 PACKAGE = Path(shuttle.__file__).parent
-PURE = ("lines", "utf8", "escape", "frame", "batch", "outcome", "backoff", "ledger")
+PURE = ("lines", "utf8", "escape", "mask", "frame", "batch", "outcome", "backoff", "ledger")
 
 # What the whole core imports, all told: a new name here is a decision. None of it waits, logs or sends; datetime and
 # email.utils could read a clock, and test_it_reads_no_clock says that they do not.
 ALLOWED = {
-    *("bisect", "collections.abc", "dataclasses", "datetime", "email.utils", "enum", "hashlib", "http", "itertools"),
-    *("re", "typing"),
+    *(
+        "base64",
+        "bisect",
+        "collections.abc",
+        "dataclasses",
+        "datetime",
+        "email.utils",
+        "enum",
+        "hashlib",
+        "http",
+        "itertools",
+    ),
+    *("re", "typing", "urllib.parse"),
 }
 # The one value type that the core shares with the rest. Its module checks a configuration, and for that looks at files
 # and parses a URL with httpx.URL; the core takes from it what is listed here and calls none of that.
