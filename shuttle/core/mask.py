@@ -1,8 +1,8 @@
 """Masks credentials in text that others wrote, however they are encoded there.
 
 Theory of operation: a text is read as it stands, and as its receiver would decode it: percent-encodings and the escapes
-of JSON, Python and HTML become the bytes that they stand for, and each byte knows the characters it came from. In both
-readings each run of RUN bytes is looked up among the runs of the secrets, and of what base64 makes of them. What is
+of JSON, Python and HTML become the bytes that they stand for, and each byte knows the characters it came from. In every
+reading each run of RUN bytes is looked up among the runs of the secrets, and of what base64 makes of them. What is
 found is masked with all characters it came from. So it does not matter which characters were encoded, how, or how
 often, and a part of a secret is masked like the whole of it.
 
@@ -25,12 +25,12 @@ RUN = 8  # bytes in a row that are masked wherever they stand; fewer would be fo
 MASKED = "***"
 PUBLIC = "token"  # the user by convention: a drain may well say that it knows no such token
 
-_ENCODED = re.compile(
-    r"%(?:25)*(?P<percent>[0-9a-fA-F]{2})"
-    r"|\\+(?:u(?P<code>[0-9a-fA-F]{4})|x(?P<byte>[0-9a-fA-F]{2})|(?P<char>[^\\%&])|)"
-    r"|&(?:amp;)*(?:#(?P<decimal>[0-9]{1,6})|#[xX](?P<hex>[0-9a-fA-F]{1,5})|(?P<name>amp|lt|gt|quot|apos));",
-    re.DOTALL,
+_PERCENT = r"%(?:25)*(?P<percent>[0-9a-fA-F]{2})"
+_ESCAPE = (
+    r"\\+(?:u(?P<code>[0-9a-fA-F]{4})|x(?P<byte>[0-9a-fA-F]{2})|(?P<char>[^\\%&])|)"
+    r"|&(?:amp;)*(?:#(?P<decimal>[0-9]{1,6})|#[xX](?P<hex>[0-9a-fA-F]{1,5})|(?P<name>amp|lt|gt|quot|apos));"
 )
+_ENCODED = [re.compile(pattern, re.DOTALL) for pattern in (_PERCENT, _ESCAPE, f"{_PERCENT}|{_ESCAPE}")]
 _NAMES = {"amp": b"&", "lt": b"<", "gt": b">", "quot": b'"', "apos": b"'"}
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
@@ -123,10 +123,11 @@ class Mask:
             yield from (span for span in whole if any(span[0] <= start < span[1] for start, _ in found))
 
 
-def find_secrets(value: str) -> Iterator[str]:
-    """Yield what must not be shown of a secret setting: all of a token; of a URL user, password, tokens in its path.
+def find_secrets(value: str, *, in_path: bool = True) -> Iterator[str]:
+    """Yield what must not be shown of a secret setting: all of a token; of a URL its user, password, and any tokens.
 
-    A part of the path is a token if it has as many characters as a run has bytes; each value of the query is one.
+    A part of the path is a token if it has as many characters as a run has bytes, unless `in_path` says that none is;
+    so is each value of the query.
     """
     _, separator, rest = value.partition("://")
     if not separator:
@@ -138,6 +139,8 @@ def find_secrets(value: str) -> Iterator[str]:
     yield from map(_unquote, (user, password))
     if len(password) < SHORTEST:
         yield _unquote(userinfo)
+    if not in_path:
+        return
     path, _, query = location.partition("?")
     yield from (part for part in map(_unquote, path.split("/")[1:]) if len(part) >= RUN)
     for name, equals, text in (pair.partition("=") for pair in query.split("&")):
@@ -150,23 +153,29 @@ def _unquote(text: str) -> str:
 
 
 def _read(text: str) -> Iterator[_Reading]:
-    """Yield `text` as it stands, and as it is decoded if that is different."""
+    """Yield `text` as it stands and as it is decoded: each kind of encoding for itself, and both together.
+
+    What one kind decodes may only look encoded, as a % in a secret does that stands before digits.
+    """
     if text.isascii():
         yield _Reading(text.encode("ascii"), range(len(text)), range(1, len(text) + 1))
     else:
         plain = _Collected()
         plain.add(text, 0)
         yield plain.finish()
-    decoded = None
+    if "%" in text or "\\" in text or "&" in text:
+        yield from (_decode(text, encoded) for encoded in _ENCODED)
+
+
+def _decode(text: str, encoded: re.Pattern[str]) -> _Reading:
+    decoded = _Collected()
     place = 0
-    for found in _ENCODED.finditer(text):
-        decoded = decoded or _Collected()
+    for found in encoded.finditer(text):
         decoded.add(text[place : found.start()], place)
-        decoded.add_decoded(_decode(found), found.span())
+        decoded.add_decoded(_decode_one(found), found.span())
         place = found.end()
-    if decoded:
-        decoded.add(text[place:], place)
-        yield decoded.finish()
+    decoded.add(text[place:], place)
+    return decoded.finish()
 
 
 class _Collected:
@@ -202,7 +211,7 @@ def _encode(char: str) -> bytes:
         return char.encode("utf-8", "surrogatepass")
 
 
-def _decode(found: re.Match[str]) -> bytes:
+def _decode_one(found: re.Match[str]) -> bytes:
     value = found[found.lastgroup or 0]
     match found.lastgroup:
         case "percent" | "byte":

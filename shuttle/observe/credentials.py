@@ -1,0 +1,46 @@
+"""Which credentials there are: what nothing that is written to a terminal or a log may show."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import fields
+
+from shuttle.config import Config
+from shuttle.core.mask import find_secrets
+
+_URLS = ("LOGS_URL", "LOGPLEX_URL")
+_PROXY = re.compile(r"(?:https?|all)_proxy", re.IGNORECASE)
+_AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+
+
+def find_credentials(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield each credential of `config`, and those in `environ` that its drain and its proxy are given.
+
+    A field of the Config that its repr leaves out is a credential, or a URL that holds some.
+    """
+    amazon = bool(config.endpoint.aws)
+    for entry in fields(config):
+        if entry.init and not entry.repr:
+            yield from find_secrets(getattr(config, entry.name), in_path=not amazon)  # its path names a stream
+    yield from _find_proxies(environ)
+    if amazon:
+        yield from (environ.get(name, "") for name in _AWS)
+
+
+def find_given_credentials(flags: Collection[str], argv: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the credentials in a command line and its environment that nobody has checked yet.
+
+    `flags` are the names of those that take one.
+    """
+    for argument, following in zip(argv, [*argv[1:], ""], strict=False):
+        name, equals, value = argument.removeprefix("-").removeprefix("-").partition("=")
+        if argument.startswith("-") and name in flags:
+            yield from find_secrets(value if equals else following)
+    for variable in (*_URLS, *(f"LOG_SHUTTLE_{name.upper().replace('-', '_')}" for name in flags)):
+        yield from find_secrets(environ.get(variable, ""))
+    yield from _find_proxies(environ)
+
+
+def _find_proxies(environ: Mapping[str, str]) -> Iterator[str]:
+    for name, value in environ.items():
+        if _PROXY.fullmatch(name):
+            yield from find_secrets(value if "://" in value else f"http://{value}", in_path=False)
