@@ -25,26 +25,24 @@ RUN = 8  # bytes in a row that are masked wherever they stand; fewer would be fo
 MASKED = "***"
 PUBLIC = "token"  # the user by convention: a drain may well say that it knows no such token
 
+# As text: `re` compiles each when it is first used, and keeps it; most runs show nothing that could hold a secret.
 _PERCENT = r"%(?:25)*(?P<percent>[0-9a-fA-F]{2})"
 _ESCAPE = (
     r"\\+(?:u(?P<code>[0-9a-fA-F]{4})|x(?P<byte>[0-9a-fA-F]{2})|(?P<char>[^\\%&])|)"
     r"|&(?:amp;)*(?:#(?P<decimal>[0-9]{1,6})|#[xX](?P<hex>[0-9a-fA-F]{1,5})|(?P<name>amp|lt|gt|quot|apos));"
 )
-_ENCODED = [re.compile(pattern, re.DOTALL) for pattern in (_PERCENT, _ESCAPE, f"{_PERCENT}|{_ESCAPE}")]
+_ENCODED = (_PERCENT, _ESCAPE, f"{_PERCENT}|{_ESCAPE}")
 _NAMES = {"amp": b"&", "lt": b"<", "gt": b">", "quot": b'"', "apos": b"'"}
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
+_BASE64 = rb"[A-Za-z0-9+/]+={0,2}"
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _SHORTEST_BASE64 = 5  # characters that hold SHORTEST bytes but for two bits
 # What is left of an encoded character, and where a text ends or is shortened.
-_CUT = re.compile(
+_CUT = (
     r"(?:%(?:25){0,9}[0-9a-fA-F]?|\\{1,9}(?:u[0-9a-fA-F]{0,3}|x[0-9a-fA-F]?)?|&(?:[a-z]{0,4}|#[0-9a-fA-FxX]{0,6}))?"
     r"(?P<end>\ufffd{0,3}(?:\s{0,9}\Z|\.\.\.|\u2026))"
 )
 # Credentials of Amazon's that are found at run time, as its answers quote them.
-_AWS = re.compile(
-    r"(?P<name>x-amz-security-token[\"']?\s?[:=]\s?[\"']?|\bSignature=)[^\s\"',&]+|\bA[SK]IA[A-Z0-9]{12,}",
-    re.IGNORECASE,
-)
+_AWS = r"(?i)(?P<name>x-amz-security-token[\"']?\s?[:=]\s?[\"']?|\bSignature=)[^\s\"',&]+|\bA[SK]IA[A-Z0-9]{12,}"
 
 Span = tuple[int, int]
 
@@ -104,7 +102,7 @@ class Mask:
 
     def __call__(self, text: str) -> str:
         """Return `text` with every secret masked."""
-        text = _AWS.sub(lambda found: (found["name"] or "") + MASKED, text)
+        text = re.sub(_AWS, lambda found: (found["name"] or "") + MASKED, text)
         cuts = list(_find_cuts(text))
         spans = [
             (reading.starts[start], reading.ends[end - 1])
@@ -119,7 +117,7 @@ class Mask:
         yield from self._plain.find(_fold(reading.data), cuts)
         data = reading.data.translate(_STANDARD)
         if found := list(self._base64.find(data, cuts)):
-            whole = [match.span() for match in _BASE64.finditer(data)]
+            whole = [match.span() for match in re.finditer(_BASE64, data)]
             yield from (span for span in whole if any(span[0] <= start < span[1] for start, _ in found))
 
 
@@ -167,10 +165,10 @@ def _read(text: str) -> Iterator[_Reading]:
         yield from (_decode(text, encoded) for encoded in _ENCODED)
 
 
-def _decode(text: str, encoded: re.Pattern[str]) -> _Reading:
+def _decode(text: str, encoded: str) -> _Reading:
     decoded = _Collected()
     place = 0
-    for found in encoded.finditer(text):
+    for found in re.finditer(encoded, text, re.DOTALL):
         decoded.add(text[place : found.start()], place)
         decoded.add_decoded(_decode_one(found), found.span())
         place = found.end()
@@ -240,7 +238,7 @@ def _fold(data: bytes) -> bytes:
 
 
 def _find_cuts(text: str) -> Iterator[int]:
-    for found in _CUT.finditer(text):
+    for found in re.finditer(_CUT, text):
         yield from {found.start(), found.start("end")}  # what looks like a part of an encoded character may be none
 
 

@@ -1,6 +1,5 @@
 """Which credentials there are: what nothing that is written to a terminal or a log may show."""
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields
 
@@ -8,7 +7,7 @@ from shuttle.config import Config
 from shuttle.core.mask import find_secrets
 
 _URLS = ("LOGS_URL", "LOGPLEX_URL")
-_PROXY = re.compile(r"(?:https?|all)_proxy", re.IGNORECASE)
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 
 
@@ -42,5 +41,5 @@ def find_given_credentials(flags: Collection[str], argv: Sequence[str], environ:
 
 def _find_proxies(environ: Mapping[str, str]) -> Iterator[str]:
     for name, value in environ.items():
-        if _PROXY.fullmatch(name):
+        if name.lower() in _PROXIES:
             yield from find_secrets(value if "://" in value else f"http://{value}", in_path=False)
