@@ -8,15 +8,20 @@ import resource
 import signal
 import stat
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import anyio
 
 from shuttle.command import signals
 from shuttle.config import Config
+from shuttle.core.mask import Mask
 from shuttle.errors import ConfigError
+from shuttle.observe.capture import capture
+from shuttle.observe.credentials import find_credentials
 from shuttle.observe.line_writer import LineWriter
-from shuttle.observe.log import Logger, make_logger
+from shuttle.observe.log import APP, Logger, make_logger
+from shuttle.observe.system_log import SystemLog
 from shuttle.shuttle import Shuttle
 
 EXIT_UNREADABLE = 1  # stdin, or a path of a replay, was not read to its end; what was read is delivered
@@ -37,7 +42,12 @@ def run(config: Config) -> int:
         _raise_file_limit()
     else:
         _check_stdin()
-    log = make_logger(verbose=config.verbose, to_syslog=config.log_to_syslog, writer=LineWriter(STDERR))
+    writer = LineWriter(STDERR)
+    mask = Mask(find_credentials(config, os.environ))
+    system_log = SystemLog(APP) if config.log_to_syslog else None
+    log = make_logger(verbose=config.verbose, writer=writer, mask=mask, system_log=system_log)
+    capture(log, mask=mask, writer=writer)
+    config = replace(config, stats_source=mask(config.stats_source))
     gc.freeze()  # what the start has made stays: no collection need look at it
     gc.enable()  # the command has it disabled
     options: dict[str, Any] = {"use_uvloop": importlib.util.find_spec("uvloop") is not None}
