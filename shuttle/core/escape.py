@@ -7,8 +7,7 @@ unassigned code points. It is true for some letters and marks that have no shape
 
 import re
 
-# Printable to Python, and Default_Ignorable_Code_Point to Unicode; U+2800 is a blank of Braille. As text: `re` compiles it
-# when it is first used.
+# Printable to Python, and Default_Ignorable_Code_Point to Unicode; U+2800 is a blank of Braille.
 _SHAPELESS = r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 
 
