@@ -25,7 +25,7 @@ from shuttle.observe.system_log import SystemLog
 from shuttle.shuttle import Shuttle
 
 if TYPE_CHECKING:
-    from shuttle.observe.progress_bar import Progress, ProgressBar
+    from shuttle.observe.progress_bar import ProgressBar, ReplayProgress
 
 EXIT_UNREADABLE = 1  # stdin, or a path of a replay, was not read to its end; what was read is delivered
 EXIT_MISSING = 3  # lines were dropped or lost; Go exits with 0
@@ -207,11 +207,11 @@ class _Agent:
         return {name: getattr(self._shuttle.ledger, name) for name in names}
 
 
-def _measure(shuttle: Shuttle) -> "Progress":
+def _measure(shuttle: Shuttle) -> "ReplayProgress":
     """Return how far a replay is; bytes are taken to be delivered as lines are, those of held ones last."""
-    from shuttle.observe.progress_bar import Progress  # noqa: PLC0415  # as above
+    from shuttle.observe.progress_bar import ReplayProgress  # noqa: PLC0415  # as above
 
     read, total, delivered = shuttle.measure()
     lines = shuttle.ledger.read
     done = read * (lines - shuttle.ledger.held) // lines if lines else read
-    return Progress(done, total, delivered)
+    return ReplayProgress(done, total, delivered)

@@ -15,7 +15,7 @@ _FORM = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{po
 _CLEAR = b"\r\x1b[K"
 
 
-class Progress(NamedTuple):
+class ReplayProgress(NamedTuple):
     """How far a replay is."""
 
     done: int
@@ -48,7 +48,7 @@ class ProgressBar:
             write_now(self._fd, _CLEAR)
             self._drawn = ""
 
-    async def run(self, measure: Callable[[], Progress]) -> None:
+    async def run(self, measure: Callable[[], ReplayProgress]) -> None:
         """Draw the bar until cancelled: bytes, lines/s and the time left."""
         started = looked_at = anyio.current_time()
         before = 0
@@ -71,7 +71,7 @@ class ProgressBar:
             return _COLUMNS
 
 
-def _format(progress: Progress, rate: float, *, elapsed: float, columns: int) -> str:
+def _format(progress: ReplayProgress, rate: float, *, elapsed: float, columns: int) -> str:
     bar: str = tqdm.format_meter(
         progress.done,
         progress.total,

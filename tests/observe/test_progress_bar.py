@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio.testing
 
-from shuttle.observe.progress_bar import INTERVAL, Progress, ProgressBar
+from shuttle.observe.progress_bar import INTERVAL, ProgressBar, ReplayProgress
 from tests.helpers.terminal import COLUMNS, Terminal, render
 from tests.helpers.virtual import virtual
 
@@ -20,7 +20,7 @@ def terminal() -> Iterator[Terminal]:
         yield terminal
 
 
-async def draw(bar: ProgressBar, *looks: Progress) -> None:
+async def draw(bar: ProgressBar, *looks: ReplayProgress) -> None:
     """Have the bar look as often as there are `looks`."""
     rest = iter(looks)
     with trio.move_on_after(INTERVAL * (len(looks) + 0.5)):
@@ -30,7 +30,7 @@ async def draw(bar: ProgressBar, *looks: Progress) -> None:
 @virtual
 async def check_the_bar(terminal: Terminal) -> None:
     bar = ProgressBar(terminal.fd)
-    await draw(bar, Progress(0, 4_000_000, 0), Progress(1_000_000, 4_000_000, 10_000))
+    await draw(bar, ReplayProgress(0, 4_000_000, 0), ReplayProgress(1_000_000, 4_000_000, 10_000))
     terminal.hang_up()
     (line,) = render(terminal.text)
     assert line.startswith(" 25%|")
@@ -47,10 +47,10 @@ def test_lines_go_above_it_and_it_stays(terminal: Terminal) -> None:
     async def check() -> None:
         bar = ProgressBar(terminal.fd)
         bar.write("before the bar")
-        await draw(bar, Progress(1, 2, 1))
+        await draw(bar, ReplayProgress(1, 2, 1))
         bar.write("short")
         bar.write("x" * (COLUMNS + 20))
-        await draw(bar, Progress(2, 2, 2))
+        await draw(bar, ReplayProgress(2, 2, 2))
         bar.write("last")
 
     check()
@@ -64,7 +64,7 @@ def test_nothing_of_it_is_left(terminal: Terminal) -> None:
     @virtual
     async def check() -> None:
         bar = ProgressBar(terminal.fd)
-        await draw(bar, Progress(1, 2, 1))
+        await draw(bar, ReplayProgress(1, 2, 1))
         bar.clear()
         bar.write("afterwards")
 
@@ -77,7 +77,9 @@ def test_nothing_of_it_is_left(terminal: Terminal) -> None:
 def test_any_size_fits_into_the_line(terminal: Terminal, total: int) -> None:
     @virtual
     async def check() -> None:
-        await draw(ProgressBar(terminal.fd), Progress(total // 2, total, 10**12), Progress(total, total, 10**13))
+        await draw(
+            ProgressBar(terminal.fd), ReplayProgress(total // 2, total, 10**12), ReplayProgress(total, total, 10**13)
+        )
 
     check()
     terminal.hang_up()
@@ -93,7 +95,7 @@ def test_a_terminal_that_nobody_reads_holds_nothing_up() -> None:
     async def check() -> None:
         bar = ProgressBar(terminal)
         with trio.move_on_after(INTERVAL * 2000):
-            await bar.run(lambda: Progress(next(numbers), 2000, 1))
+            await bar.run(lambda: ReplayProgress(next(numbers), 2000, 1))
         bar.write("a line")
 
     try:
