@@ -11,7 +11,7 @@ import pytest
 import shuttle
 
 PACKAGE = Path(shuttle.__file__).parent
-PURE = ("lines", "utf8", "escape", "mask", "frame", "batch", "outcome", "backoff", "ledger")
+PURE = ("lines", "utf8", "escape", "decoding", "mask", "frame", "batch", "outcome", "backoff", "ledger")
 
 # What the whole core imports, all told: a new name here is a decision. None of it waits, logs or sends; datetime and
 # email.utils could read a clock, and test_it_reads_no_clock says that they do not.
