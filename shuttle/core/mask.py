@@ -17,42 +17,20 @@ import base64
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
+
+from shuttle.core.decoding import Reading, Span, find_cuts, read
 
 SHORTEST = 4  # bytes of a secret that is masked
 RUN = 8  # bytes in a row that are masked wherever they stand; fewer would be found in ordinary words too
 MASKED = "***"
 PUBLIC = "token"  # the user by convention: a drain may well say that it knows no such token
 
-# As text: `re` compiles each when it is first used, and keeps it; most runs show nothing that could hold a secret.
-_PERCENT = r"%(?:25)*(?P<percent>[0-9a-fA-F]{2})"
-_ESCAPE = (
-    r"\\+(?:u(?P<code>[0-9a-fA-F]{4})|x(?P<byte>[0-9a-fA-F]{2})|(?P<char>[^\\%&])|)"
-    r"|&(?:amp;)*(?:#(?P<decimal>[0-9]{1,6})|#[xX](?P<hex>[0-9a-fA-F]{1,5})|(?P<name>amp|lt|gt|quot|apos));"
-)
-_ENCODED = (_PERCENT, _ESCAPE, f"{_PERCENT}|{_ESCAPE}")
-_NAMES = {"amp": b"&", "lt": b"<", "gt": b">", "quot": b'"', "apos": b"'"}
 _BASE64 = rb"[A-Za-z0-9+/]+={0,2}"
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _SHORTEST_BASE64 = 5  # characters that hold SHORTEST bytes but for two bits
-# What is left of an encoded character, and where a text ends or is shortened.
-_CUT = (
-    r"(?:%(?:25){0,9}[0-9a-fA-F]?|\\{1,9}(?:u[0-9a-fA-F]{0,3}|x[0-9a-fA-F]?)?|&(?:[a-z]{0,4}|#[0-9a-fA-FxX]{0,6}))?"
-    r"(?P<end>\ufffd{0,3}(?:\s{0,9}\Z|\.\.\.|\u2026))"
-)
 # Credentials of Amazon's that are found at run time, as its answers quote them.
 _AWS = r"(?i)(?P<name>x-amz-security-token[\"']?\s?[:=]\s?[\"']?|\bSignature=)[^\s\"',&]+|\bA[SK]IA[A-Z0-9]{12,}"
-
-Span = tuple[int, int]
-
-
-class _Reading(NamedTuple):
-    """A text as bytes; each came from the characters `starts` to `ends`."""
-
-    data: bytes
-    starts: Sequence[int]
-    ends: Sequence[int]
 
 
 class _Runs:
@@ -92,7 +70,7 @@ class Mask:
         self._plain = _Runs(SHORTEST)
         self._base64 = _Runs(_SHORTEST_BASE64)
         for secret in set(secrets) - {PUBLIC}:
-            readings = [reading.data for reading in _read(secret)]
+            readings = [reading.data for reading in read(secret)]
             if min(map(len, readings)) >= SHORTEST:
                 for data in readings:
                     self._plain.add(_fold(data))
@@ -103,15 +81,15 @@ class Mask:
     def __call__(self, text: str) -> str:
         """Return `text` with every secret masked."""
         text = re.sub(_AWS, lambda found: (found["name"] or "") + MASKED, text)
-        cuts = list(_find_cuts(text))
+        cuts = list(find_cuts(text))
         spans = [
             (reading.starts[start], reading.ends[end - 1])
-            for reading in _read(text)
+            for reading in read(text)
             for start, end in self._find(reading, cuts)
         ]
         return _replace(text, sorted(spans)) if spans else text
 
-    def _find(self, reading: _Reading, cuts: Sequence[int]) -> Iterator[Span]:
+    def _find(self, reading: Reading, cuts: Sequence[int]) -> Iterator[Span]:
         """Yield where in `reading` secrets stand; at the characters `cuts` the text ends or is shortened."""
         cuts = [bisect_left(reading.starts, cut) for cut in cuts]
         yield from self._plain.find(_fold(reading.data), cuts)
@@ -150,82 +128,6 @@ def _unquote(text: str) -> str:
     return unquote_to_bytes(text).decode("utf-8", "surrogateescape")
 
 
-def _read(text: str) -> Iterator[_Reading]:
-    """Yield `text` as it stands and as it is decoded: each kind of encoding for itself, and both together.
-
-    What one kind decodes may only look encoded, as a % in a secret does that stands before digits.
-    """
-    if text.isascii():
-        yield _Reading(text.encode("ascii"), range(len(text)), range(1, len(text) + 1))
-    else:
-        plain = _Collected()
-        plain.add(text, 0)
-        yield plain.finish()
-    if "%" in text or "\\" in text or "&" in text:
-        yield from (_decode(text, encoded) for encoded in _ENCODED)
-
-
-def _decode(text: str, encoded: str) -> _Reading:
-    decoded = _Collected()
-    place = 0
-    for found in re.finditer(encoded, text, re.DOTALL):
-        decoded.add(text[place : found.start()], place)
-        decoded.add_decoded(_decode_one(found), found.span())
-        place = found.end()
-    decoded.add(text[place:], place)
-    return decoded.finish()
-
-
-class _Collected:
-    def __init__(self) -> None:
-        self._data = bytearray()
-        self._starts: list[int] = []
-        self._ends: list[int] = []
-
-    def add(self, text: str, place: int) -> None:
-        """Add characters that stand for themselves, the first of which is at `place`."""
-        if text.isascii():
-            self._data += text.encode("ascii")
-            self._starts += range(place, place + len(text))
-            self._ends += range(place + 1, place + 1 + len(text))
-            return
-        for index, char in enumerate(text, place):
-            self.add_decoded(_encode(char), (index, index + 1))
-
-    def add_decoded(self, data: bytes, span: Span) -> None:
-        """Add the bytes that the characters of `span` stand for."""
-        self._data += data
-        self._starts += [span[0]] * len(data)
-        self._ends += [span[1]] * len(data)
-
-    def finish(self) -> _Reading:
-        return _Reading(bytes(self._data), self._starts, self._ends)
-
-
-def _encode(char: str) -> bytes:
-    try:
-        return char.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a surrogate that stands for no byte
-        return char.encode("utf-8", "surrogatepass")
-
-
-def _decode_one(found: re.Match[str]) -> bytes:
-    value = found[found.lastgroup or 0]
-    match found.lastgroup:
-        case "percent" | "byte":
-            return bytes.fromhex(value)
-        case "code" | "hex":
-            return _encode(chr(int(value, 16)))
-        case "decimal":
-            return _encode(chr(int(value)))
-        case "name":
-            return _NAMES[value]
-        case "char":  # behind backslashes
-            return _encode(value)
-        case _:  # backslashes alone
-            return b""
-
-
 def _encode_base64(data: bytes) -> Iterator[bytes]:
     """Yield what `data` is in base64 behind 0, 1 and 2 other bytes, without what depends on its neighbours."""
     for before in range(3):
@@ -235,11 +137,6 @@ def _encode_base64(data: bytes) -> Iterator[bytes]:
 
 def _fold(data: bytes) -> bytes:
     return data.lower().replace(b"+", b" ")  # a form has + for a space
-
-
-def _find_cuts(text: str) -> Iterator[int]:
-    for found in re.finditer(_CUT, text):
-        yield from {found.start(), found.start("end")}  # what looks like a part of an encoded character may be none
 
 
 def _replace(text: str, spans: Iterable[Span]) -> str:
