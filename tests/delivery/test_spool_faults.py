@@ -1,9 +1,11 @@
 """The spool on a disk that is full, broken, deleted or away: what it does not take waits in memory."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
+import anyio.from_thread
 import pytest
 
 from shuttle.delivery.spool import LOOK
@@ -14,6 +16,7 @@ from tests.helpers.disks import mounted, remount
 from tests.helpers.limits import files_of_at_most
 from tests.helpers.loops import on_every_loop
 from tests.helpers.spools import LINES, Process, ids, make, spooling
+from tests.helpers.virtual import Journal
 
 QUARTER = WINDOW // 4
 
@@ -135,6 +138,40 @@ async def test_a_broken_file_on_a_full_disk_leaves_memory(tmp_path: Path) -> Non
             await process.spool.put(make(4)[0])
         assert ids(await process.take(3)) == ids(make(2, 3, 4))
     assert Process(tmp_path).backlog.batches == 0
+
+
+class Interrupting(Journal):
+    """Has `call` done in the event loop when the disk's thread logs `event`."""
+
+    def __init__(self, event: str, call: Callable[[], object]) -> None:
+        super().__init__()
+        self._event = event
+        self._call = call
+
+    def warning(self, event: str, /, **data: object) -> None:
+        super().info(event, **data)
+        if event == self._event:
+            anyio.from_thread.run_sync(self._call)
+
+
+@on_every_loop
+async def test_what_is_offered_during_a_rescue_stays_in_memory(tmp_path: Path) -> None:
+    """It was written to the broken file, and there may be no new one."""
+    process: Process
+    (last,) = make(11)
+    log = Interrupting("spool.broken", lambda: process.spool.offer(last))
+    process = Process(tmp_path, log=log)
+    await process.put(*make(*range(1, 11), length=QUARTER))
+    in_memory = len(process.spool._tiers.list_saved())
+    process.ledger.take_in(LINES)
+    await process.spool.record([last])
+    process.destroy()
+    with files_of_at_most(0):
+        await process.spool.record(make(12))
+    assert process.ledger.lost == (10 - in_memory) * LINES
+    assert ids(await process.take(in_memory + 1)) == ids([*make(*range(1, in_memory + 1)), last])
+    assert len(process.spool) == 0
+    await process.spool.release()
 
 
 @on_every_loop

@@ -267,6 +267,16 @@ def test_a_batch_keeps_its_key_if_the_broken_file_may_have_it(*, keep_keys: bool
     assert [entry.key for entry in tiers.list_unsaved()] == ([1, 2] if keep_keys else [0, 0])
 
 
+def test_what_was_settled_is_forgotten_with_the_disk() -> None:
+    tiers, disk = make_tiers()
+    put(disk, 1)
+    batch = tiers.take()
+    assert batch
+    tiers.settle(batch)
+    assert tiers.lose_disk(keep_keys=True) == 0
+    assert tiers.list_settled() == []
+
+
 def test_what_was_only_recorded_is_forgotten_with_the_disk() -> None:
     tiers, disk = make_tiers()
     batch = make_batch(1)
@@ -305,16 +315,19 @@ def test_a_rescue_counts_what_is_missing() -> None:
 def test_a_rescue_finds_what_had_been_removed() -> None:
     """A write-ahead log that is broken takes the latest changes with it."""
     tiers, disk = make_tiers()
-    put(disk, 1, 2)
-    batch = tiers.take()
-    assert batch
-    tiers.settle(batch)
+    for number in (1, 2, 3):
+        disk.take(make_batch(number))
+    tiers.inherit(batches=3, lines=3)
+    assert disk.load()
+    for _ in range(2):
+        batch = tiers.take()
+        assert batch
+        tiers.settle(batch)
     disk.remove()
-    saved = tiers.list_saved()
     disk.rows = {1: make_batch(1), **disk.rows}
-    assert tiers.note_rescued(saved, [], batches=2, lines=2) == -1
+    assert tiers.note_rescued(tiers.list_saved(), [], batches=2, lines=2) == -1
     assert (len(tiers), tiers.spooled) == (2, 2)
-    assert sorted(drain(disk)) == [1, 2]
+    assert drain(disk) == [3, 1]
 
 
 def test_nothing_to_load_is_said() -> None:
@@ -334,3 +347,15 @@ def test_what_is_about_to_be_offered_is_not_loaded() -> None:
     assert tiers.cursor == 1
     assert tiers.offer(batch, in_memory=False)
     assert drain(disk) == [1, 2]
+
+
+def test_what_is_recorded_does_not_stand_in_for_what_is_missing() -> None:
+    tiers, disk = make_tiers()
+    put(disk, 1, 2, length=2 * WINDOW)
+    batch = make_batch(3)
+    disk.write(batch)
+    del disk.rows[2]
+    assert disk.load()
+    assert (len(tiers), tiers.cursor) == (2, 1)
+    assert tiers.take() == make_batch(1, 2 * WINDOW)
+    assert not disk.load()

@@ -21,9 +21,10 @@ PLENTY = 1 << 40  # bytes
 class Process:
     """A process with a spool, as far as the spool sees one."""
 
-    def __init__(self, directory: Path, *, most_bytes: int = PLENTY, max_bytes: int = 1 << 20) -> None:
-        self.directory = directory
-        self.log = Journal()
+    def __init__(
+        self, directory: Path, *, most_bytes: int = PLENTY, max_bytes: int = 1 << 20, log: Journal | None = None
+    ) -> None:
+        self.log = log or Journal()
         self.backlog = Backlog.open(
             directory, most_bytes=most_bytes, log=self.log, wall=lambda: 1000.0, clock=lambda: 0.0
         )
@@ -73,10 +74,12 @@ class Process:
             await self.spool._update()
 
     async def heard(self, event: str) -> None:
-        """Return when it has logged `event`."""
+        """Return when it has logged `event`, and whoever used the disk is done."""
         with anyio.fail_after(GUARD):
             while not self.log.named(event):  # noqa: ASYNC110  # a thread of the disk logs
                 await anyio.sleep(0.01)
+            async with self.spool._lock:
+                return
 
     @property
     def bytes_in_memory(self) -> int:
