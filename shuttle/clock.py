@@ -83,8 +83,11 @@ class Limit:
 
     @deadline.setter
     def deadline(self, deadline: float) -> None:
+        if deadline == self._deadline:
+            return  # what is read in the last moment puts the end off no further
+        over = self._extended and deadline <= self._clocks.monotonic()
         self._deadline = deadline
-        if self._entered:
+        if self._entered and not over:
             self._arm()
 
     @property

@@ -16,7 +16,7 @@ what happens to the lines that are still held. Those in files with checkpoints o
 is lost. Then the drain is told how many lines were dropped or lost, if there is time.
 
 A part of the time is kept for that report. Before it the last round begins: each batch gets one more attempt, whatever
-the gate says.
+the gate says. Shortly before the deadline attempts that have no answer yet are broken off if others wait.
 """
 
 import math
@@ -39,6 +39,8 @@ REPORT_PATIENCE = 5.0  # seconds for it if all was delivered and no limit was se
 REPORT_SHARE = 0.1  # of the time for landing: the most that is kept back
 LAST_ROUND = 2.0  # seconds that the last round begins before the deadline, at most
 LAST_ROUND_SHARE = 0.2  # of the time for landing: the most that the last round gets
+HANGING = 1.0  # seconds before the deadline, at most, when attempts without an answer are broken off
+HANGING_SHARE = 0.1  # of the time for landing: the most that this takes of it
 GRACE = 1.0  # seconds for what has arrived, if the process was stopped until the deadline
 
 
@@ -125,8 +127,11 @@ class Landing:
         try:
             await self._began.wait()
             with self._delivering:
-                await crew.intake.finish()
-                await crew.outlets.ended.wait()
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._break_off_hanging, crew.outlets)
+                    await crew.intake.finish()
+                    await crew.outlets.ended.wait()
+                    tasks.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
                 crew.outlets.cancel()
@@ -136,6 +141,13 @@ class Landing:
             self._reporting.deadline = min(self._limit, self._clock() + self._report_timeout)
             with self._reporting:
                 await crew.outlets.report(crew.new_report())
+
+    async def _break_off_hanging(self, outlets: Outlets) -> None:
+        """Break off attempts that have no answer shortly before the deadline; progress may put that off."""
+        time = min(HANGING, HANGING_SHARE * self._timeout)
+        while self._clock() < self.deadline - time:  # noqa: ASYNC110  # the time moves
+            await anyio.sleep_until(self.deadline - time)
+        outlets.break_off()
 
     def end(self) -> None:
         """Note that the landing is over and everything is released."""

@@ -14,7 +14,7 @@ from shuttle.clock import Wall, bind_clocks
 from shuttle.config import Config
 from shuttle.core.ledger import Ledger
 from shuttle.input import descriptor
-from shuttle.landing import Phase
+from shuttle.landing import Landing, Phase
 from shuttle.observe.log import SILENT, Logger
 
 CANCELLED_TIMEOUT = 1.0  # seconds that landing takes, at most, when the host is cancelled
@@ -94,10 +94,11 @@ class Shuttle:
             self._hurry(parts)
             raise
         finally:
-            with anyio.CancelScope(shield=True):
-                await landing.wait()
+            interruption = await _see_out(landing)
             tasks.cancel_scope.shield = True
             await tasks.__aexit__(None, None, None)
+            if interruption:
+                raise interruption
         return aborted
 
     async def write(self, chunk: bytes) -> None:
@@ -110,7 +111,7 @@ class Shuttle:
         if not isinstance(chunk, bytes | bytearray | memoryview):
             raise TypeError(f"write(chunk): must be bytes, not {type(chunk).__name__}; text has .encode()")
         if self._parts.landing.phase is not Phase.RUNNING:
-            raise anyio.ClosedResourceError
+            raise anyio.ClosedResourceError("the shuttle has landed")
         await self._parts.crew.intake.write(bytes(chunk))
 
     async def read(self, fd: int) -> None:
@@ -213,6 +214,22 @@ class Shuttle:
 
     def _hurry(self, parts: Parts) -> None:
         parts.landing.limit(parts.clocks.monotonic() + min(CANCELLED_TIMEOUT, self._config.land_timeout))
+
+
+async def _see_out(landing: Landing) -> BaseException | None:
+    """Wait for the end of a landing; return what interrupted the wait though it is shielded, which hastens the end.
+
+    A task that is cancelled by its event loop's own means, or a KeyboardInterrupt, passes every shield.
+    """
+    interruption: BaseException | None = None
+    while landing.phase is not Phase.OVER:
+        try:
+            with anyio.CancelScope(shield=True):
+                await landing.wait()
+        except BaseException as error:  # noqa: BLE001  # it is raised once everything is let go of
+            interruption = error
+            landing.abort()
+    return interruption
 
 
 async def _run(parts: Parts) -> None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import anyio
+import httpx
 import pytest
 import trio
 import trio.testing
@@ -12,6 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
+from shuttle.config import Config
 from shuttle.landing import Phase
 from shuttle.shuttle import CANCELLED_TIMEOUT, Shuttle
 from tests.helpers.drains import CLOSE, HANG, TAKE, Answer, Call, Drain, in_turn
@@ -100,6 +102,34 @@ async def test_giving_up_is_logged_once() -> None:
         await shuttle.land()
         shuttle.abort()
     assert [told["lines"] for told in journal.named("lines.lost")] == [4]
+
+
+@pytest.mark.parametrize("limit", [None, 4.0])
+@virtual
+async def test_requests_that_hang_keep_no_batch_from_its_last_attempt(limit: float | None) -> None:
+    drain = Drain(in_turn(HANG, HANG, HANG, HANG))
+    async with make_shuttle(drain, batch_size=10, timeout=0.0, land_timeout=4.0) as shuttle:
+        await shuttle.write(make_lines(400))
+        await shuttle.land(by=limit)
+    assert shuttle.ledger.delivered >= 360
+
+
+@pytest.mark.parametrize("uvloop", [True, False])
+def test_progress_at_the_deadline_puts_the_end_off_no_further(uvloop: bool) -> None:
+    """A batch a line, and sixteen outlets: something is delivered at every moment."""
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        await anyio.sleep(0.001)
+        return httpx.Response(204)
+
+    async def main() -> None:
+        config = Config(logs_url="http://drain.example/", batch_size=1, num_outlets=16)
+        async with Shuttle(config, transport=httpx.MockTransport(answer)) as shuttle:
+            await shuttle.write(make_lines(60_000))
+            await shuttle.land(by=anyio.current_time() + 0.3)
+            assert shuttle.ledger.lost > 0  # else it tells nothing
+
+    anyio.run(main, backend="asyncio", backend_options={"use_uvloop": uvloop})
 
 
 class Ending(RuleBasedStateMachine):

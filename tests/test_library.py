@@ -1,5 +1,6 @@
 """The library as its users have it: inside a program of theirs, on either event loop, with a real drain."""
 
+import asyncio
 import logging
 import re
 import signal
@@ -148,6 +149,29 @@ def test_two_shuttles_in_one_program_share_nothing(backend: str) -> None:
     assert first.messages == [b"to the first\n"]
     assert second.messages == [b"to the second\n"]
     assert b" first shuttle " in first.frames[0]
+
+
+def test_a_second_cancellation_still_settles_the_ledger() -> None:
+    """`task.cancel()` of asyncio passes every shield."""
+
+    async def main() -> None:
+        agent = Shuttle(Config(logs_url=f"http://127.0.0.1:{find_closed_port()}/"))
+
+        async def host() -> None:
+            async with agent:
+                await agent.write(b"one\n")
+                await asyncio.sleep(GUARD)
+
+        task = asyncio.create_task(host())
+        for _ in range(3):
+            await asyncio.sleep(0.1)
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert str(agent.ledger) == "read=1 delivered=0 dropped=0 lost=1 held=0"
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
 
 
 FORKS = """

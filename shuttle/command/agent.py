@@ -109,6 +109,7 @@ class _Agent:
                     tasks.start_soon(self._print_statistics)
                 await self._forward()
                 tasks.cancel_scope.cancel()
+            signals.end()
         if self._config.stats_interval:
             LineWriter(STDOUT).write(shuttle.render_statistics())
         self._tell()

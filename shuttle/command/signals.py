@@ -11,6 +11,7 @@ ASKING = signal.SIGUSR1
 HELD = (*ENDING, ASKING)
 """What waits until the agent can act on it."""
 _IGNORED = ("SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGXCPU", "SIGIO", "SIGPWR", "SIGSTKFLT")  # not all anywhere
+_FATAL = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS}
 
 
 def hold() -> None:
@@ -24,6 +25,14 @@ def hold() -> None:
     for number in (*named, *real_time):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _do_nothing)
+
+
+def end() -> None:
+    """Have every signal wait from now on: the exit code is known, and nothing may replace it.
+
+    The interpreter takes its handlers away before the process is gone.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - _FATAL)
 
 
 def release() -> None:

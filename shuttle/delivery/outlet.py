@@ -12,13 +12,16 @@ current part is loaded into a shipment, which makes attempts. The outcome of eac
 
 In the last round of a landing every batch gets one more attempt. If it fails, the delivery is put aside, so that the
 batches behind it get their attempt. When the queue is empty, the deliveries put aside are tried again, in turn. Batches
-in a journal are not put aside: the next process delivers them.
+in a journal are not put aside: the next process delivers them. Shortly before the end attempts that have no answer yet
+are broken off if batches wait.
 """
 
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import anyio
 
 from shuttle.clock import Clock
 from shuttle.core.backoff import next_delay
@@ -91,6 +94,7 @@ class Outlet:
         self._random = random
         self._clock = clock
         self._aside: deque[Delivery] = deque()
+        self._attempts: set[anyio.CancelScope] = set()  # under way
 
     async def run(self) -> None:
         """Deliver batches until the queue is closed and empty."""
@@ -107,6 +111,12 @@ class Outlet:
         """Release the deliveries put aside. Lines that the drain has count as delivered; the rest stays held."""
         while self._aside:
             self._release(self._aside.popleft())
+
+    def break_off(self) -> None:
+        """Break off the attempts that have no answer yet, if batches wait for their last one."""
+        if len(self._queue) and not self._limits.journaled:
+            for attempt in self._attempts:
+                attempt.cancel()
 
     async def report(self, batch: Batch) -> None:
         """Send the reports that are owed in `batch`, which has no lines. There is one attempt."""
@@ -154,9 +164,15 @@ class Outlet:
         delivery.tried_last = self._gate.is_last_round
         outcome = None
         delivery.began = self._clock()
+        scope = anyio.CancelScope()
+        self._attempts.add(scope)
         try:
-            outcome = await shipment.attempt()
+            with scope:
+                outcome = await shipment.attempt()
+            if outcome is None:
+                outcome = Outcome(Verdict.RETRY, error="no answer, and others wait for their last attempt")
         finally:
+            self._attempts.discard(scope)
             self._gate.leave(leave, outcome)
         part, number = delivery.parts[-1], delivery.failures + 1
         seconds = self._clock() - delivery.began

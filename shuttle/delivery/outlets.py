@@ -29,6 +29,10 @@ class Outlets:
             self._outlet.close()
             self.ended.set()
 
+    def break_off(self) -> None:
+        """Break off the attempts that have no answer yet, if batches wait for their last one."""
+        self._outlet.break_off()
+
     def cancel(self) -> None:
         """Cancel every attempt."""
         self._scope.cancel()
