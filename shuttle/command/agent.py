@@ -101,15 +101,13 @@ class _Agent:
     async def run(self) -> int:
         """Forward everything, and return the exit code."""
         shuttle = self._shuttle
-        with anyio.open_signal_receiver(*signals.list_heeded()) as received:
-            signals.release()  # the command holds them back until here
+        with signals.receive() as received:  # the command holds them back until here
             async with shuttle, anyio.create_task_group() as tasks:
                 tasks.start_soon(self._obey, received)
                 if self._config.stats_interval:
                     tasks.start_soon(self._print_statistics)
                 await self._forward()
                 tasks.cancel_scope.cancel()
-            signals.end()
         if self._config.stats_interval:
             LineWriter(STDOUT).write(shuttle.render_statistics())
         self._tell()
@@ -187,7 +185,7 @@ class _Agent:
 
     def _choose_exit_code(self) -> int:
         ledger, replays = self._shuttle.ledger, bool(self._config.file) and not self._config.follow
-        if replays and self._signal and (self._unread or ledger.held or ledger.lost):
+        if replays and self._signal and (self._unread or ledger.held or ledger.lost or self._shuttle.incomplete):
             advice = "deliver the files again before they are removed"
             self._log.warning("replay.interrupted", unread=self._unread, held=ledger.held, advice=advice)
             return EXIT_SIGNAL + self._signal

@@ -4,14 +4,20 @@ Go's runtime takes no notice of most signals that would end another program, so 
 them. Those that whoever started the command has it ignore, as nohup does, stay ignored.
 """
 
+import contextlib
 import signal
+from collections.abc import Iterator
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from anyio.streams.memory import MemoryObjectReceiveStream
 
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 ASKING = signal.SIGUSR1
 HELD = (*ENDING, ASKING)
 """What waits until the agent can act on it."""
 _IGNORED = ("SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGXCPU", "SIGIO", "SIGPWR", "SIGSTKFLT")  # not all anywhere
-_FATAL = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS}
 
 
 def hold() -> None:
@@ -27,12 +33,34 @@ def hold() -> None:
             signal.signal(number, _do_nothing)
 
 
-def end() -> None:
-    """Have every signal wait from now on: the exit code is known, and nothing may replace it.
+@contextlib.contextmanager
+def receive() -> "Iterator[MemoryObjectReceiveStream[signal.Signals]]":
+    """Give the signals that come in the block; behind it all that could end the process are ignored.
 
-    The interpreter takes its handlers away before the process is gone.
+    The exit code is known by then, and nothing may replace it: event loops and the interpreter give signals back their
+    default action while they end. The event loop is asyncio's or uvloop's.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - _FATAL)
+    import asyncio  # noqa: PLC0415  # this module holds signals before anything else is imported
+    import math  # noqa: PLC0415
+
+    import anyio  # noqa: PLC0415
+
+    loop = asyncio.get_running_loop()
+    sender, receiver = anyio.create_memory_object_stream[signal.Signals](math.inf)
+
+    def handle(number: int, _: FrameType | None) -> None:
+        loop.call_soon_threadsafe(sender.send_nowait, signal.Signals(number))
+
+    for number in list_heeded():
+        signal.signal(number, handle)
+    release()
+    with sender, receiver:
+        try:
+            yield receiver
+        finally:
+            for each in signal.valid_signals():
+                if signal.getsignal(each) in (handle, _do_nothing):
+                    signal.signal(each, signal.SIG_IGN)
 
 
 def release() -> None:

@@ -83,9 +83,9 @@ class Batcher:
         return self._born + self._wait if self.lines else None
 
     @property
-    def kept(self) -> int:
-        """Lines from files in the batch that is being filled."""
-        return sum(span.lines for span in self._spans)
+    def spans(self) -> list[Span]:
+        """Where the lines of the batch that is being filled stand in files."""
+        return list(self._spans)
 
     def add(
         self,

@@ -15,6 +15,7 @@ import anyio.lowlevel
 from shuttle.clock import Clocks
 from shuttle.core.batch import Batch, Batcher
 from shuttle.core.frame import make_stamp
+from shuttle.core.position import Span
 from shuttle.delivery.accounts import Accounts
 from shuttle.delivery.backpressure import Backpressure
 from shuttle.delivery.journal import Journal
@@ -90,9 +91,9 @@ class Intake:
         self._take_lines(source.splitter.finish(), source)
 
     @property
-    def unrecorded(self) -> int:
-        """The number of held lines from files that are not recorded yet."""
-        return self._batcher.kept + sum(span.lines for batch in self._unrecorded for span in batch.spans)
+    def unrecorded(self) -> list[Span]:
+        """Where lines stand in files that are held and not recorded yet."""
+        return [*self._batcher.spans, *(span for batch in self._unrecorded for span in batch.spans)]
 
     async def resume(self, batch: Batch) -> None:
         """Take in a batch that an earlier process had closed."""

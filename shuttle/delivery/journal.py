@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from shuttle.core.batch import Batch
+from shuttle.core.position import Span
 
 
 class Journal(Protocol):
@@ -24,5 +25,5 @@ class Journal(Protocol):
     async def release(self) -> None:
         """Write down the final state for the next process. A second call does nothing."""
 
-    def count_kept(self, unrecorded: int) -> int:
+    def count_kept(self, unrecorded: Sequence[Span]) -> int:
         """Return how many of the held lines the next process delivers. `unrecorded` lines were never recorded."""

@@ -17,6 +17,7 @@ import anyio.to_thread
 
 from shuttle.core.batch import Batch
 from shuttle.core.ledger import Ledger
+from shuttle.core.position import Span
 from shuttle.delivery.queue import Waiters
 from shuttle.delivery.tiers import WINDOW, Entry, State, Tiers
 from shuttle.store.backlog import Backlog, DiskFault
@@ -181,7 +182,7 @@ class Spool:
                         await self._write()
                     await self._ask(self._backlog.close)
 
-    def count_kept(self, _unrecorded: int) -> int:
+    def count_kept(self, _unrecorded: Sequence[Span]) -> int:
         """Return the lines on the disk: those that were never recorded were in memory alone."""
         return self._tiers.spooled
 

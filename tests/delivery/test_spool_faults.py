@@ -70,7 +70,7 @@ async def test_what_is_in_memory_at_the_end_goes_to_the_disk(tmp_path: Path) -> 
             await process.put(*make(1, 2, length=100_000))
             assert process.ledger.spooled == 0
             await process.spool.take()
-    assert process.ledger.spooled == process.spool.count_kept(0) == 2 * LINES
+    assert process.ledger.spooled == process.spool.count_kept([]) == 2 * LINES
     assert Process(tmp_path).backlog.lines == 2 * LINES
 
 
@@ -252,7 +252,7 @@ async def test_a_spool_that_is_deleted_at_the_end_is_written_anew(tmp_path: Path
     await process.put(*make(1, 2))
     shutil.rmtree(directory)
     await process.spool.release()
-    assert process.spool.count_kept(0) == 2 * LINES
+    assert process.spool.count_kept([]) == 2 * LINES
     assert Process(directory).backlog.lines == 2 * LINES
 
 
@@ -308,6 +308,6 @@ async def test_without_a_disk_to_the_end_memory_is_all_there_is(tmp_path: Path) 
         async with spooling(disk / "spool") as process:
             await process.put(*make(1, 2))
             assert ids(await process.take(1)) == ids(make(1))
-        assert process.spool.count_kept(0) == 0
+        assert process.spool.count_kept([]) == 0
         assert process.ledger.held == LINES
         assert [event for event, _ in process.log.events] == ["spool.failed"]

@@ -211,7 +211,7 @@ class AgainstAList(RuleBasedStateMachine):
     @rule()
     def land(self) -> None:
         self.run(self._land)
-        assert self.spool.count_kept(0) == self.ledger.spooled
+        assert self.spool.count_kept([]) == self.ledger.spooled
         kept = self.ledger.spooled
         known = self.backlog.is_open
         self.restart(suspect=self.suspect)

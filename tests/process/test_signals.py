@@ -12,7 +12,7 @@ from typing import IO
 import pytest
 
 from shuttle.local_drain import Behaviour, LocalDrain
-from tests.helpers.process import Agent, find_closed_port, make_lines, run, start
+from tests.helpers.process import LONGEST, Agent, find_closed_port, make_lines, run, start
 
 pytestmark = pytest.mark.process
 
@@ -169,3 +169,69 @@ def test_a_stopped_process_costs_a_batch_no_attempt() -> None:
         ended = agent.finish()
     assert ended.code == 0
     assert drain.messages == [b"one\n"]
+
+
+def test_lines_of_a_deleted_file_are_lost_and_not_held(tmp_path: Path) -> None:
+    """Nobody can read them again: the next start must find nothing of them in its checkpoints."""
+    log = tmp_path / "app.log"
+    log.write_bytes(b"".join(make_lines(3000)))
+    flags = ("-file", str(log), "-state-dir", str(tmp_path / "state"), "-from", "beginning", "-back-buff", "4")
+    with LocalDrain(Behaviour(delay=LONGEST)) as drain:
+        with start("-logs-url", drain.url, *flags, "-timeout", "0", "-land-timeout", "500ms") as agent:
+            assert drain.wait_for(requests=4)
+            log.unlink()
+            agent.signal(signal.SIGTERM)
+            ended = agent.finish()
+        assert (ended.code, ended.ledger.held) == (3, 0)
+        assert ended.ledger.read == ended.ledger.lost == 3000
+    with LocalDrain() as drain:
+        ended = run("-logs-url", drain.url, *flags, "-follow=false", "-verbose")
+    assert ended.ledger.read == 0
+
+
+@pytest.mark.parametrize("follow", ["true", "false"])
+def test_a_fifo_is_read_to_its_end_after_a_signal(
+    follow: str, tmp_path: Path, fifos: tuple[IO[bytes], IO[bytes]]
+) -> None:
+    flags = ("-file", str(tmp_path / "a"), f"-follow={follow}", "-back-buff", "4", "-batch-size", "100", "-verbose")
+    lines = make_lines(4000)
+    with LocalDrain(Behaviour(delay=0.02)) as drain, start("-logs-url", drain.url, *flags) as agent:
+        fifos[0].write(b"".join(lines))
+        assert drain.wait_for(requests=1)
+        agent.signal(signal.SIGTERM)
+        agent.hear("at=land ")
+        fifos[0].close()
+        ended = agent.finish()
+    assert (ended.code, ended.ledger.read, ended.ledger.delivered) == (0, 4000, 4000)
+    assert sorted(drain.messages) == lines
+
+
+def test_a_replayed_fifo_that_was_cut_exits_with_the_signal(tmp_path: Path, fifos: tuple[IO[bytes], IO[bytes]]) -> None:
+    flags = ("-file", str(tmp_path / "a"), "-follow=false", "-land-timeout", "300ms")
+    with LocalDrain() as drain, start("-logs-url", drain.url, *flags) as agent:
+        fifos[0].write(b"one\n")
+        assert drain.wait_for(messages=1)
+        agent.signal(signal.SIGTERM)
+        assert agent.finish().code == 128 + signal.SIGTERM
+
+
+def test_a_fifo_that_gives_nothing_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "idle")
+    (tmp_path / "app.log").write_bytes(b"one\n")
+    flags = ("-file", str(tmp_path / "idle"), "-file", str(tmp_path / "app.log"), "-from", "beginning")
+    with LocalDrain() as drain, start("-logs-url", drain.url, *flags, "-land-timeout", "1h") as agent:
+        assert drain.wait_for(messages=1)
+        agent.signal(signal.SIGTERM)
+        assert agent.finish().code == 0
+
+
+def test_no_signal_replaces_the_exit_code() -> None:
+    for _ in range(5):
+        with LocalDrain() as drain, start("-logs-url", drain.url) as agent:
+            agent.stdin.write(b"one\n")
+            agent.stdin.flush()
+            assert drain.wait_for(messages=1)
+            agent.stdin.close()
+            while agent.process.poll() is None:
+                agent.signal(signal.SIGUSR1)
+            assert agent.finish().code == 0

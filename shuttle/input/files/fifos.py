@@ -4,6 +4,7 @@ import os
 import stat
 from pathlib import Path
 
+import anyio
 import anyio.abc
 
 from shuttle.delivery.intake import Intake
@@ -59,18 +60,21 @@ class Fifos:
         source = self._labels.make(path)
 
         async def write(chunk: bytes) -> None:
+            self._paths.idle_fifos.pop(path, None)
             await self._intake.feed(chunk, source)
 
         async def read(fd: int) -> None:
             try:
-                await descriptor.read(fd, write)
+                with anyio.CancelScope() as self._paths.idle_fifos[path]:
+                    await descriptor.read(fd, write)
             finally:
+                self._paths.idle_fifos.pop(path, None)
                 os.close(fd)
             await self._intake.end(source)
 
         try:
             await read(fd)
-            while fifo and self._follow:
+            while fifo and self._follow and not self._queue.leaving:
                 await read(open_path(path)[0])
         except OSError as error:
             self._paths.note_unreadable(path, error)

@@ -11,6 +11,7 @@ import anyio.abc
 from shuttle.clock import Clock
 from shuttle.config import Config
 from shuttle.core.batch import Batch
+from shuttle.core.position import Span
 from shuttle.delivery.intake import Intake
 from shuttle.input.files.catalogue import Catalogue
 from shuttle.input.files.discovery import Discovery
@@ -52,6 +53,8 @@ class FileInput:
         self._paths = FollowedPaths(self._discovery, log)
         self._queue = ReadyQueue()
         self._progress = Progress()
+        self._gone: set[int] = set()  # files that were deleted when the reading ended
+        self._cut = False  # a FIFO was not read to its end
 
     @classmethod
     def open(cls, config: Config, *, log: Logger, clock: Clock) -> Self:
@@ -125,7 +128,10 @@ class FileInput:
 
     def leave(self) -> bool:
         """Read nothing more but what nobody can read later; say whether there is any."""
-        return self._queue.leave(self._paths.rotated.values())
+        vanishing = self._queue.leave(self._paths.rotated.values())
+        for waiting in self._paths.idle_fifos.values():
+            waiting.cancel()
+        return vanishing or len(self._paths.fifos) > len(self._paths.idle_fifos)
 
     def measure(self) -> tuple[int, int]:
         """Return the bytes that were read, and those that are there and were not."""
@@ -134,7 +140,7 @@ class FileInput:
     @property
     def incomplete(self) -> bool:
         """Whether something that the configuration names was not read: it is not there, or cannot be read."""
-        return self._paths.incomplete
+        return self._paths.incomplete or self._cut
 
     async def record(self, batches: Sequence[Batch]) -> None:
         """Record batches that are about to be sent; those of FIFOs cannot be read again."""
@@ -153,11 +159,20 @@ class FileInput:
     async def release(self) -> None:
         """Record what is settled, and let go of the checkpoints."""
         self._recorder.close()
+        for number in self._gone:
+            self._checkpoints.forget(number)
         self._checkpoints.close()
 
-    def count_kept(self, unrecorded: int) -> int:
-        """Return how many lines the next start reads again: those in flight, and those not recorded yet."""
-        return self._recorder.lines + unrecorded if self._checkpoints.keeps else 0
+    def count_kept(self, unrecorded: Sequence[Span]) -> int:
+        """Return how many lines the next start reads again: those in flight, and those not recorded yet.
+
+        What stands in a file that was deleted can be read by nobody.
+        """
+        if not self._checkpoints.keeps:
+            return 0
+        return self._recorder.count_lines(but=self._gone) + sum(
+            span.lines for span in unrecorded if span.file not in self._gone
+        )
 
     @property
     def _begins_at_end(self) -> bool:
@@ -167,7 +182,9 @@ class FileInput:
 
     def _close_paths(self, intake: Intake) -> None:
         """Close every file and forget the paths: what reads them again begins at the checkpoints."""
+        self._cut = bool(self._paths.fifos)
         for path in self._paths.rotated.values():
+            self._gone.update(file.number for file in path.list_gone())
             try:
                 sources = path.close()
             except OSError as error:

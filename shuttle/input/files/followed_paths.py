@@ -3,10 +3,14 @@
 import errno
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shuttle.input.files.discovery import Discovery
 from shuttle.input.files.rotation.rotated_path import RotatedPath
 from shuttle.observe.log import Logger
+
+if TYPE_CHECKING:
+    import anyio
 
 _LIMIT = "raise the limit of open files (ulimit -n), or name fewer: those that wait are not read"
 
@@ -19,6 +23,8 @@ class FollowedPaths:
         """Those that lead, or may lead, to files."""
         self.fifos: set[Path] = set()
         """Those that lead to something else, which is being read."""
+        self.idle_fifos: dict[Path, anyio.CancelScope] = {}
+        """Those of `fifos` that have given nothing since they were opened, and what ends the wait for it."""
         self._discovery = discovery
         self._log = log
         self._unreadable: set[Path] = set()

@@ -1,7 +1,7 @@
 """Records what is planned and settled, so that a restart goes on where this process stops."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import anyio
 
@@ -20,14 +20,17 @@ class Recorder:
     def __init__(self, checkpoints: Checkpoints, catalogue: Catalogue) -> None:
         self._checkpoints = checkpoints
         self._catalogue = catalogue
-        self.lines = 0
-        """Lines in batches that are in flight and recorded."""
+        self._lines: Counter[int] = Counter()  # in batches in flight, by the number of their file
         self._settled: list[str] = []
         self._held: Counter[int] = Counter()  # batches in flight, by the number of each file in them
         self._planned: dict[int, int] = {}  # the offset up to which each file is in plans
         self._over: set[int] = set()
         self._some = anyio.Event()
         self._closed = False
+
+    def count_lines(self, *, but: Collection[int]) -> int:
+        """Return the lines in batches that are in flight and recorded, without those of the files `but`."""
+        return sum(lines for number, lines in self._lines.items() if number not in but)
 
     def list_plans(self) -> list[Plan]:
         """Return the plans that are not settled, the oldest first."""
@@ -50,13 +53,15 @@ class Recorder:
 
     def hold(self, batches: Sequence[Batch]) -> None:
         """Count batches as in flight that are recorded already."""
-        self.lines += sum(span.lines for batch in batches for span in batch.spans)
+        for span in (span for batch in batches for span in batch.spans):
+            self._lines[span.file] += span.lines
         self._held.update(number for batch in batches for number in {span.file for span in batch.spans})
 
     def settle(self, batch: Batch) -> None:
         """Note that every line of `batch` is delivered or accounted lost; it is recorded soon."""
         self._settled.append(batch.id)
-        self.lines -= sum(span.lines for span in batch.spans)
+        for span in batch.spans:
+            self._lines[span.file] -= span.lines
         self._held.subtract({span.file for span in batch.spans})
         self._some.set()
 

@@ -50,7 +50,7 @@ class Scheduler:
                 del ready[path]
                 await anyio.lowlevel.checkpoint()  # the outlets come first: what was just read leaves before more is
                 await self._read_piece(path, CHUNK // 4 if ready else CHUNK)
-            if self._queue.leaving:
+            if self._queue.leaving and not self._paths.fifos:
                 return
             if not self._follow and not self._paths.fifos:
                 await self._end_all()

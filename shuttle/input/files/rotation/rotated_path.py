@@ -159,7 +159,14 @@ class RotatedPath:
         """The files that are deleted and not compressed, and have more to read, or a line that has no end yet."""
         deleted = [file for file in self.files if file.is_deleted]
         left = [file for file in deleted if file.partial or file.read_at(file.offset, 1)]
-        return [file for file in left if find_rest(self.path, file.fingerprint(file.offset)) is None]
+        return [file for file in left if self._is_nowhere(file)]
+
+    def list_gone(self) -> list[File]:
+        """Return the files that are deleted and not compressed: no later start can read them."""
+        return [file for file in self.files if file.is_deleted and self._is_nowhere(file)]
+
+    def _is_nowhere(self, file: File) -> bool:
+        return find_rest(self.path, file.fingerprint(file.offset)) is None
 
     @property
     def is_untouched(self) -> bool:
