@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from shuttle.command import signals
+from shuttle.command.signal_receiver import receive
 from shuttle.config import Config
 from shuttle.core.mask import Mask
 from shuttle.errors import ConfigError
@@ -101,7 +102,7 @@ class _Agent:
     async def run(self) -> int:
         """Forward everything, and return the exit code."""
         shuttle = self._shuttle
-        with signals.receive() as received:  # the command holds them back until here
+        with receive() as received:  # the command holds them back until here
             async with shuttle, anyio.create_task_group() as tasks:
                 tasks.start_soon(self._obey, received)
                 if self._config.stats_interval:
