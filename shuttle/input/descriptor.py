@@ -40,18 +40,30 @@ async def read(fd: int, write: Callable[[bytes], Awaitable[None]]) -> None:
     with contextlib.suppress(OSError, AttributeError):  # not a pipe, not this much for this user, or not on Linux
         fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_ROOM)
     with _Reader(fd) as reader:
-        while chunk := await reader.read():
+        while True:
+            await anyio.lowlevel.checkpoint()  # the outlets come first: what was just read leaves before more is read
+            chunk = reader.read_now() if reader.is_ready() else None
+            while not chunk and (chunk is None or not reader.is_ready()):  # a FIFO may not have had a writer yet
+                await anyio.wait_readable(reader.watched)
+                chunk = reader.read_now()
+            if not chunk:
+                return
             await write(chunk)
 
 
 class _Reader:
+    """Reads `fd` without waiting. When `watched` is readable, so is `fd`."""
+
     def __init__(self, fd: int) -> None:
+        if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY:  # it would never become readable
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         self._fd = fd
         self._room = SIP
         self._sip = memoryview(bytearray(SIP))
         self._poll = select.poll()
         self._poll.register(fd, select.POLLIN)
         self._epoll = _watch(fd)
+        self.watched = self._epoll.fileno() if self._epoll else fd
         self._nowait = self._epoll is not None  # a file that is not in memory yet would have nothing to read
 
     def __enter__(self) -> Self:
@@ -63,33 +75,31 @@ class _Reader:
         if self._epoll:
             self._epoll.close()
 
-    async def read(self) -> bytes:
-        """Return what there is, as soon as there is any; nothing at the end."""
-        await anyio.lowlevel.checkpoint()  # the outlets come first: what was just read leaves before more is read
-        while not (chunk := self._read_now()):
-            if chunk is not None and self._is_ready():
-                break
-            await anyio.wait_readable(self._epoll or self._fd)
+    def read_now(self) -> bytes | None:
+        """Return what there is, nothing at the end; None if somebody else was faster."""
+        try:
+            chunk = self._read()
+        except BlockingIOError:
+            return None
         self._room = CHUNK if len(chunk) == self._room else SIP
         return chunk
 
-    def _read_now(self) -> bytes | None:
-        """Return what there is without waiting: nothing at the end, or of a FIFO without a writer; else None."""
-        try:
-            if self._nowait and self._room == SIP:
+    def _read(self) -> bytes:
+        if self._nowait and self._room == SIP:
+            try:
                 return bytes(self._sip[: os.preadv(self._fd, [self._sip], -1, os.RWF_NOWAIT)])
-            return os.read(self._fd, self._room) if self._is_ready() else None
-        except BlockingIOError:  # nothing, or somebody else was faster
-            return None
-        except OSError as error:
-            if not self._nowait or error.errno != errno.EOPNOTSUPP:
-                raise
-            self._nowait = False  # a terminal, or a pipe before Linux 6.4
-            return self._read_now()
+            except OSError as error:
+                if error.errno != errno.EOPNOTSUPP:
+                    raise
+                self._nowait = False  # a terminal, or a pipe before Linux 6.4
+        return os.read(self._fd, self._room)
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Tell whether a read returns at once, be it with an end or an error."""
-        return bool(self._poll.poll(0))
+        ready = bool(self._poll.poll(0))
+        if not ready:  # a flood is over
+            self._room = SIP
+        return ready
 
 
 def _watch(fd: int) -> "select.epoll | None":
