@@ -1,6 +1,6 @@
-"""Builds the parts of a shuttle and connects them. This is the only place that knows all of them.
+"""Builds the parts of a shuttle and connects them. No other module knows all of them.
 
-What is opened here is closed again if a later part cannot be made: a start that fails leaves nothing behind.
+If a part cannot be made, everything that was opened before is closed again: a failed start leaves nothing behind.
 """
 
 import importlib.util
@@ -50,7 +50,7 @@ Random = Callable[[], float]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parts:
-    """What a running shuttle consists of."""
+    """The parts of a running shuttle."""
 
     clocks: Clocks
     gate: Gate
@@ -75,7 +75,7 @@ async def assemble(
     random: Random,
     transport: httpx.AsyncBaseTransport | None,
 ) -> Parts:
-    """Return the connected parts; nothing of them runs yet.
+    """Return the parts, connected. None of them runs yet.
 
     Raises:
         ConfigError: A file, directory, certificate or proxy that the configuration names cannot be used.
@@ -223,10 +223,10 @@ def _open_spool(
 
 
 def _number_ids() -> Callable[[], str]:
-    """Return what gives the next Frame-Id, 32 hex digits: a counter with a random start.
+    """Return a function that gives the next Frame-Id: 32 hex digits, counted from a random start.
 
-    Each random number would cost a system call. Two processes do not share ids: they would have to begin within a few
-    billions of 2**128.
+    A random number for each id would cost a system call each. Two processes do not share ids: they would have to start
+    within a few billions of each other, out of 2**128.
     """
     numbers = count(secrets.randbits(128))
     return lambda: f"{next(numbers) % 2**128:032x}"

@@ -1,11 +1,11 @@
-"""The clocks of a shuttle, bound to its event loop once, and time limits that a stopped process does not use up.
+"""The clocks of a shuttle, and time limits that do not run out while the process is stopped.
 
-`anyio.current_time()` finds out each time which event loop runs. On Python 3.11 that asks the system for the process's
-id, so that ten readings cost as much as a request's headers.
+The clocks are bound to the event loop once. `anyio.current_time()` finds out at each call which event loop runs. On
+Python 3.11 that asks the system for the process's id, and ten calls cost as much as a request's headers.
 
 A process can be stopped (SIGSTOP, a suspended machine) for longer than a limit. When it goes on, every timer is due at
-once, though the answer may have arrived meanwhile and nobody has read it. So a `Limit` that fires late gives its block
-another chance.
+once, though an answer may have arrived meanwhile that is not read yet. So a `Limit` that fires late gives its block
+more time.
 """
 
 import asyncio
@@ -48,8 +48,8 @@ def bind_clocks(wall: Wall) -> Clocks:
 class Limit:
     """Cancels its block at `deadline`, which may move.
 
-    What has arrived by the deadline is read first. If the limit fires more than LATE seconds after the deadline, the
-    process did not live through them, and the block has `grace` seconds more. (On trio a limit is a plain deadline.)
+    Data that has arrived by the deadline is read first. If the limit fires more than LATE seconds after the deadline,
+    the process was stopped meanwhile, and the block gets `grace` seconds more. (On trio a limit is a plain deadline.)
     """
 
     def __init__(self, clocks: Clocks, deadline: float, *, grace: float) -> None:
@@ -58,6 +58,7 @@ class Limit:
         self._deadline = deadline
         self._scope = anyio.CancelScope()
         self._timer: asyncio.TimerHandle | None = None
+        self._due = math.inf  # when the timer is
         self._entered = False
         self._extended = False  # the deadline is over, and what has arrived is being read
 
@@ -77,7 +78,7 @@ class Limit:
 
     @property
     def deadline(self) -> float:
-        """When the block is cancelled, in seconds of the monotonic clock."""
+        """The time when the block is cancelled, in seconds of the monotonic clock."""
         return self._deadline
 
     @deadline.setter
@@ -88,7 +89,7 @@ class Limit:
 
     @property
     def caught(self) -> bool:
-        """Whether the block was cut short."""
+        """Whether the block was cancelled."""
         return self._scope.cancelled_caught
 
     def cancel(self) -> None:
@@ -100,19 +101,23 @@ class Limit:
         loop = self._clocks.loop
         if loop is None:
             self._scope.deadline = self._deadline
-        elif self._timer is None or self._timer.when() > self._deadline:  # one that fires too early is armed again
-            if self._timer:
-                self._timer.cancel()
-            self._timer = loop.call_at(self._deadline, self._check) if self._deadline < math.inf else None
+        elif self._timer is None or self._due > self._deadline:  # a timer that is due too early is armed again
+            self._set_timer(self._deadline)
+
+    def _set_timer(self, due: float) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._due = due  # a handle of uvloop does not always tell it
+        loop = self._clocks.loop
+        self._timer = loop.call_at(due, self._check) if loop and due < math.inf else None
 
     def _check(self) -> None:
-        assert self._clocks.loop
         now = self._clocks.monotonic()
         if self._extended:
             self._scope.cancel()
         elif now < self._deadline:
-            self._timer = self._clocks.loop.call_at(self._deadline, self._check)
+            self._set_timer(self._deadline)
         else:
             self._extended = True
             more = self._grace if now - self._deadline > LATE else SETTLE
-            self._timer = self._clocks.loop.call_at(now + more, self._check)
+            self._set_timer(now + more)

@@ -1,19 +1,19 @@
-"""How a shuttle ends.
+"""The landing: ends a shuttle in order, by a deadline, and decides what happens to the lines still held.
 
 Theory of operation. There are three phases and one deadline:
 
     running ──begin──▶ landing ──everything delivered, deadline, abort──▶ over
 
-- `begin`: the input has ended, or the shuttle's block has. Everything held is delivered. The deadline is `timeout`
-  seconds after the last progress.
-- `limit`: a signal came, or the host was cancelled. The deadline is that time at the latest. It may come in any phase
-  and more than once; a limit only ever comes nearer.
+- `begin`: the input has ended, or the host has left the shuttle's block. Everything held is delivered. The deadline is
+  `timeout` seconds after the last progress.
+- `limit`: a signal came, or the host was cancelled. The deadline is the given time at the latest. A limit may come in
+  any phase and more than once. A later one can only shorten the time.
 - `note_progress`: lines were delivered or lost. The deadline moves away again, but not beyond a limit.
-- `abort`: give up now.
+- `abort`: the landing gives up now.
 
-Each may come while another is being handled, in any order and more than once. At the end the landing decides once what
-becomes of the lines that are still held: those that stand in files with checkpoints or in the spool stay held, the rest
-is lost. Then the drain is told of what was dropped or lost, if there is time.
+Each may be called while another is being handled, in any order and more than once. At the end the landing decides once
+what happens to the lines that are still held. Those in files with checkpoints or in the spool stay held, and the rest
+is lost. Then the drain is told how many lines were dropped or lost, if there is time.
 
 A part of the time is kept for that report. Before it the last round begins: each batch gets one more attempt, whatever
 the gate says.
@@ -43,7 +43,7 @@ GRACE = 1.0  # seconds for what has arrived, if the process was stopped until th
 
 
 class Phase(Enum):
-    """How far the end has come."""
+    """The phase of a landing."""
 
     RUNNING = "running"
     LANDING = "landing"
@@ -51,7 +51,7 @@ class Phase(Enum):
 
 
 class Crew(NamedTuple):
-    """What lands."""
+    """The parts that a landing works with."""
 
     intake: Intake
     outlets: Outlets
@@ -62,7 +62,7 @@ class Crew(NamedTuple):
 
 
 class Landing:
-    """Decides when a shuttle gives up. Without progress that is after `timeout` seconds."""
+    """Decides when a shuttle gives up: after `timeout` seconds without progress, or at a limit."""
 
     def __init__(self, gate: Gate, *, timeout: float, clocks: Clocks) -> None:
         self.phase = Phase.RUNNING
@@ -80,13 +80,13 @@ class Landing:
 
     @property
     def deadline(self) -> float:
-        """When delivering ends, in seconds of the monotonic clock; without end as long as the shuttle runs."""
+        """The time when delivering ends, in seconds of the monotonic clock; infinite while the shuttle runs."""
         if self.phase is Phase.RUNNING:
             return math.inf
         return min(self._limit - self._reserve, self._progress_at + self._timeout)
 
     def begin(self) -> None:
-        """Land: the input has ended."""
+        """Begin to land: the input has ended."""
         if self.phase is Phase.RUNNING:
             self.phase = Phase.LANDING
             self._progress_at = self._clock()
@@ -94,7 +94,7 @@ class Landing:
             self._began.set()
 
     def limit(self, by: float) -> None:
-        """Be over at the time `by` of the monotonic clock, at the latest."""
+        """End at the time `by` of the monotonic clock at the latest."""
         if by < self._limit:
             self._limit = by
             self._reserve = min(REPORT_TIME, REPORT_SHARE * max(0.0, by - self._clock()))
@@ -121,7 +121,7 @@ class Landing:
         await self._ended.wait()
 
     async def run(self, crew: Crew) -> None:
-        """Wait for the beginning of the end, and see it through."""
+        """Wait until the landing begins, and carry it out."""
         try:
             await self._began.wait()
             with self._delivering:
@@ -138,12 +138,12 @@ class Landing:
                 await crew.outlets.report(crew.new_report())
 
     def end(self) -> None:
-        """Say that everything is over, and all is let go of."""
+        """Note that the landing is over and everything is released."""
         self.phase = Phase.OVER
         self._ended.set()
 
     async def _give_up(self, crew: Crew) -> None:
-        """Decide what becomes of what is still held. Nothing delivers it any more, and nothing more is taken in."""
+        """Decide what happens to the lines still held. Nothing is delivered and nothing is taken in any more."""
         if crew.journal is not None and not crew.journal.rereads:
             await crew.intake.save()
         unrecorded = crew.intake.unrecorded

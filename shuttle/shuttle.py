@@ -1,4 +1,4 @@
-"""The public life of a shuttle: enter, write, read, follow, land, abort."""
+"""The shuttle, as a program uses it: enter, write, read, follow, land, abort."""
 
 import random as randomness
 import time
@@ -21,7 +21,7 @@ CANCELLED_TIMEOUT = 1.0  # seconds that landing takes, at most, when the host is
 
 
 class _Inside(NamedTuple):
-    """What a shuttle has once it was entered."""
+    """The state of a shuttle that was entered."""
 
     parts: Parts
     tasks: anyio.abc.TaskGroup
@@ -35,11 +35,12 @@ class Shuttle:
         async with Shuttle(Config(logs_url=url)) as shuttle:
             await shuttle.write(b"Hello World\n")
 
-    Leaving the block lands, also when an error leaves it: everything held is delivered, or given up after
-    `land_timeout`. The error then comes out unchanged. If the host is cancelled, landing takes a second at most.
+    At the end of the block the shuttle lands, even after an error: it delivers everything held, and gives up after
+    `land_timeout` seconds without progress. An error is then raised unchanged. If the host is cancelled, landing takes
+    a second at most.
 
-    `ledger` has the counts at every moment. `transport` carries the requests in place of the built-in one; the caller
-    closes it. `random` gives numbers from 0 to 1 without 1, `wall` the seconds since the epoch.
+    `ledger` has the counts at every moment. `transport` replaces the built-in one, and the caller closes it. `random`
+    gives numbers from 0 to 1, without 1. `wall` gives the seconds since the epoch.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class Shuttle:
         return aborted
 
     async def write(self, chunk: bytes) -> None:
-        """Take `chunk` in: lines or parts of them. Waits while the queue is full, as the configuration says.
+        """Take in `chunk`: lines or parts of them. While the queue is full, wait as the configuration says.
 
         Raises:
             TypeError: `chunk` is not bytes.
@@ -113,7 +114,7 @@ class Shuttle:
         await self._parts.crew.intake.write(bytes(chunk))
 
     async def read(self, fd: int) -> None:
-        """Take in what comes on the file descriptor `fd` until its end.
+        """Read the file descriptor `fd` to its end.
 
         Raises:
             OSError: It cannot be read.
@@ -130,37 +131,37 @@ class Shuttle:
             intake.cut_off(source)
 
     async def follow(self) -> None:
-        """Take in what stands in the files of the configuration, and what is written to them, if it says so."""
+        """Read the files of the configuration, and follow what is written to them if it says so."""
         files = self._parts.files
         assert files, "the configuration names no files"
         await files.follow(self._parts.crew.intake, self._parts.crew.accounts.losses.miss)
 
     def leave_files(self) -> bool:
-        """Read nothing more of files but what is left of deleted ones; say whether there is any of that."""
+        """Stop reading files, except the rest of deleted ones. Return whether there is any such rest."""
         files = self._parts.files
         return bool(files and files.leave())
 
     def measure(self) -> tuple[int, int, int]:
-        """Return the bytes of files that were read, the bytes that there are in all, and the lines delivered."""
+        """Return how many bytes of the files were read, how many they have in all, and how many lines are delivered."""
         files = self._parts.files
         read, left = files.measure() if files else (0, 0)
         return read, read + left, self.ledger.delivered
 
     @property
     def incomplete(self) -> bool:
-        """Whether a file that the configuration names was not read: it is not there, or cannot be read."""
+        """Whether a file of the configuration is missing or cannot be read."""
         files = self._parts.files
         return bool(files and files.incomplete)
 
     def hold_input(self) -> None:
-        """From now on wait for room in the queue, however long, and drop nothing: the source can wait."""
+        """From now on drop nothing, and wait for room in the queue as long as it takes: the source can wait."""
         self._parts.crew.intake.hold_input()
 
     async def land(self, *, by: float | None = None) -> None:
-        """Deliver everything held, and tell the drain of what was dropped or lost; then nothing more is taken in.
+        """Take nothing more in, deliver everything held, and report dropped and lost lines to the drain.
 
-        Gives up after `land_timeout` seconds without progress, and at the time `by` of `anyio.current_time()` at the
-        latest. It may be called again with a nearer time.
+        The landing gives up after `land_timeout` seconds without progress, and at the time `by` of
+        `anyio.current_time()` at the latest. It may be called again with an earlier time.
         """
         if by is not None:
             self.limit_landing(by)
@@ -168,24 +169,24 @@ class Shuttle:
         await self._parts.landing.wait()
 
     def limit_landing(self, by: float) -> None:
-        """Be over at the time `by` of `anyio.current_time()` at the latest, whenever the landing begins."""
+        """End at the time `by` of `anyio.current_time()` at the latest, whenever the landing begins."""
         self._parts.landing.limit(by)
 
     def abort(self) -> None:
         """Give up at once, and leave the block.
 
-        What is held is lost, but for what stands in files with checkpoints or in the spool.
+        Lines in files with checkpoints or in the spool stay held. All other held lines are lost.
         """
         self._parts.landing.abort()
         if self._inside:
             self._inside.block.cancel()
 
     def describe_drain(self) -> dict[str, object]:
-        """Return the state of the drain, as keys and values of a log line."""
+        """Return the state of the drain as the keys and values of a log line."""
         return self._parts.gate.describe()
 
     def render_statistics(self) -> str:
-        """Return the statistics since the last call, one line without its newline."""
+        """Return the statistics since the last call, as one line without a newline."""
         parts = self._parts
         counts = {
             "lines.read": self.ledger.read,
@@ -204,7 +205,7 @@ class Shuttle:
         """The parts of a shuttle that was entered.
 
         Raises:
-            RuntimeError: It was not.
+            RuntimeError: The shuttle was not entered.
         """
         if self._inside is None:
             raise RuntimeError("enter the shuttle first: async with Shuttle(config) as shuttle")
@@ -215,7 +216,7 @@ class Shuttle:
 
 
 async def _run(parts: Parts) -> None:
-    """Have the parts work until the shuttle has landed. A cancellation of the host does not reach them."""
+    """Run the parts until the shuttle has landed. A cancellation of the host does not reach them."""
     crew = parts.crew
     with anyio.CancelScope(shield=True):
         try:

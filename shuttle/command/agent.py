@@ -8,16 +8,24 @@ import resource
 import signal
 import stat
 from collections.abc import AsyncIterator
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from shuttle.command import signals
 from shuttle.config import Config
+from shuttle.core.mask import Mask
 from shuttle.errors import ConfigError
+from shuttle.observe.capture import capture
+from shuttle.observe.credentials import find_credentials
 from shuttle.observe.line_writer import LineWriter
-from shuttle.observe.log import Logger, make_logger
+from shuttle.observe.log import APP, Logger, Writer, make_logger
+from shuttle.observe.system_log import SystemLog
 from shuttle.shuttle import Shuttle
+
+if TYPE_CHECKING:
+    from shuttle.observe.progress_bar import ProgressBar, ReplayProgress
 
 EXIT_UNREADABLE = 1  # stdin, or a path of a replay, was not read to its end; what was read is delivered
 EXIT_MISSING = 3  # lines were dropped or lost; Go exits with 0
@@ -37,11 +45,18 @@ def run(config: Config) -> int:
         _raise_file_limit()
     else:
         _check_stdin()
-    log = make_logger(verbose=config.verbose, to_syslog=config.log_to_syslog, writer=LineWriter(STDERR))
+    bar = _make_bar(config)
+    writer: Writer = bar or LineWriter(STDERR)
+    mask = Mask(find_credentials(config, os.environ))
+    system_log = SystemLog(APP) if config.log_to_syslog else None
+    log = make_logger(verbose=config.verbose, writer=writer, mask=mask, system_log=system_log)
+    capture(log, mask=mask, writer=writer)
+    if config.stats_source:
+        config = replace(config, stats_source=mask(config.stats_source))
     gc.freeze()  # what the start has made stays: no collection need look at it
     gc.enable()  # the command has it disabled
     options: dict[str, Any] = {"use_uvloop": importlib.util.find_spec("uvloop") is not None}
-    return anyio.run(_run_agent, config, log, backend_options=options)
+    return anyio.run(_run_agent, config, log, bar, backend_options=options)
 
 
 def _check_stdin() -> None:
@@ -57,16 +72,26 @@ def _raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def _run_agent(config: Config, log: Logger) -> int:
-    return await _Agent(config, log).run()
+def _make_bar(config: Config) -> "ProgressBar | None":
+    """Return a bar for a replay that somebody watches on a terminal."""
+    if not config.file or config.follow or not os.isatty(STDERR):
+        return None
+    from shuttle.observe.progress_bar import ProgressBar  # noqa: PLC0415  # only a terminal pays for it
+
+    return ProgressBar(STDERR)
+
+
+async def _run_agent(config: Config, log: Logger, bar: "ProgressBar | None") -> int:
+    return await _Agent(config, log, bar).run()
 
 
 class _Agent:
     """A shuttle and the process around it."""
 
-    def __init__(self, config: Config, log: Logger) -> None:
+    def __init__(self, config: Config, log: Logger, bar: "ProgressBar | None") -> None:
         self._config = config
         self._log = log
+        self._bar = bar
         self._shuttle = Shuttle(config, log=log)
         self._reading = anyio.CancelScope()
         self._signal: signal.Signals | None = None  # that ended the reading
@@ -91,21 +116,32 @@ class _Agent:
 
     async def _forward(self) -> None:
         """Read until the end of stdin or of the files, or as long as a signal leaves time, then land."""
-        with self._reading:
-            if self._config.file:
-                await self._follow()
-            else:
-                await self._read_stdin()
-        await self._shuttle.land()
+        async with self._show_progress():
+            with self._reading:
+                if self._config.file:
+                    await self._shuttle.follow()
+                else:
+                    await self._read_stdin()
+            await self._shuttle.land()
 
-    async def _follow(self) -> None:
-        async with anyio.create_task_group() as tasks:
-            if not self._config.follow and os.isatty(STDERR):
-                from shuttle.observe.progress_bar import show_progress  # noqa: PLC0415  # only a terminal pays for it
-
-                tasks.start_soon(show_progress, self._shuttle.measure)
-            await self._shuttle.follow()
-            tasks.cancel_scope.cancel()
+    @contextlib.asynccontextmanager
+    async def _show_progress(self) -> AsyncIterator[None]:
+        """Show a bar in the block if somebody watches, and a summary at its end."""
+        if self._bar is None:
+            yield
+            return
+        started = anyio.current_time()
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._bar.run, lambda: _measure(self._shuttle))
+                yield
+                tasks.cancel_scope.cancel()
+        finally:
+            self._bar.clear()
+        done, _, lines = _measure(self._shuttle)
+        seconds = anyio.current_time() - started
+        rate = round(lines / seconds) if seconds else 0
+        self._log.info("replayed", bytes=done, lines=lines, seconds=seconds, **{"lines/s": rate})
 
     async def _read_stdin(self) -> None:
         if stat.S_ISREG(os.fstat(STDIN).st_mode):
@@ -169,3 +205,13 @@ class _Agent:
     def _count(self) -> dict[str, int]:
         names = ("read", "delivered", "dropped", "lost", "held", *(("spooled",) if self._config.spool else ()))
         return {name: getattr(self._shuttle.ledger, name) for name in names}
+
+
+def _measure(shuttle: Shuttle) -> "ReplayProgress":
+    """Return how far a replay is; bytes are taken to be delivered as lines are, those of held ones last."""
+    from shuttle.observe.progress_bar import ReplayProgress  # noqa: PLC0415  # as above
+
+    read, total, delivered = shuttle.measure()
+    lines = shuttle.ledger.read
+    done = read * (lines - shuttle.ledger.held) // lines if lines else read
+    return ReplayProgress(done, total, delivered)

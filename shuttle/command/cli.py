@@ -10,26 +10,32 @@ from shuttle.command.flags import Value, parse_flags
 from shuttle.command.options import FLAGS, format_usage
 from shuttle.command.settings import find_given, find_ineffective, find_warnings, make_config, name_giver
 from shuttle.config import Config
+from shuttle.core.escape import escape
+from shuttle.core.mask import Mask
 from shuttle.errors import ConfigError, UsageError
+from shuttle.observe.credentials import find_given_credentials
+from shuttle.observe.line_writer import LineWriter
 
+_SECRET = [flag.name for flag in FLAGS if flag.secret]
 EXIT_CONFIG = 1
 EXIT_USAGE = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with the arguments `argv`, the process's own by default, and return its exit code."""
+    argv = sys.argv[1:] if argv is None else argv
     stdin_closed = fill_closed_descriptors()
     try:
-        flags = parse_flags(sys.argv[1:] if argv is None else argv, FLAGS)
+        flags = parse_flags(argv, FLAGS)
         if answer := _answer(flags):
             _write(1, answer)
             return 0
-        return _run(flags, stdin_closed=stdin_closed)
+        return _run(flags, argv, stdin_closed=stdin_closed)
     except UsageError as error:
-        _say(f"{error} (log-shuttle -h lists the flags)")
+        _say(f"{error} (log-shuttle -h lists the flags)", argv)
         return EXIT_USAGE
     except ConfigError as error:
-        _say(str(error))
+        _say(str(error), argv)
         return EXIT_CONFIG
 
 
@@ -48,14 +54,14 @@ def fill_closed_descriptors() -> bool:
     return 0 in closed
 
 
-def _run(flags: Mapping[str, Value], *, stdin_closed: bool) -> int:
+def _run(flags: Mapping[str, Value], argv: Sequence[str], *, stdin_closed: bool) -> int:
     for warning in find_warnings(flags, os.environ):
-        _say(f"warning: {warning}")
+        _say(f"warning: {warning}", argv)
     given = find_given(flags, os.environ)
     try:
         config = make_config(given)
         for warning in find_ineffective(given, config):
-            _say(f"warning: {warning}")
+            _say(f"warning: {warning}", argv)
         return _forward(config, stdin_closed=stdin_closed)
     except ConfigError as error:
         raise ConfigError(name_giver(str(error), given)) from None
@@ -76,10 +82,10 @@ def _answer(flags: Mapping[str, Value]) -> str:
     return f"log-shuttle {__version__}\n" if flags.get("version") else ""
 
 
-def _say(text: str) -> None:
-    """Write one line on stderr, what is not printable escaped: a variable's name may hold anything."""
-    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
-    _write(2, f"log-shuttle: {shown}\n")
+def _say(text: str, argv: Sequence[str]) -> None:
+    """Write one line on stderr, without any credential that was given; a variable's name may hold anything."""
+    mask = Mask(find_given_credentials(_SECRET, argv, os.environ))
+    LineWriter(2).write(f"log-shuttle: {escape(mask(text))}")
 
 
 def _write(descriptor: int, text: str) -> None:

@@ -1,1 +1,1 @@
-"""The pure core: bytes to lines, frames, batches and counts; it waits for nothing and touches nothing."""
+"""The pure core: turns bytes into lines, frames, batches and counts, without waiting and without side effects."""

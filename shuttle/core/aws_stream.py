@@ -1,4 +1,4 @@
-"""Amazon's services, told by the host of the drain's URL: which, where, and with whose credentials."""
+"""Reads an AWS stream from the drain's URL: the service, the region, the stream and the credentials."""
 
 import re
 from dataclasses import dataclass, field
@@ -44,7 +44,7 @@ class AwsService(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A stream, and who writes to it."""
+    """A stream and the credentials that write to it."""
 
     service: AwsService
     stream: str
@@ -56,17 +56,16 @@ class Destination:
 
 
 def read_host(host: str) -> AwsService | None:
-    """Return the service and region that `host` names, the China hosts included; None for any other host."""
+    """Return the service and region that `host` names; None if it is no AWS host. China's hosts count."""
     match = _HOST.fullmatch(host.lower())
     return AwsService(*match.groups()) if match else None
 
 
 def read_destination(url: httpx.URL, service: AwsService) -> Destination:
-    """Return what `url`, whose host is that of `service`, says of stream and credentials.
+    """Return the stream and the credentials that `url` names. Its host is that of `service`.
 
     Raises:
-        ConfigError: It names no stream that there can be, or half of the credentials; the text holds nothing of the
-            credentials.
+        ConfigError: The stream is not valid, or the credentials are incomplete. The text shows no credentials.
     """
     path = url.raw_path.partition(b"?")[0].decode("ascii").removeprefix("/")
     group, _, stream = path.rpartition("/")

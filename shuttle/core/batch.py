@@ -1,4 +1,4 @@
-"""Batches: lines sent together, with one id; and when one is full or too old."""
+"""Batches: lines that are sent together under one id. A batcher fills them and says when one is due."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ class Batch:
         return len(self.body) + OVERHEAD
 
     def halve(self) -> "tuple[Batch, ...]":
-        """Return two batches with its lines in order, or one if it is one line. Their ids follow from its own."""
+        """Return two batches that hold its lines in order; one if it has one line. Their ids derive from its own."""
         if self.lines == 1:
             return (replace(self, id=_derive(self.id, 0)),)
         middle = self.lines // 2
@@ -52,12 +52,12 @@ class Batch:
 
 
 def _derive(parent: str, part: int) -> str:
-    """Return the id of a half: the same in every retry of the whole, so that a drain can drop what it has."""
+    """Return the id of a half. It is the same in every retry of the whole, so that a drain can detect duplicates."""
     return blake2s(f"{parent}/{part}".encode("ascii"), digest_size=16).hexdigest()
 
 
 class Batcher:
-    """Collects lines to batches that are full by count or by bytes, or flushed when their age is up."""
+    """Collects lines into batches. A batch is full by count or by bytes, and due when its first line has waited."""
 
     def __init__(self, framer: Framer, *, size: int, max_bytes: int, wait: float, new_id: Callable[[], str]) -> None:
         self._framer = framer  # of lines that come with no other
@@ -79,7 +79,7 @@ class Batcher:
 
     @property
     def due(self) -> float | None:
-        """When the batch that is being filled is to be flushed, on the clock of `add`; None if it is empty."""
+        """The time to flush the batch that is being filled, on the clock of `add`; None if it is empty."""
         return self._born + self._wait if self.lines else None
 
     @property
@@ -96,7 +96,7 @@ class Batcher:
         framer: Framer | None = None,
         position: Position | None = None,
     ) -> list[Batch]:
-        """Take `lines`, read at `stamp`, and return the batches that they fill. `position` is that of their file."""
+        """Add `lines`, read at `stamp`, and return the batches that are full. `position` is that of the lines' file."""
         framer = framer or self._framer
         full = []
         start = 0
@@ -120,7 +120,7 @@ class Batcher:
         return full
 
     def _count_fitting(self, run: Run, lines: int) -> int:
-        """Return how many of a run's lines still fit the batch; an empty batch takes one, however long it is."""
+        """Return how many of a run's lines still fit the batch. An empty batch takes one line, however long."""
         sizes = list(map(len, split_body(run.body)))
         for index, count in run.long:
             sizes[index : index + count] = [sum(sizes[index : index + count])]
@@ -137,7 +137,7 @@ class Batcher:
         self.lines += lines
 
     def close(self) -> Batch:
-        """Return the batch that is being filled, which holds a line or more, and begin the next."""
+        """Return the batch that is being filled and begin the next. It must hold a line at least."""
         body = b"".join(self._runs)
         spans = tuple(self._spans)
         batch = Batch(self._new_id(), body, self.lines, self._frames, tuple(self._long), self._born, spans)

@@ -1,4 +1,4 @@
-"""The drain's address: a URL taken apart into what is sent, what authorises and what may be shown."""
+"""The drain's address: splits a URL into what is sent, what authorizes, and what may be shown."""
 
 import base64
 import re
@@ -24,7 +24,7 @@ _HINT = "reserved characters in a password are percent-encoded: / is %2F, @ is %
 class Endpoint:
     """Where and as whom batches are posted.
 
-    Neither `url`, whose path and query hold the token at some providers, nor `authorization` stands in the repr.
+    The repr shows neither `url` nor `authorization`: some providers put the token into the URL's path or query.
     """
 
     url: httpx.URL = field(repr=False)
@@ -38,12 +38,12 @@ class Endpoint:
 
 
 def parse_endpoint(url: str, *, bearer_token: str = "", appname: str = "token", aws_endpoint: str = "") -> Endpoint:
-    """Take `url` apart. Bearer wins over userinfo, which wins over Basic `token:<appname>`.
+    """Split `url`. A bearer token wins over userinfo, and userinfo over Basic `token:<appname>`.
 
-    A stream of Amazon's is reached at `aws_endpoint`, if that is given.
+    If `aws_endpoint` is given, an AWS stream is reached there.
 
     Raises:
-        ConfigError: The URL cannot be used; the text holds nothing of it but its host.
+        ConfigError: The URL cannot be used. The text shows nothing of it but its host.
     """
     if not url:
         raise ConfigError(

@@ -1,8 +1,9 @@
-"""Which file it is that was read, and up to where: told by its content, not by its path.
+"""Fingerprints: recognize a file that was read by its content, not by its path.
 
-A path is a place that rotation fills anew, and the number of an inode is given to the next file as soon as it is free.
-So what is kept of a file is, beside those, what its content was: hashes of its head and of the bytes just before the
-offset up to which it was read. A file that holds both is the same file, wherever it stands; no other is skipped into.
+Rotation puts another file at the same path, and the system gives a free inode number to the next file. So a
+fingerprint also holds hashes of the content: one of the file's head, and one of the bytes just before the offset up to
+which it was read. A file whose content matches both is the same file, whatever its path. In any other file no byte is
+skipped.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ Read = Callable[[int, int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A file and how far it was read, as a checkpoint keeps it. HEAD and TAIL are part of what it means."""
+    """A file and how far it was read, as a checkpoint keeps it. A change of HEAD or TAIL changes its meaning."""
 
     device: int
     inode: int
@@ -34,7 +35,7 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """What is known of a file that was read up to the offset: enough for its fingerprint without reading it again."""
+    """The bytes of a file that its fingerprint needs, kept while it is read, so that it is not read again."""
 
     device: int
     inode: int
@@ -53,10 +54,10 @@ class Trail:
 
 
 def is_same_content(fingerprint: Fingerprint, read: Read) -> bool:
-    """Say whether what `read` gives is what was read of the file, up to the offset at least.
+    """Return whether the content that `read` gives matches `fingerprint`.
 
-    Nothing is known of a file of which nothing was read: any content agrees. What lies between the head and the last
-    bytes is not looked at. The reads go forward.
+    If nothing of the file was read before, any content matches. The bytes between the head and the tail are not
+    compared. The head is read first, then the tail.
     """
     if not fingerprint.offset:
         return True

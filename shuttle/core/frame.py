@@ -1,10 +1,10 @@
-"""Lines to RFC 5424 frames, each with its length before it (RFC 6587, 3.4.1); the L12 and L13 reports.
+"""Frames lines as RFC 5424 syslog, each with its length before it (RFC 6587, 3.4.1), and makes the L12 and L13 reports.
 
-Strategy: nothing is done a line in Python byte-code. A run of lines read at the same time shares one header. The list
-[prefix, header, line, prefix, header, line, ...] is filled by slice assignment, its prefixes looked up by
-`map(len, lines)` in a table that makes each length once, and joined by C code. A newline that ends a frame is written
-as the beginning of the next frame's prefix. A line that is too long for one frame is missing from the table, and only
-a run that holds such a line takes the slow way.
+Strategy: no Python byte-code runs for each line. A run of lines that were read at the same time shares one header.
+Slice assignment fills the list [prefix, header, line, prefix, header, line, ...], and C code joins it. The prefixes are
+looked up by `map(len, lines)` in a table, which computes the prefix of each length once. The newline that ends a frame
+is written at the beginning of the next frame's prefix. The table has no prefix for a line that is too long for one
+frame. Only a run that holds such a line takes the slow path.
 """
 
 import re
@@ -30,7 +30,7 @@ _REPORT_PRIVAL = 172  # local5.warning, as logplex writes its own
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Framing:
-    """What frames are made by: the fields of their header, the format of the lines, and limits in bytes."""
+    """The settings of frames: the fields of their header, the format of the lines, and limits in bytes."""
 
     prival: str
     syslog_version: str
@@ -47,7 +47,7 @@ class Framing:
 
 
 class Run(NamedTuple):
-    """Some lines as they stand on the wire."""
+    """Some lines as they are sent."""
 
     body: bytes
     frames: int
@@ -60,7 +60,7 @@ class _TooLongError(Exception):
 
 
 class _Prefixes(dict[int, bytes]):
-    """What stands before a line's header, by the length of the line."""
+    """The text before a line's header, by the length of the line."""
 
     def __init__(self, pattern: bytes, added: int, limit: int) -> None:
         super().__init__()
@@ -78,8 +78,8 @@ class _Prefixes(dict[int, bytes]):
 class Framer:
     """Makes frames of lines.
 
-    No frame is longer than 10,240 bytes, its length prefix included. A raw line longer than `max_line_length` bytes,
-    its newline not counted, becomes several frames; a ready frame that is too long becomes several with the same
+    No frame is longer than 10,240 bytes, its length prefix included. A raw line of more than `max_line_length` bytes,
+    its newline not counted, becomes several frames. A ready frame that is too long becomes several with the same
     header. No UTF-8 character is divided.
     """
 
@@ -115,12 +115,12 @@ class Framer:
 
     @property
     def report_room(self) -> int:
-        """The most bytes that the two reports of a batch take."""
+        """The size in bytes of the two reports of a batch, at most."""
         stamp = make_stamp(0.0)
         return 2 * len(self.report("L12", _HIGHEST_COUNT, since=stamp, stamp=stamp))
 
     def report(self, code: str, count: int, *, since: str, stamp: str) -> bytes:
-        """Return the frame that tells of `count` lines dropped (L12) or lost (L13) since `since`."""
+        """Return the frame that reports `count` lines dropped (L12) or lost (L13) since `since`."""
         word = {"L12": "dropped", "L13": "lost"}[code]
         text = f"Error {code}: {count} messages {word} since {since}\n"
         frame = f"{self._report_before}{stamp}{self._report_after}{text}".encode("ascii")
@@ -155,13 +155,13 @@ class Framer:
 
 
 def _read_header(frame: bytes, longest: int) -> bytes:
-    """Return what stands before a ready frame's message, which each piece repeats; nothing if it cannot be read."""
+    """Return the header of a ready frame, which each of its pieces repeats; nothing if it cannot be read."""
     match = _HEADER.match(frame, 0, longest)
     return match[0] if match else b""
 
 
 def make_stamp(seconds: float) -> str:
-    """Return the time `seconds` after the epoch as frames have it: UTC, microseconds, 32 bytes (RFC 5424, 6.2.3)."""
+    """Return the time `seconds` after the epoch as written in frames: UTC, microseconds, 32 bytes (RFC 5424, 6.2.3)."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
 
 

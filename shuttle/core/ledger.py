@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Tally:
-    """Lines of which the drain has not been told yet, and since when."""
+    """A count of lines that are not reported to the drain yet, and the time of the first."""
 
     count: int = 0
     since: str = ""
 
     def add(self, count: int, since: str) -> None:
-        """Add `count` lines that went missing at the time `since`, a frame's stamp; the earliest time stays."""
+        """Add `count` lines that went missing at the time `since`, a frame's stamp. The earliest time is kept."""
         if count:
             self.since = min(self.since, since) if self.count else since
             self.count += count
@@ -19,7 +19,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """What one report, or a pair of them, tells the drain."""
+    """The counts that the drain is still to be told: one report, or a pair of them."""
 
     dropped: Tally = field(default_factory=Tally)
     lost: Tally = field(default_factory=Tally)
@@ -29,7 +29,7 @@ class Owed:
 
 
 class Ledger:
-    """Where every line is: each method moves lines from one count to another, and nothing else changes a count."""
+    """Counts every line. Each method moves lines from one count to another, and nothing else changes a count."""
 
     def __init__(self) -> None:
         self.read = 0
@@ -42,7 +42,7 @@ class Ledger:
         self._owed = Owed()
 
     def take_in(self, lines: int) -> None:
-        """Count lines that were read and are held from now on."""
+        """Count lines that were read. They are held from now on."""
         self.read += lines
         self.held += lines
 
@@ -65,16 +65,16 @@ class Ledger:
 
     @property
     def owed(self) -> Owed:
-        """What the drain has not been told of."""
+        """The counts that are not reported to the drain yet."""
         return self._owed
 
     def take(self) -> Owed:
-        """Return what the drain is to be told of, for one report to carry. If that fails, it comes back by put_back."""
+        """Return the counts that the next report carries. If the report fails, `put_back` returns them."""
         owed, self._owed = self._owed, Owed()
         return owed
 
     def put_back(self, owed: Owed) -> None:
-        """Owe again what a report that failed was to tell."""
+        """Take back the counts of a report that failed."""
         self._owed.dropped.add(owed.dropped.count, owed.dropped.since)
         self._owed.lost.add(owed.lost.count, owed.lost.since)
 

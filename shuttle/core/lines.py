@@ -1,8 +1,8 @@
-"""Bytes to lines, bounded: by newline, by length prefix.
+"""Splits bytes into lines, by newline or by length prefix, in bounded memory.
 
-Strategy: a splitter is fed whatever the reader got and gives the lines that are complete. What it gives depends on the
-bytes alone and not on how they were cut into chunks; the tests feed each case whole and byte by byte. What is not
-complete yet is kept, never more than one line of `limit` bytes and one chunk: input is never trusted for its size.
+Strategy: a splitter takes each chunk of the input and returns the lines that are complete. The lines depend on the
+bytes alone, not on how they were cut into chunks; the tests feed each case whole and byte by byte. The splitter keeps
+the incomplete line, and never more than one line of `limit` bytes and one chunk: no input can fill the memory.
 """
 
 import re
@@ -19,25 +19,25 @@ _FRAME_BEGUN_LONGEST = len(b"123456789 <123>1")
 
 
 class Splitter(Protocol):
-    """Bytes in, complete lines out."""
+    """Splits a stream of bytes into lines."""
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Return the lines that `chunk` completes, without their newlines."""
 
     def finish(self) -> list[bytes]:
-        """Return the last line, which the end of the input completes; none if nothing is left."""
+        """Return the last line, which the end of the input completes; no line if nothing is left."""
 
     def take_malformed(self) -> int:
         """Return how many stretches of input could not be read as lines since the last call."""
 
     def take_cuts(self) -> list[int]:
-        """Return which of the lines last given no newline ends: their indexes, in order."""
+        """Return the indexes, in order, of those lines of the last call that had no newline behind them."""
 
 
 class NewlineSplitter:
-    """Lines that end in a newline; a last one without it counts when the input ends.
+    """Splits lines at newlines. At the end of the input a last line without a newline counts too.
 
-    A line of more than `limit` bytes becomes several lines, no UTF-8 character divided.
+    A line of more than `limit` bytes becomes several lines. No UTF-8 character is divided.
     """
 
     def __init__(self, limit: int) -> None:
@@ -65,7 +65,7 @@ class NewlineSplitter:
         return lines
 
     def finish(self) -> list[bytes]:
-        """Return the last line, which the end of the input completes; none if nothing is left."""
+        """Return the last line, which the end of the input completes; no line if nothing is left."""
         line = b"".join(self._rest)
         self._rest = []
         self._rest_length = 0
@@ -73,7 +73,7 @@ class NewlineSplitter:
         return [line] if line else []
 
     def take_cuts(self) -> list[int]:
-        """Return which of the lines last given no newline ends: their indexes, in order."""
+        """Return the indexes, in order, of those lines of the last call that had no newline behind them."""
         cuts, self._cuts = self._cuts, []
         return cuts
 
@@ -83,11 +83,11 @@ class NewlineSplitter:
 
 
 class LengthSplitter:
-    """Frames that say their own length, back to back, as octet counting has them (RFC 6587, 3.4.1).
+    """Splits frames that follow each other, each behind its length: octet counting (RFC 6587, 3.4.1).
 
-    A frame may hold newlines. Newlines between two frames, which some senders write, are passed over. Where a length is
-    broken (no number, above `limit`, or no `<` behind it) what follows is passed over up to the next thing that looks
-    like the beginning of a frame, and the stretch counts once as malformed.
+    A frame may hold newlines. Newlines between two frames, which some senders write, are skipped. A length is broken if
+    it is no number, is above `limit`, or has no `<` behind it. Then the input is skipped up to the next beginning of a
+    frame, and the stretch that was skipped counts once as malformed.
     """
 
     def __init__(self, limit: int) -> None:
@@ -111,7 +111,7 @@ class LengthSplitter:
         return frames
 
     def _take_frames(self, data: bytes, place: int, frames: list[bytes]) -> int:
-        """Append the complete frames from `place` on to `frames` and return where they end."""
+        """Append the complete frames from `place` on to `frames`, and return the place where they end."""
         self._wanted = 0
         while True:
             if self._astray:
@@ -146,7 +146,7 @@ class LengthSplitter:
         return []
 
     def take_cuts(self) -> list[int]:
-        """Return no line: each ends where its length says."""
+        """Return no index: each frame ends where its length says."""
         return []
 
     def take_malformed(self) -> int:

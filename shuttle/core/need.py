@@ -1,6 +1,6 @@
-"""What a setting needs of the others to have an effect, and what a warning says where it is not so.
+"""Needs: what a setting needs of the others to have an effect, and the warning if they do not provide it.
 
-Each of these is asked of a whole Config, endpoint included.
+Each need is a question to the whole Config, its endpoint included.
 """
 
 from typing import Any

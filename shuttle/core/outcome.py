@@ -1,4 +1,4 @@
-"""What comes of an attempt: the reply, and the verdict on its lines."""
+"""The outcome of an attempt: the drain's reply, and the verdict on the lines."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 
 class Verdict(Enum):
-    """What becomes of a batch after an attempt."""
+    """What happens to a batch after an attempt."""
 
     DELIVERED = "delivered"
     RETRY = "retry"
@@ -35,7 +35,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one attempt, and what it means for the lines. The drain's protocol decides; nobody judges again."""
+    """The result of one attempt, and what it means for the lines. The drain's protocol decides the verdict, once."""
 
     verdict: Verdict
     status: int | None = None
@@ -64,12 +64,12 @@ _ADVICE: dict[int, str] = {
 
 
 def judge(reply: Reply, *, lines: int) -> Outcome:
-    """Return the outcome of an attempt to send `lines` lines that got `reply`, by the status as HTTP has it."""
+    """Return the outcome of an attempt to send `lines` lines that got `reply`. The HTTP status decides the verdict."""
     return conclude(reply, _read_status(reply.status, lines))
 
 
 def conclude(reply: Reply, verdict: Verdict) -> Outcome:
-    """Return the outcome of an attempt that got `reply` and means `verdict`."""
+    """Return the outcome of an attempt that got `reply`, with `verdict`."""
     return Outcome(verdict, reply.status, reply.error, reply.advice, reply.retry_after)
 
 
@@ -84,7 +84,7 @@ def _read_status(status: int | None, lines: int) -> Verdict:
 
 
 def advise(status: int) -> str:
-    """Return what the user can do about an answer of `status`; nothing if that is not known."""
+    """Return what the user can do about an answer of `status`; an empty text if that is not known."""
     if status // 100 == HTTPStatus.MULTIPLE_CHOICES // 100:
         return "redirects are not followed: give the drain's final address as -logs-url"
     return _ADVICE.get(status, "")

@@ -1,4 +1,4 @@
-"""Where lines stand in a file: how far its bytes are in batches, and the stretches that each batch holds."""
+"""Positions in a file: how far its bytes are in batches, and which stretch of it each batch holds."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Span(NamedTuple):
-    """A stretch of a file's bytes whose lines are in a batch: where they can be read again."""
+    """The stretch of a file that holds some lines of a batch. They can be read again from there."""
 
     file: int
     """The number that the checkpoints know the file by."""
@@ -26,11 +26,11 @@ class Position:
         self._cuts: list[int] = []
 
     def cut(self, indexes: Sequence[int]) -> None:
-        """Say which of the lines that are taken next no newline ends: of one too long all pieces but the last."""
+        """Note which of the next lines have no newline: all pieces of a line that is too long, but the last."""
         self._cuts = list(indexes)
 
     def take(self, lines: Sequence[bytes], stamp: str) -> Span:
-        """Return where `lines`, the next of the file, stand in it."""
+        """Return the stretch of the file that holds `lines`, which are its next."""
         start = self.offset
         self.offset += sum(map(len, lines)) + len(lines)
         if self._cuts:

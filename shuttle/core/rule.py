@@ -1,4 +1,4 @@
-"""What the value of a setting must be: a test, and the words of the error."""
+"""Rules for the values of settings: a test, and the text of the error."""
 
 import re
 from collections.abc import Callable
@@ -26,14 +26,14 @@ def at_least(lowest: int, meaning: str = "") -> Rule:
 
 
 def one_of(*values: str) -> Rule:
-    """Accept `values`. The empty one, which stands for no choice, is not named."""
+    """Accept `values`. The text does not name the empty value, which stands for no choice."""
     *others, last = filter(None, values)
     text = f"{others[0]} or {last}" if len(others) == 1 else f"one of {', '.join([*others, last])}"
     return Rule(f"must be {text}", values.__contains__)
 
 
 def printable(longest: int, section: str) -> Rule:
-    """Accept 1 to `longest` characters from ! to ~: a field of the header, which `section` of RFC 5424 defines."""
+    """Accept 1 to `longest` characters from ! to ~, as in a field of the header; `section` of RFC 5424 defines it."""
     text = f"must be 1 to {longest} printable ASCII characters without spaces (RFC 5424, {section})"
     return Rule(text, re.compile(rf"[!-~]{{1,{longest}}}").fullmatch)
 

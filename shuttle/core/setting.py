@@ -1,10 +1,10 @@
-"""One declaration for each setting: how it is written, what it accepts, and what a person is told of it.
+"""The declaration of a setting: its syntax, the values that it accepts, and its help.
 
-A Setting stands in the annotation of the field that it declares, beside the field's type and default:
+A Setting is in the annotation of the field that it declares, beside the field's type and default:
 
     batch_size: Annotated[int, Setting("int", "most lines in a batch", rule=at_least(1))] = 500
 
-The flag, its variable, the checks, the usage text and the documents' table are all made of that.
+The flag, its variable, the checks, the usage text and the table in the documents are made from it.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ _TYPES: dict[Kind, Rule] = {
 
 
 class Need(NamedTuple):
-    """What must be so for a setting to have an effect."""
+    """A condition for a setting to have an effect."""
 
     text: str
     """What a warning says of the setting where it is not: `has no effect without -file`."""
@@ -45,7 +45,7 @@ class Need(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What is declared of one setting."""
+    """The declaration of one setting."""
 
     kind: Kind
     help: str
@@ -64,7 +64,7 @@ class Setting(NamedTuple):
 
 
 def find_settings(owner: type) -> dict[str, Setting]:
-    """Return the settings that the fields of `owner` declare, by the fields' names."""
+    """Return the settings that the fields of `owner` declare, by the names of the fields."""
     annotations = owner.__annotations__.items()
     return {name: hint.__metadata__[0] for name, hint in annotations if hasattr(hint, "__metadata__")}
 
@@ -78,7 +78,7 @@ def check_setting(name: str, setting: Setting, value: object) -> None:
     """Check the value of the field `name`.
 
     Raises:
-        ConfigError: It has another type than its kind, or breaks its rule.
+        ConfigError: The value has the wrong type, or breaks the setting's rule.
     """
     values = (value,)
     if setting.repeatable:

@@ -1,1 +1,1 @@
-"""Batches on their way: what queues them, when they are sent, and what becomes of them."""
+"""Delivery: queues batches, decides when they are sent, and follows each until it is delivered or lost."""

@@ -1,6 +1,6 @@
-"""The accounts: the one place to which intake and outlets report what became of lines.
+"""The accounts: the one place where intake and outlets report what happened to lines.
 
-They keep the ledger and the statistics in step, and tell the journal and the landing what concerns them.
+They keep ledger and statistics consistent, and inform the journal and the landing.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from shuttle.observe.statistics import Statistics
 
 
 class Attempted(NamedTuple):
-    """One attempt, as statistics and log tell it."""
+    """One attempt, as statistics and log show it."""
 
     part: Batch
     outcome: Outcome
@@ -29,9 +29,9 @@ class Attempted(NamedTuple):
 
 
 class Accounts:
-    """What became of lines.
+    """Records what happened to lines.
 
-    `progress` is called whenever lines were delivered or lost. Every attempt is logged to `attempts`, if that is given.
+    `progress` is called whenever lines are delivered or lost. If `attempts` is given, every attempt is logged there.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Accounts:
         self._clock = clock
 
     def read(self, lines: int) -> None:
-        """Count lines that were read and are held from now on."""
+        """Count lines that were read. They are held from now on."""
         self.ledger.take_in(lines)
 
     def close_batch(self, batch: Batch, now: float) -> None:
@@ -81,7 +81,7 @@ class Accounts:
             self._journal.settle(batch)
 
     def note_attempt(self, attempted: Attempted) -> None:
-        """Take an attempt into the statistics, and log it if every attempt is logged."""
+        """Count an attempt in the statistics, and log it if every attempt is logged."""
         part, outcome, number, seconds, waiting = attempted
         timer = self._statistics.success if outcome.accepted else self._statistics.failure
         timer.update(seconds, self._clock())
@@ -98,9 +98,9 @@ class Accounts:
             )
 
     def take_owed(self) -> Owed:
-        """Return what the drain is to be told of; if that fails, it comes back by `put_back`."""
+        """Return the counts that the next report carries. If the report fails, `put_back` returns them."""
         return self.ledger.take()
 
     def put_back(self, owed: Owed) -> None:
-        """Owe again what a report that failed was to tell."""
+        """Take back the counts of a report that failed."""
         self.ledger.put_back(owed)

@@ -1,4 +1,4 @@
-"""Backpressure: how long a full queue holds up the input, and how a flood is read at the drain's pace."""
+"""Backpressure: holds the input while the queue is full, and reads a flood at the drain's pace."""
 
 import anyio
 import anyio.lowlevel
@@ -15,9 +15,10 @@ PACE = 0.005  # seconds that a chunk then waits for the outlets at most: 50 MB/s
 class Backpressure:
     """Puts batches into `queue`, and makes the input wait.
 
-    While the drain takes batches, a source that is faster is read at the drain's pace, unless that is below 50 MB/s:
-    what would wait in the queue can wait in the pipe as well. When the queue is full, the input is held for at most
-    `patience` seconds; then batches are refused until the drain has taken one. None stands for as long as it takes.
+    While the drain takes batches, a source that is faster is read at the drain's pace, unless that is below 50 MB/s.
+    What would wait in the queue can wait in the pipe as well. When the queue is full, the input is held for at most
+    `patience` seconds. Then batches are refused until the drain has taken one. If `patience` is None, the input is held
+    as long as it takes.
     """
 
     def __init__(self, queue: Queue, ledger: Ledger, *, patience: float | None) -> None:
@@ -29,7 +30,7 @@ class Backpressure:
         self._stuck_at: int | None = None  # the batches taken when a wait for the outlets was in vain
 
     async def put(self, batch: Batch) -> bool:
-        """Put `batch` into the queue, as soon as it has room, and return True; False if patience is over.
+        """Put `batch` into the queue as soon as it has room, and return True. Return False if the patience is over.
 
         Raises:
             anyio.ClosedResourceError: The queue is closed.
@@ -48,7 +49,7 @@ class Backpressure:
         return self._queue.offer(batch)  # False, but for an error if it was closed meanwhile
 
     async def keep_pace(self, length: int) -> None:
-        """Leave the outlets time to take some of what waits, if they take anything; `length` bytes have been added."""
+        """Give the outlets time to take batches from the queue, if they take any. `length` bytes have been added."""
         taken = self._queue.taken
         if len(self._queue) < PLENTY:
             self._ahead = 0

@@ -1,16 +1,16 @@
-"""The gate before the drain: one back-off for all outlets.
+"""The gate: decides for all outlets when the next attempt may begin.
 
-Theory of operation. While the drain is up the gate is open and everyone passes. The first failure shuts it. Then one
-outlet at a time passes, the probe, when the delay is over. An answer that says that the drain takes or refuses batches
-opens the gate for all.
+Theory of operation. While the drain is up, the gate is open and every outlet passes. The first failure shuts it. When
+the delay is over, one outlet passes: the probe. Only one probe is on its way at a time. If the drain takes or refuses
+the probe's batch, the gate opens for all outlets.
 
-Requests that were on their way when the gate shut come back later. Those that fail do not make the delay grow: the
-gate has shut since they passed. One that is accepted opens the gate and ends a pause that the drain asked for: the
-drain has shown that it takes batches. One that is refused ends no such pause.
+Some requests are on their way when the gate shuts, and are answered later. If one of them fails, the delay does not
+grow, because the gate has shut since the request passed. If one is accepted, the gate opens, and a pause that the drain
+asked for ends, because the drain takes batches. If one is refused, the pause goes on.
 
-While the shuttle lands, delays are short, and a pause that the drain asks for lasts a quarter of the time that is left
-at most. From `last_round_from` on nobody waits who has not tried since: before the end every batch gets one more
-attempt, whatever the drain asked for.
+While the shuttle lands, delays are short, and a pause that the drain asks for lasts a quarter of the remaining time at
+most. At `last_round_from` the last round begins: every batch that has not been tried since then passes at once. So each
+batch gets one more attempt before the end, whatever the drain asked for.
 """
 
 import math
@@ -31,14 +31,14 @@ LANDING_SHARE = 0.25  # of the time that is left: the longest pause while landin
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Leave to make one attempt."""
+    """Permission to make one attempt."""
 
     epoch: int
     probe: bool
 
 
 class Gate:
-    """Says when an outlet may make an attempt, and logs when the drain goes down and when it is back.
+    """Lets outlets make attempts, and logs when the drain goes down and when it is back.
 
     `random` gives numbers from 0 to 1.
     """
@@ -71,10 +71,10 @@ class Gate:
         return self._clock() >= self.last_round_from
 
     async def enter(self, not_before: float = 0.0, *, tried: bool = False) -> Pass:
-        """Return as soon as an attempt may be made, at `not_before` at the earliest, but for landing.
+        """Return as soon as an attempt may be made, but not before `not_before` unless the shuttle is landing.
 
-        Whoever has not `tried` in the last round does not wait any longer when that has begun. Every pass is given back
-        by `leave`.
+        Once the last round has begun, a batch that has not been `tried` in it passes at once. Give every pass back with
+        `leave`.
         """
         now = entered = self._clock()
         while True:
@@ -99,7 +99,7 @@ class Gate:
             now = self._clock()
 
     def leave(self, leave: Pass, outcome: Outcome | None) -> None:
-        """Give back a pass with what came of its attempt; None if it was broken off."""
+        """Give back a pass with the outcome of its attempt; None if the attempt was cancelled."""
         was_shut = bool(self._failures)
         if leave.probe:
             self._probing = False
@@ -131,7 +131,7 @@ class Gate:
         self._land_by, self.last_round_from = by, last_round_from
 
     def describe(self) -> dict[str, object]:
-        """Return the state of the drain as keys and values of a log line."""
+        """Return the state of the drain as the keys and values of a log line."""
         if not self._failures:
             return {"drain": "up"}
         last = {"status": self._last.status, "error": self._last.error}
@@ -143,14 +143,14 @@ class Gate:
         self._changed = anyio.Event()
 
     def _open(self) -> None:
-        """Let everyone pass: the drain takes batches, or refuses them for what they are."""
+        """Let every outlet pass: the drain takes batches, or refuses them because of their content."""
         if self._reported:
             self._log.info("drain.up", down=self._clock() - self._down_since, failures=self._failures)
         self._reported = False
         self._failures = 0
 
     def _shut(self, leave: Pass, outcome: Outcome) -> None:
-        """Let one outlet at a time pass, after a delay: an attempt failed in a way that says nothing of its lines."""
+        """Let one outlet at a time pass, after a delay: an attempt failed, and not because of its lines."""
         now = self._clock()
         self._last = outcome
         if leave.epoch == self._epoch:
@@ -164,13 +164,13 @@ class Gate:
         self._asked_until = max(self._asked_until, min(asked_until, self._limit_pause(now)))
 
     def _limit_pause(self, now: float) -> float:
-        """Return the time until which the drain may ask to be left alone."""
+        """Return the latest time until which the drain may ask for a pause."""
         if self._landing_since > now:
             return math.inf
         return now + max(LANDING_DELAY, LANDING_SHARE * (self._land_by - now))
 
     def _report(self, now: float, outcome: Outcome) -> None:
-        """Log that the drain is down: once for each time, and not each time if it flaps."""
+        """Log that the drain is down, once for each outage, and less often if the drain flaps."""
         if self._reported or (count := self._reports.admit(1, now)) is None:
             return
         told = {

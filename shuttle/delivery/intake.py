@@ -1,9 +1,9 @@
-"""The intake: chunks to lines, to batches, to the queue.
+"""The intake: splits chunks into lines, collects them into batches, and puts these into the queue.
 
-Theory of operation. A chunk is split into lines the moment it is given, and the lines are counted as read. Nothing is
-awaited before that, so bytes that were taken from a pipe cannot vanish uncounted, whoever is cancelled. Full batches
-wait in `_ready` until whoever has the turn to pass on moves them to the queue: batches reach it in order. A batch that
-is to outlive the process is recorded in the journal before anything of it is sent.
+Theory of operation. A chunk is split into lines as soon as it arrives, and the lines are counted as read. Nothing is
+awaited before that. So bytes that were taken from a pipe are always counted, whichever task is cancelled. Full batches
+wait in `_ready`. One task at a time moves them to the queue, so that they reach it in order. If there is a journal,
+each batch is recorded there before any of it is sent.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from shuttle.delivery.source import CHUNK, Source
 
 
 class Intake:
-    """Takes bytes in and passes batches on to the queue, in order. `own` is the source of chunks that name no other."""
+    """Takes bytes in and passes batches on to the queue, in order. `own` is the source of what `write` takes."""
 
     def __init__(
         self,
@@ -50,10 +50,10 @@ class Intake:
         self._opened = anyio.Event()  # a batch has got its first line
 
     async def write(self, chunk: bytes) -> None:
-        """Take `chunk` in, whole lines or parts of them; return when its batches are in the queue or dropped.
+        """Take in `chunk`, whole lines or parts of them. Return when its batches are in the queue or dropped.
 
-        All chunks that are written make one stream. A cancellation loses nothing of up to CHUNK bytes of a single
-        writer.
+        All chunks make one stream. If there is a single writer and `chunk` has up to CHUNK bytes, a cancellation
+        loses nothing of it.
 
         Raises:
             anyio.ClosedResourceError: Nothing more is taken in.
@@ -65,12 +65,12 @@ class Intake:
                 await self.feed(chunk[start : start + CHUNK], self._own)
 
     async def feed(self, chunk: bytes, source: Source) -> None:
-        """Take in `chunk`, at most CHUNK bytes, which `source` has given; as `write`, for one reader of each source.
+        """Take in `chunk`, at most CHUNK bytes, from `source`. It works like `write`, but each source has one reader.
 
         The lines are taken in before anything is awaited.
 
         Raises:
-            anyio.ClosedResourceError: Nothing more is taken in. Lines that nobody can read again are counted lost.
+            anyio.ClosedResourceError: Nothing more is taken in. Lines that cannot be read again are counted lost.
         """
         self._take_lines(source.splitter.feed(chunk), source)
         if self._queue.closed:
@@ -80,18 +80,18 @@ class Intake:
         await self._backpressure.keep_pace(len(chunk))
 
     async def end(self, source: Source) -> None:
-        """Take the end of `source`: its last line counts without its newline."""
+        """End `source`. Its last line counts even without a newline."""
         self.cut_off(source)
         async with self._passing:
             await self._pass_on()
 
     def cut_off(self, source: Source) -> None:
-        """Take the end of `source` without waiting: its last line goes out with those that come next."""
+        """End `source` without waiting. Its last line is passed on with the next lines."""
         self._take_lines(source.splitter.finish(), source)
 
     @property
     def unrecorded(self) -> int:
-        """Lines from files that are held and not recorded yet."""
+        """The number of held lines from files that are not recorded yet."""
         return self._batcher.kept + sum(span.lines for batch in self._unrecorded for span in batch.spans)
 
     async def resume(self, batch: Batch) -> None:
@@ -102,13 +102,13 @@ class Intake:
             await self._pass_on()
 
     def hold_input(self) -> None:
-        """From now on wait for room in the queue, however long, and drop nothing."""
+        """From now on drop nothing, and wait for room in the queue as long as it takes."""
         self._backpressure.patience = None
 
     async def finish(self) -> None:
-        """Take the end of the input: the last line counts without its newline, and what is held goes to the queue.
+        """End the input, and put every line that is held here into the queue.
 
-        Nothing is dropped any more.
+        The last line counts even without a newline. Nothing is dropped any more.
         """
         async with self._writing, self._passing:
             self.hold_input()
@@ -118,7 +118,7 @@ class Intake:
             self._queue.close()
 
     async def save(self) -> None:
-        """Record what is held here, since nobody waits for the queue to take it any more."""
+        """Record the lines that are held here in the journal; they do not go to the queue any more."""
         self.cut_off(self._own)
         self._flush()
         if self._journal is not None:
@@ -126,9 +126,9 @@ class Intake:
             self._unrecorded = []
 
     def close(self) -> None:
-        """Take nothing more in, and forget what is not in the queue; whoever waits to write gets an error.
+        """Take nothing more in, and forget the batches that are not in the queue. Writers that wait get an error.
 
-        A line that was not complete is counted: `finish` may have been given up before it took it.
+        An incomplete last line is counted here, since `finish` may have been cancelled before it counted it.
         """
         self.cut_off(self._own)
         self._queue.close()
@@ -137,7 +137,7 @@ class Intake:
             self._batcher.close()
 
     async def run(self) -> None:
-        """Flush each batch whose age is up, until cancelled or closed. Without lines nothing wakes it."""
+        """Flush each batch when it is due, until cancelled or closed. While there are no lines, the task sleeps."""
         with contextlib.suppress(anyio.ClosedResourceError):
             while True:
                 due = self._batcher.due
@@ -183,7 +183,7 @@ class Intake:
         self._accounts.close_batch(batch, now)
 
     async def _pass_on(self) -> None:
-        """Move what is ready to the queue, or drop it; what is to outlive this process is recorded first."""
+        """Move the batches that are ready to the queue, or drop them. With a journal, record them first."""
         while self._ready:
             if self._unrecorded and self._journal is not None:  # again each time: more may have come meanwhile
                 batches = list(self._unrecorded)

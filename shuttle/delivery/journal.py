@@ -1,4 +1,4 @@
-"""The journal: what keeps lines beyond the end of a process, be it files with checkpoints or the spool."""
+"""The journal: keeps lines beyond the end of the process, in files with checkpoints or in the spool."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,22 +7,22 @@ from shuttle.core.batch import Batch
 
 
 class Journal(Protocol):
-    """Knows of every batch from before it is sent until all of it is delivered or lost."""
+    """Keeps every batch, from before it is sent until all of it is delivered or lost."""
 
     rereads: bool
     """Whether the next process reads again what was never recorded, as it does of files."""
 
     async def record(self, batches: Sequence[Batch]) -> None:
-        """Put `batches`, of which nothing has been sent, where they outlive this process."""
+        """Record `batches` where they outlive this process. None of them has been sent yet."""
 
     def settle(self, batch: Batch) -> None:
-        """Take note that every line of `batch` is delivered or accounted lost."""
+        """Note that every line of `batch` is delivered or counted as lost."""
 
     async def run(self) -> None:
-        """Write down what is settled, until cancelled."""
+        """Write down which batches are settled, until cancelled."""
 
     async def release(self) -> None:
-        """Write down all that is known, and leave it to the next process. A second time does nothing."""
+        """Write down the final state for the next process. A second call does nothing."""
 
     def count_kept(self, unrecorded: int) -> int:
-        """Return how many of the held lines the next process delivers; so many lines were never recorded."""
+        """Return how many of the held lines the next process delivers. `unrecorded` lines were never recorded."""

@@ -1,4 +1,4 @@
-"""Losses: lines that are dropped or lost, counted in the ledger and told in the log."""
+"""Losses: counts dropped and lost lines in the ledger, and logs them."""
 
 from shuttle.clock import Clocks
 from shuttle.core.frame import make_stamp
@@ -11,7 +11,7 @@ _MALFORMED_ADVICE = "frames begin with their length in bytes; what cannot be rea
 
 
 class Losses:
-    """Counts every loss at once, and logs losses of a kind at most once in ten seconds."""
+    """Counts every loss at once, and logs each kind of loss at most once in ten seconds."""
 
     def __init__(self, ledger: Ledger, log: Logger, clocks: Clocks) -> None:
         self._ledger = ledger
@@ -33,19 +33,19 @@ class Losses:
         self._tell(self._lost, "lines.lost", lines, **told)
 
     def give_up(self, lines: int, reason: str) -> None:
-        """Count held lines that nobody tries any more as lost."""
+        """Count held lines as lost that are not tried any more."""
         self._ledger.lose(lines, self.stamp())
         self._tell(self._lost, "lines.lost", lines, error=reason)
 
     def reject(self, lines: int) -> None:
-        """Count stretches of input that are no lines: each is read and lost."""
+        """Count malformed stretches of input. Each counts as one line, read and lost."""
         self.miss(lines)
         if not self._malformed:
             self._malformed = True
             self._log.warning("input.malformed", advice=_MALFORMED_ADVICE)
 
     def miss(self, lines: int) -> None:
-        """Count lines that vanished before they were read: to the drain they are lost."""
+        """Count lines that vanished before they were read. The drain is told that they are lost."""
         self._ledger.take_in(lines)
         self._ledger.lose(lines, self.stamp())
 

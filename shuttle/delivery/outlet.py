@@ -1,16 +1,18 @@
-"""An outlet: takes batches from the queue, sends them until their fate is known, and reports it to the accounts.
+"""The outlets: take batches from the queue, send each until it is delivered or lost, and report to the accounts.
 
-Theory of operation. A `Delivery` is a batch on its way. It has parts, at first one, the batch itself. The part in hand
-is loaded into a shipment, which makes attempts until an outcome says what becomes of it:
+Theory of operation. A `Delivery` is a batch on its way. It has parts. At first there is one: the batch itself. The
+current part is loaded into a shipment, which makes attempts. The outcome of each attempt decides how it goes on:
 
-- DELIVERED, LOST: the part is done. MORE: the drain goes on to take it, and the rest is sent at once.
-- RETRY: the part waits at the gate and is tried again, until it has failed `max_attempts` times, or an attempt failed
-  that began when the part was `max_age` old. So time in which the process was stopped costs no part its next attempt.
-- HALVE: two halves take the part's place.
+- DELIVERED, LOST: the part is done.
+- MORE: what is left of the part is sent at once.
+- RETRY: the part waits at the gate and is tried again. It is lost when it has failed `max_attempts` times, or when an
+  attempt fails that began after the part was `max_age` old. So a part does not lose its next attempt because the
+  process was stopped.
+- HALVE: two halves replace the part.
 
-In the last round of a landing every batch gets one more attempt. A delivery that fails then is put aside, so that the
-batches behind it get theirs; when the queue is empty the ones put aside are tried on, in turn. Batches in a journal are
-not put aside: the next process delivers them.
+In the last round of a landing every batch gets one more attempt. If it fails, the delivery is put aside, so that the
+batches behind it get their attempt. When the queue is empty, the deliveries put aside are tried again, in turn. Batches
+in a journal are not put aside: the next process delivers them.
 """
 
 from collections import deque
@@ -33,7 +35,7 @@ REFUSALS = 1000  # in a row make a drain hopeless: as many as a batch of 500 bad
 
 
 class Limits(NamedTuple):
-    """How long a batch is tried."""
+    """How often and how long a batch is tried."""
 
     max_attempts: int | None
     """None: as often as its age allows."""
@@ -68,7 +70,7 @@ class Delivery:
 
 
 class Outlet:
-    """One sender. All outlets of a shuttle share this object and everything it is given."""
+    """Sends batches. All outlets of a shuttle share this object and everything it is given."""
 
     def __init__(
         self,
@@ -102,12 +104,12 @@ class Outlet:
                 self._aside.append(delivery)
 
     def close(self) -> None:
-        """Let go of what was put aside: what the drain has of it is delivered, the rest stays held."""
+        """Release the deliveries put aside. Lines that the drain has count as delivered; the rest stays held."""
         while self._aside:
             self._release(self._aside.popleft())
 
     async def report(self, batch: Batch) -> None:
-        """Tell the drain what it is owed by `batch`, which has no lines; one attempt, and no second."""
+        """Send the reports that are owed in `batch`, which has no lines. There is one attempt."""
         delivery = Delivery(batch, [batch])
         try:
             await self._attempt(delivery)
@@ -121,7 +123,7 @@ class Outlet:
         return self._aside.popleft() if self._aside else None
 
     async def _deliver(self, delivery: Delivery) -> bool:
-        """Bring every line to delivered or lost, and return True; False if the delivery is to be put aside."""
+        """Deliver or lose every line, and return True. Return False if the delivery is to be put aside."""
         while delivery.parts:
             if delivery.shipment is None and self._is_hopeless(delivery):
                 self._conclude(delivery)
@@ -170,14 +172,14 @@ class Outlet:
         return delivery.shipment
 
     def _unload(self, delivery: Delivery) -> None:
-        """Be done with a shipment. What was owed is owed again unless the drain was told."""
+        """Finish a shipment. If the drain does not have its reports, they are owed again."""
         if delivery.shipment and not delivery.shipment.told:
             self._accounts.put_back(delivery.owed)
         delivery.shipment, delivery.owed = None, Owed()
         delivery.failures, delivery.not_before = 0, 0.0
 
     def _conclude(self, delivery: Delivery) -> None:
-        """Count what was taken of the part in hand as delivered, and the rest as lost."""
+        """Count the lines of the current part that were taken as delivered, and the rest as lost."""
         part = delivery.parts.pop()
         taken = delivery.shipment.taken if delivery.shipment else 0
         self._unload(delivery)
@@ -188,7 +190,7 @@ class Outlet:
             self._accounts.lose(part.lines - taken, delivery.outcome)
 
     def _release(self, delivery: Delivery) -> None:
-        """Let go of a delivery that is not done: what the drain has of it is delivered, the rest stays held."""
+        """Release an unfinished delivery. Lines that the drain has count as delivered; the rest stays held."""
         if delivery.shipment and delivery.shipment.taken:
             self._accounts.deliver(delivery.shipment.taken)
         self._unload(delivery)
@@ -197,13 +199,13 @@ class Outlet:
         return delivery.refused >= HOPELESS and self._gate.refusals >= REFUSALS
 
     def _is_exhausted(self, delivery: Delivery) -> bool:
-        """Count a failed attempt, and say whether it was the last one."""
+        """Count a failed attempt, and return whether it was the last."""
         delivery.failures += 1
         delivery.not_before = self._clock() + next_delay(delivery.failures, self._random)
         too_old = delivery.began >= delivery.parts[-1].born + self._limits.max_age
         return too_old or delivery.failures == self._limits.max_attempts
 
     def _is_to_wait(self, delivery: Delivery) -> bool:
-        """Say whether a delivery that failed in the last round lets others come first."""
+        """Return whether a delivery that failed in the last round lets others go first."""
         others = len(self._queue) > 0 or bool(self._aside)
         return delivery.tried_last and others and not self._limits.journaled

@@ -8,7 +8,7 @@ from shuttle.delivery.outlet import Outlet
 
 
 class Outlets:
-    """`count` outlets at work."""
+    """Runs `count` outlets."""
 
     def __init__(self, outlet: Outlet, *, count: int) -> None:
         self.ended = anyio.Event()
@@ -18,7 +18,7 @@ class Outlets:
         self._scope = anyio.CancelScope()
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Deliver batches until the queue is closed and empty, or these are cancelled."""
+        """Deliver batches until the queue is closed and empty, or `cancel` is called."""
         try:
             task_status.started()
             with self._scope:
@@ -30,9 +30,9 @@ class Outlets:
             self.ended.set()
 
     def cancel(self) -> None:
-        """Break off every attempt."""
+        """Cancel every attempt."""
         self._scope.cancel()
 
     async def report(self, batch: Batch) -> None:
-        """Tell the drain what it is owed by `batch`, which has no lines."""
+        """Send the reports that are owed in `batch`, which has no lines."""
         await self._outlet.report(batch)

@@ -1,7 +1,8 @@
-"""What a drain is to the outlets: it loads a batch into a shipment, and each attempt of a shipment has an outcome.
+"""The drain as the outlets see it: it loads a batch into a shipment, and each attempt to send that has an outcome.
 
-A drain that takes a batch in one request has a shipment that sends the same request at each attempt. One that takes
-records has as many requests as it needs, each with what is left. Either way the outlet's loop is the same.
+Some drains take a batch in one request. Their shipment sends the same request at each attempt. Others take records.
+Their shipment makes as many requests as it needs, each with the records that are left. The outlet's loop is the same
+for both.
 """
 
 from typing import Protocol
@@ -12,22 +13,22 @@ from shuttle.core.outcome import Outcome
 
 
 class Shipment(Protocol):
-    """What is still to be sent of a batch."""
+    """The part of a batch that is still to be sent."""
 
     @property
     def taken(self) -> int:
-        """The lines of the batch that the drain has, each in whole."""
+        """The number of lines that the drain has completely."""
 
     @property
     def told(self) -> bool:
-        """Whether the drain has the reports that the shipment carried."""
+        """Whether the drain has the reports of the shipment."""
 
     async def attempt(self) -> Outcome:
-        """Make one attempt and return what came of it. A failure is an outcome, not an exception."""
+        """Make one attempt and return its outcome. A failure is an outcome, not an exception."""
 
 
 class Drain(Protocol):
-    """Where batches go."""
+    """A receiver of batches."""
 
     def load(self, batch: Batch, owed: Owed, *, stamp: str) -> Shipment:
-        """Return the shipment of `batch` and of a report of what is `owed`, which has the time `stamp`."""
+        """Return the shipment of `batch` and of the reports of what is `owed`, which have the time `stamp`."""

@@ -1,4 +1,4 @@
-"""A source: where lines come from, how they are split and framed, and where they stand in a file."""
+"""A source of lines: how its bytes are split and framed, and how far its file is read."""
 
 from dataclasses import dataclass
 

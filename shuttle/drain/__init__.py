@@ -1,1 +1,1 @@
-"""Where batches go: a batch to a request, an answer to a verdict, and what carries the two."""
+"""The drains: turn batches into requests and answers into verdicts, over HTTP."""

@@ -1,4 +1,4 @@
-"""A batch to a request as logplex and its kin take it."""
+"""The logplex drain: sends a batch in one request, as logplex and drains like it expect."""
 
 import zlib
 from collections.abc import Callable
@@ -20,7 +20,7 @@ _ISAL_LEVEL = 1  # of 0 to 3: within a hundredth as small as 2 and 3 on log line
 
 
 class Letter:
-    """A batch in one request, the same at every attempt."""
+    """A batch in one request, which is the same at every attempt."""
 
     def __init__(self, client: Client, request: httpx.Request, *, lines: int, messages: int) -> None:
         self.taken = 0
@@ -31,7 +31,7 @@ class Letter:
         self._messages = messages  # a single line that is refused with a report is tried without it
 
     async def attempt(self) -> Outcome:
-        """Send the request; the status says all."""
+        """Send the request. The status alone decides the outcome."""
         outcome = judge(await self._client.post(self._request), lines=self._messages)
         if outcome.verdict is Verdict.DELIVERED:
             self.taken, self.told = self._lines, True
@@ -58,12 +58,12 @@ class Logplex:
             self._headers.append((b"Content-Encoding", b"gzip"))
 
     def load(self, batch: Batch, owed: Owed, *, stamp: str) -> Letter:
-        """Return what delivers `batch` and tells of what is `owed`."""
+        """Return the shipment of `batch` and of the reports of what is `owed`."""
         request = self.make_request(batch, owed, stamp=stamp)
         return Letter(self._client, request, lines=batch.lines, messages=batch.lines + bool(owed))
 
     def make_request(self, batch: Batch, owed: Owed, *, stamp: str) -> httpx.Request:
-        """Return the request that delivers `batch` and tells of what is `owed`; every attempt sends the same."""
+        """Return the request with `batch` and the reports of what is `owed`. Every attempt sends the same."""
         reports = []
         headers = [
             *self._headers,
@@ -87,7 +87,7 @@ class Logplex:
 
 
 def _load_compressor() -> Callable[[bytes], bytes]:
-    """Return what makes a gzip body: python-isal where it is installed, else zlib, which is a tenth as fast."""
+    """Return the function that makes a gzip body: python-isal's if it is installed, else zlib's, a tenth as fast."""
     try:
         from isal import igzip  # noqa: PLC0415  # only -gzip pays for it
     except ImportError:

@@ -40,10 +40,7 @@ class LineWriter:
         line = _encode(text)
         if self._torn:  # a full disk took the front of a line: what comes next must not stand behind it
             line = b"\n" + line
-        try:
-            written = _write_now(self._fd, line) if _writable(self._fd) else 0
-        except OSError:
-            written = 0
+        written = write_now(self._fd, line)
         if written:
             self._torn = written < len(line)
         if written < len(line):
@@ -65,26 +62,29 @@ def _writable(fd: int) -> bool:
     return poll.poll(0) == [(fd, select.POLLOUT)]  # not with POLLERR, POLLHUP or POLLNVAL beside it
 
 
-def _write_now(fd: int, line: bytes) -> int:
-    """Write what fits of `line` and return its length.
+def write_now(fd: int, data: bytes) -> int:
+    """Write `data`, LIMIT bytes at most, and return how much of it was written: nothing if `fd` takes nothing now."""
+    try:
+        return _write(fd, data) if _writable(fd) else 0
+    except OSError:
+        return 0
 
-    Raises:
-        OSError: Nothing could be written.
-    """
+
+def _write(fd: int, data: bytes) -> int:
     status = os.fstat(fd)
     kind = status.st_mode
     if sys.platform == "linux" and (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)):
         try:
-            return os.pwritev(fd, [line], -1, os.RWF_NOWAIT)
+            return os.pwritev(fd, [data], -1, os.RWF_NOWAIT)
         except OSError as error:
             if error.errno != errno.EOPNOTSUPP:  # a pipe before Linux 6.4
                 raise
     elif os.isatty(fd) and status.st_rdev != _PTMX and (terminal := _reopen(fd)) is not None:
         try:
-            return os.write(terminal, line)
+            return os.write(terminal, data)
         finally:
             os.close(terminal)
-    return os.write(fd, line)
+    return os.write(fd, data)
 
 
 def _reopen(fd: int) -> int | None:

@@ -4,18 +4,22 @@ The package is a library too: structlog's configuration and logging's are the ho
 """
 
 import logging
+from functools import partial
 from typing import Protocol
 
 import structlog
 from structlog.typing import EventDict, Processor
 
 from shuttle.core.escape import escape
-from shuttle.observe.line_writer import LineWriter
+from shuttle.core.mask import Mask
+from shuttle.observe.system_log import SystemLog
 
 APP = "log-shuttle"
 VALUE_LIMIT = 1024  # characters; a drain's answer must not push the keys behind it out of the line
+_READ_LIMIT = 4 * VALUE_LIMIT  # characters that are looked through for credentials, which shortens a text
 DIGITS = 3  # of a float: seconds to the millisecond, the most that a reader of a log compares
-_FIRST = ("ts", "app", "level", "at")
+_FIRST = ("ts", "app", "level", "at")  # what each line begins with: our own words
+_RENDER = structlog.processors.LogfmtRenderer(key_order=_FIRST, drop_missing=True, bool_as_flag=False)
 
 
 class Logger(Protocol):
@@ -34,6 +38,13 @@ class Logger(Protocol):
         """Log what only an operator can put right."""
 
 
+class Writer(Protocol):
+    """Where lines go."""
+
+    def write(self, text: str) -> None:
+        """Write `text` as one line, or skip it."""
+
+
 class _Silent:
     def debug(self, event: str, /, **data: object) -> None:
         pass
@@ -45,23 +56,23 @@ SILENT: Logger = _Silent()
 """Takes every event and does nothing: the library's default."""
 
 
-def make_logger(*, verbose: bool, to_syslog: bool, writer: LineWriter) -> Logger:
+def make_logger(*, verbose: bool, writer: Writer, mask: Mask, system_log: SystemLog | None = None) -> Logger:
     """Return a logger of logfmt lines, from info up, or from debug up when `verbose`.
 
-    A line begins with `ts= app= level= at=`, where `at` is the event; its data follow in the order given. With
-    `to_syslog` lines go to the local syslog instead of `writer`, without the `ts` that syslog adds itself. Logging
-    raises nothing, whatever becomes of the line.
+    A line begins with `ts= app= level= at=`, where `at` is the event; its data follow in the order given. Whatever they
+    hold, credentials are masked and control characters written out. With a `system_log` lines go there and only where
+    nobody takes them to `writer`, which is told so once. Logging raises nothing, whatever becomes of the line.
     """
     processors: list[Processor] = [
+        # the format and not "iso", which leaves out microseconds that are 0
+        structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%S.%fZ", key="ts"),
         structlog.processors.add_log_level,
         structlog.processors.EventRenamer("at"),
-        _show,
-        structlog.processors.LogfmtRenderer(key_order=_FIRST, drop_missing=True, bool_as_flag=False),
+        _Show(mask),
+        _RENDER,
     ]
-    if not to_syslog:  # the format and not "iso", which leaves out microseconds that are 0
-        processors.insert(0, structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%S.%fZ", key="ts"))
     logger: Logger = structlog.wrap_logger(
-        _SyslogSink() if to_syslog else _WriterSink(writer),
+        _SystemSink(system_log, writer) if system_log else _WriterSink(writer),
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
         context_class=dict,
@@ -71,47 +82,58 @@ def make_logger(*, verbose: bool, to_syslog: bool, writer: LineWriter) -> Logger
     return logger
 
 
-def _show(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Make each value one that renders on one line: None, a truth value, a number or printable text."""
-    return {key: _plain(value) for key, value in event.items()}
+class _Show:
+    """Makes each value one that renders on one line: None, a truth value, a number or text that may be shown."""
 
+    def __init__(self, mask: Mask) -> None:
+        self._mask = mask
 
-def _plain(value: object) -> object:
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return round(value, DIGITS)
-    text = str(value)
-    if isinstance(value, BaseException) and not text:  # httpx's time-outs say nothing but their name
-        text = type(value).__name__
-    shown = escape(text[: VALUE_LIMIT + 1])
-    return shown if len(shown) <= VALUE_LIMIT else shown[:VALUE_LIMIT] + "..."
+    def __call__(self, _logger: object, _method: str, event: EventDict) -> EventDict:
+        return {key: value if key in _FIRST else self._show(value) for key, value in event.items()}
+
+    def _show(self, value: object) -> object:
+        if value is None or isinstance(value, bool | int):
+            return value
+        if isinstance(value, float):
+            return round(value, DIGITS)
+        text = str(value)
+        if isinstance(value, BaseException) and not text:  # httpx's time-outs say nothing but their name
+            text = type(value).__name__
+        shown = escape(self._mask(text[:_READ_LIMIT]))  # first the mask: a half of a credential is hard to find
+        whole = len(text) <= _READ_LIMIT and len(shown) <= VALUE_LIMIT
+        return shown if whole else shown[:VALUE_LIMIT] + "..."
 
 
 class _WriterSink:
     """What structlog hands a rendered line to, by the name of its level."""
 
-    def __init__(self, writer: LineWriter) -> None:
+    def __init__(self, writer: Writer) -> None:
         self.debug = self.info = self.warning = self.error = writer.write
 
 
-class _SyslogSink:
-    def __init__(self) -> None:
-        import syslog  # noqa: PLC0415  # opens a connection to the local syslog, which few ask for
+class _SystemSink:
+    """Hands a line to the system's log, or to `writer` where nobody takes it there."""
 
-        syslog.openlog(APP, syslog.LOG_PID, syslog.LOG_SYSLOG)  # Go's facility
-        self._send = syslog.syslog
-        self._debug, self._info = syslog.LOG_DEBUG, syslog.LOG_INFO
-        self._warning, self._error = syslog.LOG_WARNING, syslog.LOG_ERR
+    def __init__(self, system_log: SystemLog, writer: Writer) -> None:
+        self._system_log = system_log
+        self._writer = writer
+        self._told = False
+        self.debug = partial(self._write, "debug")
+        self.info = partial(self._write, "info")
+        self.warning = partial(self._write, "warning")
+        self.error = partial(self._write, "error")
 
-    def debug(self, line: str) -> None:
-        self._send(self._debug, line)
+    def _write(self, level: str, line: str) -> None:
+        time, _, rest = line.partition(" ")  # the daemon has a time of its own
+        try:
+            self._system_log.send(level, rest)
+        except OSError as error:
+            if not self._told:
+                self._told = True
+                self._tell(time.removeprefix("ts="), error)
+            self._writer.write(line)
 
-    def info(self, line: str) -> None:
-        self._send(self._info, line)
-
-    def warning(self, line: str) -> None:
-        self._send(self._warning, line)
-
-    def error(self, line: str) -> None:
-        self._send(self._error, line)
+    def _tell(self, time: str, error: OSError) -> None:
+        advice = "lines that it does not take come here; start it, or leave -log-to-syslog out"
+        event = {"ts": time, "app": APP, "level": "warning", "at": "syslog.unreachable", "error": error.strerror}
+        self._writer.write(str(_RENDER(None, "", event | {"advice": advice})))

@@ -81,6 +81,25 @@ def test_a_variables_name_is_shown_on_one_line(clean: pytest.MonkeyPatch, capfd:
     assert len(lines) == 2
 
 
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["-bearer-token", "zq9secret", "-prival", "zq9secret"], "-prival '***'"),
+        (["-logs-url=https://u:zq9%73ecret@h/", "-ca-file", "/etc/zq9secret"], "-ca-file '/etc/***'"),
+        (["-wait", "x-zq9token"], "-wait 'x-***'"),
+    ],
+)
+def test_a_credential_in_the_wrong_place_is_not_told(
+    clean: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], argv: list[str], told: str
+) -> None:
+    clean.setenv("LOG_SHUTTLE_DRAIN_TOKEN", "zq9token")
+    clean.setenv("LOGS_URL", URL)
+    assert main(argv)
+    err = capfd.readouterr().err
+    assert told in err
+    assert "zq9" not in err
+
+
 @pytest.mark.process
 @pytest.mark.parametrize(
     ("arguments", "code", "err"),

@@ -1,8 +1,8 @@
 import logging
 import os
 import re
-import syslog
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -10,12 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shuttle.core.escape import escape
+from shuttle.core.mask import Mask
 from shuttle.observe.line_writer import LineWriter
 from shuttle.observe.log import SILENT, VALUE_LIMIT, Logger, make_logger
 
 PAIR = re.compile(r'([^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?: |$)')
 
 Logged = Callable[..., str]
+NOTHING = Mask([])
 
 
 def parse(line: str) -> dict[str, str]:
@@ -37,8 +39,8 @@ def logged() -> Iterator[Logged]:
     """Log one event and return what reached the descriptor."""
     reader, writer = os.pipe()
 
-    def log(event: str, *, level: str = "info", verbose: bool = False, **data: object) -> str:
-        logger = make_logger(verbose=verbose, to_syslog=False, writer=LineWriter(writer))
+    def log(event: str, *, level: str = "info", verbose: bool = False, mask: Mask = NOTHING, **data: object) -> str:
+        logger = make_logger(verbose=verbose, writer=LineWriter(writer), mask=mask)
         getattr(logger, level)(event, **data)
         os.write(writer, b"\0")  # an end even when nothing was logged
         return os.read(reader, 1 << 16).decode().removesuffix("\0")
@@ -149,53 +151,25 @@ def test_the_silent_logger_takes_every_level() -> None:
     ] == [None] * 4
 
 
-class Syslog:
-    """The stdlib's two functions, noting what they are given: a machine may have no syslog to ask."""
-
-    def __init__(self) -> None:
-        self.opened: list[tuple[object, ...]] = []
-        self.lines: list[tuple[int, str]] = []
-
-    def openlog(self, *settings: object) -> None:
-        self.opened.append(settings)
-
-    def syslog(self, priority: int, message: str) -> None:
-        self.lines.append((priority, message))
-
-
-@pytest.fixture
-def local_syslog(monkeypatch: pytest.MonkeyPatch) -> Syslog:
-    fake = Syslog()
-    monkeypatch.setattr(syslog, "openlog", fake.openlog)
-    monkeypatch.setattr(syslog, "syslog", fake.syslog)
-    return fake
-
-
 @pytest.mark.parametrize(
-    ("level", "priority"),
+    ("value", "text"),
     [
-        ("debug", syslog.LOG_DEBUG),
-        ("info", syslog.LOG_INFO),
-        ("warning", syslog.LOG_WARNING),
-        ("error", syslog.LOG_ERR),
+        ("no such token: zq9secret", 'error="no such token: ***"'),
+        (ConnectionError("http://u:hunter2@h"), "error=http://u:***@h"),
+        (Path("/var/zq9secret/log"), "error=/var/***/log"),
+        (b"zq9secret", """error=b'***'"""),
+        ("zq9\x1b[0msecret zq9secret", r'error="zq9\\x1b[0msecret ***"'),
+        ("x" * (VALUE_LIMIT - 5) + "zq9secret", "error=" + "x" * (VALUE_LIMIT - 5) + "***"),
+        ("x" * (4 * VALUE_LIMIT - 5) + "zq9secret", "error=" + "x" * VALUE_LIMIT + "..."),
+        ("zq9secret" * 10_000, "error=***z..."),
+        (3, "error=3"),
     ],
 )
-def test_syslog_gets_the_level_as_its_priority_and_no_time(local_syslog: Syslog, level: str, priority: int) -> None:
-    reader, writer = os.pipe()
-    logger = make_logger(verbose=True, to_syslog=True, writer=LineWriter(writer))
-    getattr(logger, level)("drain.down", error="a\0b\nc")
-    os.close(writer)
-    assert os.read(reader, 1) == b""
-    os.close(reader)
-    assert local_syslog.opened == [("log-shuttle", syslog.LOG_PID, syslog.LOG_SYSLOG)]
-    assert local_syslog.lines == [(priority, rf"app=log-shuttle level={level} at=drain.down error=a\x00b\nc")]
+def test_no_value_shows_a_credential(logged: Logged, value: object, text: str) -> None:
+    line = logged("post", mask=Mask(["zq9secret", "hunter2"]), error=value)
+    assert line.rstrip("\n").split(" at=post ")[1] == text
 
 
-def test_the_real_syslog_takes_any_text_without_an_error() -> None:
-    """Whether a daemon listens or not."""
-    logger = make_logger(verbose=False, to_syslog=True, writer=LineWriter(-1))
-    try:
-        assert logger.debug("post", error="\0\udcff\n%s") is None
-        assert logger.error("post", error="\0\udcff\n%s") is None
-    finally:
-        syslog.closelog()
+def test_a_credential_of_digits_leaves_the_time_alone(logged: Logged) -> None:
+    digits = [f"{number:04}" for number in range(10_000)]
+    assert re.match(r"ts=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z ", logged("post", mask=Mask(digits)))

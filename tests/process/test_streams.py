@@ -255,15 +255,16 @@ def test_a_pipe_whose_reader_went_away_costs_no_line(drain: LocalDrain, stream: 
     assert sorted(drain.messages) == LINES
 
 
+@pytest.mark.parametrize("flags", [("-verbose",), ("-front-buff", "3")], ids=["a log", "a warning"])
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_a_full_pipe_that_nobody_reads_holds_nothing_up(drain: LocalDrain, stream: str) -> None:
+def test_a_full_pipe_that_nobody_reads_holds_nothing_up(drain: LocalDrain, stream: str, flags: tuple[str, ...]) -> None:
     reading, writing = os.pipe()
     try:
         os.set_blocking(writing, False)
         while fill(writing):
             pass
         os.set_blocking(writing, True)
-        ended = run("-logs-url", drain.url, "-verbose", *STATISTICS, data=b"".join(LINES), **{stream: writing})
+        ended = run("-logs-url", drain.url, *flags, *STATISTICS, data=b"".join(LINES), **{stream: writing})
     finally:
         os.close(writing)
         os.close(reading)
@@ -303,11 +304,24 @@ def test_statistics_come_a_last_time_at_exit_in_the_names_of_go(drain: LocalDrai
     assert values["outlet.post.success.count"] == str(len(drain.requests))
 
 
+SYSLOG = Path("/dev/log")
+
+
+@pytest.mark.skipif(not SYSLOG.exists(), reason="there is no syslog daemon on this machine")
 def test_its_own_log_goes_to_syslog_and_not_to_stderr(drain: LocalDrain) -> None:
-    """Where there is a syslog; where there is none, to nowhere."""
     ended = run("-logs-url", drain.url, "-log-to-syslog", "-verbose", data=b"".join(LINES))
     assert (ended.code, ended.err) == (0, "")
     assert sorted(drain.messages) == LINES
+
+
+@pytest.mark.skipif(SYSLOG.exists(), reason="there is a syslog daemon on this machine")
+def test_without_a_syslog_daemon_losses_are_told_on_stderr() -> None:
+    with LocalDrain(Behaviour(status=404)) as drain:
+        ended = run("-logs-url", drain.url, "-log-to-syslog", data=b"".join(LINES))
+    assert ended.code == 3
+    assert len(ended.named("syslog.unreachable")) == 1
+    assert ended.err.index("at=syslog.unreachable") < ended.err.index("at=lines.lost")
+    assert ended.ledger.lost == 1000
 
 
 @pytest.mark.parametrize("verbose", [True, False])

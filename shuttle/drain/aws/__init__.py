@@ -1,1 +1,1 @@
-"""Amazon's streams: a batch as records, signed."""
+"""The AWS drains: send batches as records, in signed requests."""

@@ -1,8 +1,9 @@
-"""A stream of CloudWatch Logs: PutLogEvents, with each line an event.
+"""The CloudWatch Logs drain: each line becomes an event of PutLogEvents.
 
-Limits (API reference of PutLogEvents): 10,000 events and 1,048,576 bytes a request, 26 more bytes an event counted; in
-the order of their times, which span 24 hours at most. What is older than 14 days, or than the group keeps, or two
-hours ahead, is refused by index. An event may have 256 KiB, many times what a frame has.
+Limits (API reference of PutLogEvents): a request has at most 10,000 events and 1,048,576 bytes, with 26 bytes added
+for each event. Its events are in the order of their times, which span 24 hours at most. The service refuses events by
+index if they are older than 14 days, older than the group keeps, or more than two hours ahead. An event may have
+256 KiB, many times the size of a frame.
 """
 
 import re
@@ -28,7 +29,7 @@ _OPERATION = "Logs_20140328."
 
 
 class CloudWatch:
-    """A stream that events are put to. A message of raw lines is the line, of framed lines the frame, as in Go."""
+    """A stream that takes events. The message of a raw line is the line, that of a framed line the frame, as in Go."""
 
     missing_advice = "create the group and the stream, mend -logs-url, or give -aws-create"
 
@@ -51,7 +52,7 @@ class CloudWatch:
             self.creations = (group, Call(f"{_OPERATION}CreateLogStream", dump(self._names)))
 
     def load(self, batch: Batch, owed: Owed, *, stamp: str) -> RecordShipment:
-        """Return what delivers `batch` and tells of what is `owed`."""
+        """Return the shipment of `batch` and of the reports of what is `owed`."""
         now = round(self._wall() * 1000)
         frames = split_records(batch, self._framer, owed, stamp)
         records = [self._make_record(line, frame, now) for line, frame in frames]
@@ -68,18 +69,18 @@ class CloudWatch:
         return Record(line, content, len(message.encode()) + OVERHEAD, now if time is None else time)
 
     def count_fitting(self, records: Sequence[Record]) -> int:
-        """Return how many of the first of `records` one request takes."""
+        """Return how many of `records`, from the first on, fit one request."""
         latest = records[0].time + LONGEST_SPAN
         sizes = accumulate(record.size for record in records[:MOST_EVENTS] if record.time < latest)
         return sum(size <= MOST_BYTES for size in sizes)
 
     def put(self, records: Sequence[Record]) -> Call:
-        """Return the call that puts `records`. Sequence tokens are a thing of the past."""
+        """Return the call that puts `records`. The service needs no sequence tokens any more."""
         content = {**self._names, "logEvents": [record.content for record in records]}
         return Call(f"{_OPERATION}PutLogEvents", dump(content))
 
     def read(self, answer: dict[str, Any], count: int) -> tuple[list[Fate], str]:
-        """Return what an answer says of the `count` events that were put: those too old or too new are refused."""
+        """Return the fates of the `count` events that were put, and an error. Those too old or too new are refused."""
         info = answer.get("rejectedLogEventsInfo") or {}
         old = max(int(info.get("tooOldLogEventEndIndex") or 0), int(info.get("expiredLogEventEndIndex") or 0))
         new = info.get("tooNewLogEventStartIndex")
@@ -89,7 +90,7 @@ class CloudWatch:
 
 
 def _read_time(stamp: bytes) -> int | None:
-    """Return a frame's time in milliseconds since the epoch; None if it has none that can be read."""
+    """Return a frame's time in milliseconds since the epoch; None if it cannot be read."""
     try:
         time = datetime.fromisoformat(stamp.decode("ascii"))
     except ValueError:

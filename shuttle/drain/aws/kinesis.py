@@ -1,7 +1,7 @@
-"""A Kinesis stream: PutRecords, with each frame a record as Go's log-shuttle makes it.
+"""The Kinesis drain: each frame becomes a record of PutRecords, as in Go's log-shuttle.
 
-Limits (API reference of PutRecords): 500 records and 5 MiB a request, their partition keys included. A record may have
-1 MiB, a hundred times what a frame has.
+Limits (API reference of PutRecords): a request has at most 500 records and 5 MiB, partition keys included. A record
+may have 1 MiB, a hundred times the size of a frame.
 """
 
 import base64
@@ -24,7 +24,7 @@ _OPERATION = "Kinesis_20131202.PutRecords"
 
 
 class Kinesis:
-    """A stream that records are put to."""
+    """A stream that takes records."""
 
     missing_advice = "create the stream, or mend -logs-url"
     creations: Sequence[Call] = ()
@@ -40,7 +40,7 @@ class Kinesis:
         self._next = 0
 
     def load(self, batch: Batch, owed: Owed, *, stamp: str) -> RecordShipment:
-        """Return what delivers `batch` and tells of what is `owed`."""
+        """Return the shipment of `batch` and of the reports of what is `owed`."""
         frames = split_records(batch, self._framer, owed, stamp)
         records = [self._make_record(line, frame) for line, frame in frames]
         return RecordShipment(self._client, self, self._signer, records=records, lines=batch.lines)
@@ -51,7 +51,7 @@ class Kinesis:
         return Record(line, content, len(frame) + len(content["PartitionKey"]))
 
     def count_fitting(self, records: Sequence[Record]) -> int:
-        """Return how many of the first of `records` one request takes."""
+        """Return how many of `records`, from the first on, fit one request."""
         sizes = accumulate(record.size for record in records[:MOST_RECORDS])
         return sum(size <= MOST_BYTES for size in sizes)
 
@@ -61,7 +61,7 @@ class Kinesis:
         return Call(_OPERATION, dump(content))
 
     def read(self, answer: dict[str, Any], count: int) -> tuple[list[Fate], str]:
-        """Return what an answer says of the `count` records that were put: those with an error come again."""
+        """Return the fates of the `count` records that were put, and the error. Those with an error are sent again."""
         results = answer.get("Records")
         if not isinstance(results, list) or len(results) != count:
             return [Fate.AGAIN] * count, "the answer does not tell of each record"

@@ -1,8 +1,9 @@
-"""A batch to a service that takes records, many in a request, and says of each whether it has it.
+"""Sends a batch to a service that takes many records in a request, and answers for each whether it has it.
 
-Strategy: what is left to be sent is a list. A request has as much of its beginning as the service takes at once; an
-answer takes out of it what the service has, or will never take, and what failed stays in front, in order. When a
-request is refused as a whole, for one bad record, the next one has half as many, until it is alone and left out.
+Strategy: the records that are left to be sent are a list. A request holds as many of the first ones as the service
+takes at once. The answer removes those that the service has or will never take. Those that failed stay in front, in
+order. One bad record can make the service refuse a whole request. Then the next request holds half as many records,
+until the bad one is alone and is left out.
 """
 
 import json
@@ -47,7 +48,7 @@ _DENIED_ADVICE = "check the credentials, what they may do, and the clock"
 
 
 class Record(NamedTuple):
-    """A frame as a service takes it."""
+    """A frame in the form that a service takes."""
 
     line: int
     """The index of its line in the batch, or REPORT."""
@@ -60,7 +61,7 @@ class Record(NamedTuple):
 
 
 class Fate(Enum):
-    """What a service says of a record."""
+    """A service's answer for one record."""
 
     TAKEN = "taken"
     AGAIN = "again"
@@ -84,17 +85,17 @@ class RecordService(Protocol):
     """What makes what is missing: the last is tried first, and needs the ones before it. None if it is not allowed."""
 
     def count_fitting(self, records: Sequence[Record]) -> int:
-        """Return how many of the first of `records` one request takes."""
+        """Return how many of `records`, from the first on, fit one request."""
 
     def put(self, records: Sequence[Record]) -> Call:
         """Return the call that puts `records`."""
 
     def read(self, answer: dict[str, Any], count: int) -> tuple[list[Fate], str]:
-        """Return what a good answer says of the `count` records that were put, and an error if there is one."""
+        """Return the fates of the `count` records that were put, by a good answer, and an error if there is one."""
 
 
 class RecordShipment:
-    """What is left to be sent of a batch."""
+    """The records of a batch that are left to be sent."""
 
     def __init__(
         self, client: Client, service: RecordService, signer: Signer, records: Sequence[Record], lines: int
@@ -118,7 +119,7 @@ class RecordShipment:
 
     @property
     def taken(self) -> int:
-        """Lines all of whose records the service has."""
+        """The number of lines of which the service has every record."""
         missing = self._refused.union(record.line for record in self._left) - {REPORT}
         return self._lines - len(missing)
 
@@ -128,7 +129,7 @@ class RecordShipment:
         return REPORT not in self._refused and all(record.line != REPORT for record in self._left)
 
     async def attempt(self) -> Outcome:
-        """Send what comes next and take what came of it."""
+        """Send the next request and return its outcome."""
         try:
             request = await self._make_request()
         except httpx.TransportError as error:
@@ -142,9 +143,9 @@ class RecordShipment:
         return judge(read, lines=1)
 
     async def _make_request(self) -> httpx.Request:
-        """Return the request that puts what comes next, or makes what is missing, signed now.
+        """Return the next request, signed now. It puts records, or creates what is missing.
 
-        It takes its time if the service has said that it is given too much.
+        It waits first if the service has throttled records.
         """
         if self._partial:
             await anyio.sleep(min(LONGEST_PAUSE, PAUSE * 2 ** (self._partial - 1)))
@@ -166,7 +167,7 @@ class RecordShipment:
         return httpx.Request("POST", url, headers=signed, stream=httpx.ByteStream(call.body))
 
     def _read(self, reply: Reply) -> Reply:
-        """Take the service's reply, and return what it means as HTTP has it."""
+        """Handle the service's reply, and return it with the HTTP status that matches its meaning."""
         assert reply.status is not None
         answer = _parse(reply.content)
         kind = str((answer or {}).get("__type", "")).rpartition("#")[2].partition(":")[0]
@@ -213,7 +214,7 @@ class RecordShipment:
         return Reply(status=httpx.codes.OK, error=error or self._reason)
 
     def _miss(self, error: str) -> Reply:
-        """Make what is missing, if that is allowed; else wait for whoever does."""
+        """Create what is missing, if that is allowed. Else wait until somebody has created it."""
         before = len(self._service.creations) if self._creating is None else self._creating
         if before > 0 and not self._created and before - 1 not in self._tried and _MISSING in error:
             self._creating = before - 1
@@ -225,7 +226,7 @@ class RecordShipment:
         return Reply(status=httpx.codes.SERVICE_UNAVAILABLE, error=error, advice=self._service.missing_advice)
 
     def _narrow(self, error: str) -> None:
-        """Send half as much next, or leave out the record that is refused alone, and all if the last one is too."""
+        """Send half as many records next. Leave out one that is refused alone; all, if the last one is refused too."""
         self._goes_on = True
         if len(self._sent) > 1:
             self._most = (len(self._sent) + 1) // 2
@@ -240,7 +241,7 @@ class RecordShipment:
 
 
 def split_records(batch: Batch, framer: Framer, owed: Owed, stamp: str) -> list[tuple[int, bytes]]:
-    """Return each frame, its length prefix included, with the index of its line; reports of what is owed come first."""
+    """Return each frame, its length prefix included, with the index of its line. Reports of what is owed come first."""
     tallies = (("L12", owed.dropped), ("L13", owed.lost))
     records = [
         (REPORT, framer.report(code, tally.count, since=tally.since, stamp=stamp))
@@ -260,7 +261,7 @@ def dump(content: object) -> bytes:
 
 
 def _translate(kind: str, message: str, status: int) -> tuple[int, str]:
-    """Return the status that says what an error of AWS means, and what the user can do about it."""
+    """Return the HTTP status that matches an error of AWS, and what the user can do about it."""
     if kind in _THROTTLED:
         return httpx.codes.TOO_MANY_REQUESTS, ""
     if kind in _EXPIRED or (kind == _SIGNATURE and ("expired" in message or "not yet current" in message)):
@@ -271,7 +272,7 @@ def _translate(kind: str, message: str, status: int) -> tuple[int, str]:
 
 
 def _parse(content: bytes) -> dict[str, Any] | None:
-    """Return the object that an answer holds, which may be empty; None if it is none, or broken off."""
+    """Return the JSON object of an answer, empty if the answer is; None if it is no object, or cut off."""
     if not content:
         return {}
     try:

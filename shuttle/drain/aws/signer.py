@@ -1,4 +1,4 @@
-"""Signs requests to Amazon's services, with AWS's own library for credentials and signatures."""
+"""Signs requests to AWS. AWS's own library finds the credentials and makes the signatures."""
 
 from typing import Any
 
@@ -34,10 +34,10 @@ class Signer:
         self._found: Any = None  # Credentials of some kind
 
     async def sign(self, url: httpx.URL, headers: dict[str, str], body: bytes) -> dict[str, str]:
-        """Return `headers` with those that authorize a POST of `body` to `url` now.
+        """Return `headers` and those that authorize a POST of `body` to `url` now.
 
         Raises:
-            CredentialsError: There are none to do it with.
+            CredentialsError: There are no credentials, or they cannot be renewed now.
         """
         request = AWSRequest("POST", str(url), headers=headers, data=body)
         name, region = self._service
@@ -53,7 +53,7 @@ class Signer:
         return signed
 
     def renew(self) -> None:
-        """Look for other credentials next time: these have expired."""
+        """Note that the credentials have expired: `sign` looks for new ones."""
         self._found = None
 
     async def _find_credentials(self) -> ReadOnlyCredentials | Credentials:

@@ -1,1 +1,1 @@
-"""HTTP to a drain: connections, TLS, and one attempt."""
+"""HTTP to a drain: one attempt, connections and TLS."""

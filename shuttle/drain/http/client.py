@@ -1,4 +1,4 @@
-"""The client: one POST, and the drain's reply as a value."""
+"""The client: makes one POST and returns the drain's reply as a value."""
 
 import platform
 from collections.abc import AsyncGenerator
@@ -27,7 +27,7 @@ class Client:
         self._clocks = clocks
 
     async def post(self, request: httpx.Request, *, shown: int = SHOWN) -> Reply:
-        """Send `request` and return the reply with the first `shown` bytes of its body; no reply is a reply too."""
+        """Send `request` and return the reply with the first `shown` bytes of its body. A failure is a reply, too."""
         response = None
         limit = self._timeout or _LONGEST
         try:
@@ -51,7 +51,7 @@ class Client:
 
 
 async def _finish(response: httpx.Response, shown: int, patience: float) -> bytes:
-    """Let go of `response` and return the beginning of its body. Whatever becomes of the body, the status stands."""
+    """Close `response` and return the beginning of its body. The status stands, whatever happens to the body."""
     stream = response.stream  # and not aiter_raw(), which fails when a transport gives the body in whole
     if isinstance(stream, httpx.ByteStream):  # all of it has come, as nearly always, and nothing is open any more
         return b"".join(stream)[:shown]
@@ -75,6 +75,6 @@ async def _finish(response: httpx.Response, shown: int, patience: float) -> byte
 
 @cache
 def user_agent() -> str:
-    """Return the User-Agent: name and version, and in parentheses what runs it, in the order of Go's."""
+    """Return the User-Agent: name and version, then in parentheses the runtime and the system, in Go's order."""
     runtime = f"python{platform.python_version()}; {platform.system().lower()}; {platform.machine()}"
     return f"log-shuttle/{__version__} ({runtime}; {platform.python_implementation()})"

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection to the drain: a request's bytes out, its answer read by llhttp."""
+"""One HTTP/1.1 connection to the drain: sends requests, and reads the answers with llhttp."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -42,18 +42,18 @@ class Answer(httpx.AsyncByteStream):
             yield piece
 
     def end(self) -> None:
-        """Say that nothing more of the body comes."""
+        """Note that the body is over."""
         self.over = True
         if self._ended and not self._ended.done():
             self._ended.set_result(None)
 
     async def aclose(self) -> None:
-        """Let the connection go: it can be used again if the answer is complete."""
+        """Release the connection. It can be used again if the answer is complete."""
         self._connection.finish()
 
 
 class Connection(asyncio.Protocol):
-    """Carries one request at a time; `release` is called when it can carry the next. Its `on_` methods are llhttp's."""
+    """Carries one request at a time, and calls `release` when it can carry the next. llhttp calls its `on_` methods."""
 
     def __init__(self, release: Callable[["Connection"], None]) -> None:
         self._parser = httptools.HttpResponseParser(self)
@@ -65,7 +65,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def open(self) -> bool:
-        """Nobody has closed it yet, as far as is known."""
+        """Whether the connection is open, as far as is known."""
         return self._transport is not None and not self._transport.is_closing()
 
     def send(self, head: bytes, body: bytes) -> Answer:
@@ -79,7 +79,7 @@ class Connection(asyncio.Protocol):
         return self._answer
 
     def finish(self) -> None:
-        """Give up what is left of the answer, and the connection with it if anything is."""
+        """Finish with the answer. If it is not complete, close the connection."""
         self._answer = None
         if self._reusable and self.open:
             self._reusable = False
@@ -93,11 +93,11 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport from the event loop."""
+        """Keep the transport that the event loop gives."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came."""
+        """Parse the bytes that arrived."""
         self._received += len(data)
         try:
             self._parser.feed_data(data)
@@ -107,7 +107,7 @@ class Connection(asyncio.Protocol):
             self._fail(httpx.RemoteProtocolError(f"the head of the answer is longer than {HEAD_LIMIT} bytes"))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell whoever waits for the answer that no more of it comes."""
+        """End the answer that is awaited: no more of it comes."""
         if self._received:
             self._fail(httpx.RemoteProtocolError("the connection was closed in the middle of the answer"))
         else:
@@ -130,12 +130,12 @@ class Connection(asyncio.Protocol):
             self.abort()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
+        """Keep a header."""
         if self._answer:
             self._answer.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Begin the answer, unless it only announces another."""
+        """Begin the answer, unless it is an interim one (1xx)."""
         if self._answer is None:
             return
         status = self._parser.get_status_code()
@@ -156,7 +156,7 @@ class Connection(asyncio.Protocol):
             self._fail(httpx.RemoteProtocolError(f"the body of the answer is longer than {CONTENT_LIMIT} bytes"))
 
     def on_message_complete(self) -> None:
-        """End the answer; the connection lives on if both sides want it and the request was read to its end."""
+        """End the answer. The connection stays open if both sides want it and the request was read to its end."""
         assert self._transport
         if self._answer and self._answer.status:
             self._reusable = self._parser.should_keep_alive() and not self._transport.get_write_buffer_size()

@@ -1,4 +1,4 @@
-"""Why there was no answer, in words a user can act on."""
+"""Explains why there was no answer, in words that a user can act on."""
 
 import socket
 import ssl
@@ -12,7 +12,7 @@ _ADDRESS = "check host and port of -logs-url, and that the drain is running"
 
 
 def describe(error: BaseException) -> tuple[str, str]:  # noqa: PLR0911  # a table, as a match
-    """Return what went wrong where `error` was raised, and what the user can do about it, if that is known."""
+    """Return what `error` means, and what the user can do about it, if that is known."""
     chain = [error]
     while cause := chain[-1].__cause__ or chain[-1].__context__:
         chain.append(cause)

@@ -1,4 +1,4 @@
-"""Whom the drain must be, and who this program is to it: the TLS settings."""
+"""The TLS settings: which certificates of the drain are trusted, and which one the client presents."""
 
 import os
 import ssl
@@ -13,11 +13,12 @@ from shuttle.errors import ConfigError, quote
 def load_tls(config: Config) -> ssl.SSLContext | None:
     """Return the TLS settings for an https drain, None for an http one.
 
-    The system's authorities judge the drain's certificate, or those of `-ca-file` in their place; a slim image without
-    authorities gets Mozilla's. SSL_CERT_FILE and SSL_CERT_DIR are obeyed.
+    The drain's certificate must be signed by one of the system's authorities, or by one of `-ca-file` if that is given.
+    Where the system has no authorities, as in a slim image, Mozilla's are used. SSL_CERT_FILE and SSL_CERT_DIR are
+    obeyed.
 
     Raises:
-        ConfigError: A file cannot be read, or holds nothing that can be used; the text names its flag.
+        ConfigError: A file cannot be read or used. The text names its flag.
     """
     if config.endpoint.url.scheme != "https":
         return None

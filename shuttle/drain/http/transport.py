@@ -1,9 +1,9 @@
-"""What carries httpx's requests to the drain: a transport of its own, or httpx's where a proxy is asked for.
+"""The transport of requests to the drain: a direct one for speed, or httpx's behind a proxy and on trio.
 
-Strategy: of what `httpx.AsyncClient.post` costs, httpx's own transport is the most. Requests and answers stay httpx's;
-between them a request is two buffers to asyncio's transport, and an answer comes through a C parser. A connection that
-was used before and closes without an answer is ordinary (logplex closes after 100 requests or 5 s, silently): the
-request is sent at once again on a new one.
+Strategy: most of the cost of `httpx.AsyncClient.post` is httpx's own transport. So this module replaces the transport
+alone. Requests and answers are still httpx's. A request is two buffers written to asyncio's transport, and a C parser
+reads the answer. It is ordinary that a connection which was used before closes without an answer: logplex closes after
+100 requests or 5 s, silently. Then the request is sent again at once on a new connection.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class DirectTransport(httpx.AsyncBaseTransport):
-    """HTTP/1.1 over asyncio, connections reused. `tls` is used for https.
+    """Speaks HTTP/1.1 over asyncio and reuses connections. `tls` is used for https.
 
-    Time limits are the caller's, by cancellation.
+    It sets no time limit for a request: the caller cancels it.
     """
 
     def __init__(self, tls: ssl.SSLContext | None) -> None:
@@ -35,10 +35,10 @@ class DirectTransport(httpx.AsyncBaseTransport):
         self._idle: list[tuple[float, Connection]] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request`; return when status and headers of its answer are there.
+        """Send `request`, and return when the status and headers of its answer have arrived.
 
         Raises:
-            httpx.TransportError: No connection, or no answer that can be read.
+            httpx.TransportError: There is no connection, or no answer that can be read.
         """
         head, body = _write_head(request), await request.aread()
         connection = self._take_idle()
@@ -56,7 +56,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
         self._idle.clear()
 
     def _take_idle(self) -> Connection | None:
-        """Return the connection that was used last; those that were idle too long are closed."""
+        """Return the connection that was used last, and close those that were idle too long."""
         oldest = asyncio.get_running_loop().time() - IDLE_LIMIT
         while self._idle:
             idle_since, connection = self._idle.pop()
@@ -102,7 +102,7 @@ def _write_head(request: httpx.Request) -> bytes:
 
 
 def make_transport(endpoint: Endpoint, tls: ssl.SSLContext | None) -> httpx.AsyncBaseTransport:
-    """Return the transport for the drain: httpx's own behind a proxy and on trio, else the direct one.
+    """Return the transport for the drain: httpx's behind a proxy and on trio, else the direct one.
 
     Raises:
         ConfigError: The environment names a proxy that cannot be used.
@@ -119,7 +119,7 @@ def make_transport(endpoint: Endpoint, tls: ssl.SSLContext | None) -> httpx.Asyn
 
 
 def _find_proxy(endpoint: Endpoint) -> str | None:
-    """Return the proxy that the environment names: `https_proxy`, `http_proxy` or `all_proxy`, but for `no_proxy`."""
+    """Return the proxy that `https_proxy`, `http_proxy` or `all_proxy` names, unless `no_proxy` excludes the drain."""
     proxies = getproxies()
     proxy = proxies.get(endpoint.url.scheme) or proxies.get("all")
     if not proxy or proxy_bypass(endpoint.url.netloc.decode("ascii")):

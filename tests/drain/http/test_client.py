@@ -11,6 +11,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shuttle.core.mask import Mask
 from shuttle.core.outcome import Reply
 from shuttle.drain.http.client import CONTENT_LIMIT, PATIENCE, SHOWN
 from tests.helpers.chunks import cut_at
@@ -111,6 +112,25 @@ async def test_a_refusal_quotes_the_start_of_the_answer(body: bytes, text: str) 
     transport = Transport(418, Body(body))
     assert await attempt(transport, REQUEST, TIMEOUT) == Reply(status=418, error=text)
     assert transport.body.closed == 1
+
+
+@pytest.mark.parametrize("left", range(1, 24))
+@pytest.mark.parametrize(
+    ("quoted", "beginning"),
+    [
+        ("zq9secret", "zq9s"),
+        ("%7aq9%73ecret", "%7aq9%73"),
+        (r"\u007aq9secret", r"\u007aq9s"),
+        ("enE5c2VjcmV0", "enE5c2"),
+        ("dXNlcjp6cTlzZWNyZXQ=", "dXNlcj"),
+    ],
+)
+@virtual
+async def test_a_credential_that_the_cut_divides_is_masked(quoted: str, beginning: str, left: int) -> None:
+    transport = Transport(403, Body(b"." * (SHOWN - left) + quoted.encode() + b" is unknown"))
+    outcome = await attempt(transport, REQUEST, TIMEOUT)
+    assert quoted[:left] in outcome.error
+    assert beginning not in Mask(["user", "zq9secret"])(outcome.error)
 
 
 @given(st.lists(st.integers(0, 2 * SHOWN)))
