@@ -294,4 +294,6 @@ def read_copy(directory: Path) -> list[str]:
 
 
 def test_it_agrees_with_a_list() -> None:
-    run_state_machine_as_test(AgainstAList, settings=settings(max_examples=60, stateful_step_count=30, deadline=None, derandomize=True))
+    run_state_machine_as_test(
+        AgainstAList, settings=settings(max_examples=60, stateful_step_count=30, deadline=None, derandomize=True)
+    )
