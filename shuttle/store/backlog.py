@@ -136,7 +136,10 @@ class Backlog:
         A broken file is set aside, and what can be read of it is taken over.
         """
         try:
-            salvaged = self._begin()
+            try:
+                salvaged = self._begin()
+            except GoneError:  # at this moment
+                salvaged = self._renew((), ())
         except (OSError, *ERRORS) as error:
             self._database.note_failure(error)
             self._lose()

@@ -38,6 +38,12 @@ class DirectoryLock:
             InUseError: Another agent has the lock.
             OSError: The directory or the file cannot be made or opened.
         """
+        try:
+            self._acquire()
+        except FileNotFoundError:  # the directory was deleted at this moment, or there is no place for one
+            self._acquire()
+
+    def _acquire(self) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = self._open()
         try:

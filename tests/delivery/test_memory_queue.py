@@ -41,7 +41,7 @@ def test_it_takes_what_both_bounds_allow(max_bytes: int, max_batches: int | None
 
 
 @virtual
-async def test_an_empty_buffer_takes_a_batch_larger_than_its_bound_and_then_no_other() -> None:
+async def test_an_empty_queue_takes_any_batch_and_then_no_other() -> None:
     queue = MemoryQueue(max_bytes=SIZE)
     assert queue.offer(make_batch(1, length=10 * SIZE))
     assert not queue.offer(make_batch(2, length=0))
@@ -89,7 +89,7 @@ async def test_takers_are_served_in_the_order_they_came() -> None:
 
 @pytest.mark.parametrize("cancelled_first", [True, False])
 @virtual
-async def test_a_batch_that_comes_as_its_taker_is_cancelled_is_taken_all_the_same(*, cancelled_first: bool) -> None:
+async def test_a_batch_of_a_cancelled_taker_goes_to_the_next(*, cancelled_first: bool) -> None:
     queue = MemoryQueue(max_bytes=SIZE)
     batch = make_batch()
     taken: list[Batch | None] = []
@@ -114,7 +114,7 @@ async def test_a_batch_that_comes_as_its_taker_is_cancelled_is_taken_all_the_sam
 
 
 @virtual
-async def test_a_taker_that_is_cancelled_while_it_waits_is_forgotten() -> None:
+async def test_a_cancelled_taker_is_forgotten() -> None:
     queue = MemoryQueue(max_bytes=SIZE)
     with trio.move_on_after(1):
         await queue.take()
@@ -146,7 +146,7 @@ async def test_put_waits_for_room() -> None:
 
 
 @virtual
-async def test_a_put_that_is_cancelled_as_room_comes_leaves_it_to_another() -> None:
+async def test_a_cancelled_put_leaves_its_room_to_another() -> None:
     queue = MemoryQueue(max_bytes=SIZE)
     await queue.put(make_batch(0))
     first = trio.CancelScope()
@@ -169,7 +169,7 @@ async def test_a_put_that_is_cancelled_as_room_comes_leaves_it_to_another() -> N
 
 
 @virtual
-async def test_a_closed_buffer_gives_what_it_holds_and_then_none() -> None:
+async def test_a_closed_queue_gives_what_it_holds_and_then_none() -> None:
     queue = MemoryQueue(max_bytes=SIZE)
     batch = make_batch()
     queue.offer(batch)
@@ -195,7 +195,7 @@ async def test_closing_ends_every_taker_that_waits() -> None:
 
 @pytest.mark.parametrize("put", [MemoryQueue.put, _offer])
 @virtual
-async def test_a_closed_buffer_takes_nothing_in(put: Callable[[MemoryQueue, Batch], Awaitable[object]]) -> None:
+async def test_a_closed_queue_takes_nothing_in(put: Callable[[MemoryQueue, Batch], Awaitable[object]]) -> None:
     queue = MemoryQueue(max_bytes=SIZE)
     queue.close()
     with pytest.raises(anyio.ClosedResourceError):
@@ -224,7 +224,7 @@ TURN = st.tuples(st.sampled_from([0.0, 0.1, 0.2, 0.5]), st.sampled_from([0.0, 0.
 @given(st.lists(TURN, max_size=8), st.lists(TURN, max_size=8), st.integers(1, 3))
 @settings(max_examples=60, deadline=None)
 @virtual
-async def test_whoever_is_cancelled_and_when_each_batch_leaves_once_and_in_order(
+async def test_cancellations_cost_no_batch_and_no_order(
     puts: list[tuple[float, float]], takes: list[tuple[float, float]], room: int
 ) -> None:
     queue = MemoryQueue(max_bytes=100 * SIZE, max_batches=room)

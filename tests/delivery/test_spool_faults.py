@@ -228,7 +228,7 @@ async def test_a_deleted_spool_costs_nothing(tmp_path: Path, what: str) -> None:
 
 
 @on_every_loop
-async def test_a_deleted_spool_on_a_full_disk_costs_what_is_not_in_memory(tmp_path: Path) -> None:
+async def test_a_deleted_spool_on_a_full_disk_leaves_memory(tmp_path: Path) -> None:
     directory = tmp_path / "spool"
     async with spooling(directory) as process:
         await process.put(*make(*range(1, 11), length=QUARTER))

@@ -39,7 +39,7 @@ def test_a_deleted_spool_is_written_anew(tmp_path: Path, *, noticed: bool) -> No
         assert sorted(drain.messages) == lines
 
 
-def test_a_read_only_spool_is_told_of_once_and_used_when_it_works(tmp_path: Path) -> None:
+def test_a_read_only_spool_is_used_when_it_works(tmp_path: Path) -> None:
     lines = make_lines(1000)
     with mounted(tmp_path / "disk", "ro,size=24m") as disk:
         spool = ("-spool", str(disk / "spool"))
@@ -85,7 +85,7 @@ def test_deleted_checkpoints_are_written_anew(tmp_path: Path) -> None:
         assert drain.messages == [b"1\n", b"2\n"]
 
 
-def test_read_only_checkpoints_stop_nothing_and_are_gone_on_with(tmp_path: Path) -> None:
+def test_read_only_checkpoints_are_read_and_stop_nothing(tmp_path: Path) -> None:
     file = tmp_path / "app.log"
     file.touch()
     with mounted(tmp_path / "disk", "size=24m") as disk, LocalDrain() as drain:

@@ -52,7 +52,7 @@ def read_all(backlog: Backlog) -> dict[int, Batch]:
         rows.update(more)
 
 
-def test_what_is_written_is_read_by_the_next_process_as_it_was_and_known_to_be_old(tmp_path: Path) -> None:
+def test_the_next_process_reads_what_was_written(tmp_path: Path) -> None:
     batches = {key: make_batch(key, 1000 * key, lines=key, born=5.0 * key) for key in range(1, 6)}
     with opened(tmp_path) as backlog:
         assert write(backlog, list(batches.values()), []) == list(batches)
@@ -69,7 +69,7 @@ def test_what_is_written_is_read_by_the_next_process_as_it_was_and_known_to_be_o
         assert backlog.oldest == EPOCH + 15
 
 
-def test_a_reading_has_as_many_bytes_as_are_asked_for_and_one_batch_at_least(tmp_path: Path) -> None:
+def test_a_reading_has_one_batch_or_as_many_bytes_as_asked_for(tmp_path: Path) -> None:
     with opened(tmp_path) as backlog:
         write(backlog, [make_batch(key, 10_000) for key in range(1, 10)], [])
         for most, keys in ((1, [1]), (10_000, [1]), (25_000, [1, 2, 3]), (PLENTY, list(range(1, 10)))):
@@ -174,7 +174,7 @@ def test_a_second_agent_on_it_is_told_so(tmp_path: Path) -> None:
         pass
 
 
-def test_a_directory_that_cannot_be_made_is_a_configuration_error(tmp_path: Path) -> None:
+def test_a_path_below_a_file_is_a_configuration_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     told = pytest.raises(ConfigError, match=r"^-spool .*: must be a directory that can be made and written")
     with told, opened(tmp_path / "file" / "spool"):

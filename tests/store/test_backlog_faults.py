@@ -60,7 +60,7 @@ def assert_sound(rows: dict[int, Batch]) -> None:
 
 
 @pytest.mark.parametrize("damage", ["zeros", "text", "empty", "header", "directory"])
-def test_a_file_that_is_none_is_set_aside_and_the_start_goes_on(tmp_path: Path, damage: str) -> None:
+def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path, damage: str) -> None:
     fill(tmp_path)
     path = tmp_path / FILE
     content = path.read_bytes()
@@ -85,9 +85,7 @@ def test_a_file_that_is_none_is_set_aside_and_the_start_goes_on(tmp_path: Path, 
     places=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=40)), min_size=1),
     cut=st.floats(0.3, 2),
 )
-def test_of_a_file_with_any_damage_all_that_is_read_is_as_it_was_and_it_ends(
-    places: list[tuple[float, bytes]], cut: float
-) -> None:
+def test_what_is_read_of_a_damaged_file_is_as_it_was(places: list[tuple[float, bytes]], cut: float) -> None:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         fill(directory)
@@ -141,7 +139,7 @@ def test_a_rescue_has_what_is_in_memory(tmp_path: Path) -> None:
     backlog.close()
 
 
-def test_what_was_set_aside_is_gone_through_again_if_the_process_was_killed_meanwhile(tmp_path: Path) -> None:
+def test_a_salvage_that_was_killed_is_begun_again(tmp_path: Path) -> None:
     fill(tmp_path)
     (tmp_path / FILE).rename(tmp_path / f"{FILE}.broken-1")
     (tmp_path / f"{NAME}.salvaging").touch()
@@ -165,7 +163,7 @@ def test_broken_files_do_not_fill_the_disk(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob(f"{FILE}.broken-*"))) == 1
 
 
-def test_a_full_disk_changes_nothing_is_told_once_and_so_is_its_end(tmp_path: Path) -> None:
+def test_a_full_disk_changes_nothing_and_is_told_of_once(tmp_path: Path) -> None:
     journal = Journal()
     backlog = open_backlog(tmp_path, journal)
     assert write(backlog, [make_batch(1, LENGTH)], []) == [1]
@@ -214,7 +212,7 @@ def test_a_disk_that_is_full_at_the_start_does_not_stop_it(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("length", [0, 50_000, 400_000])
-def test_what_the_disk_has_no_room_for_is_salvaged_by_the_next_process(tmp_path: Path, length: int) -> None:
+def test_the_next_process_salvages_what_had_no_room(tmp_path: Path, length: int) -> None:
     """The limits: for no file at all, for its tables, for some of it."""
     fill(tmp_path)
     damage_a_body(tmp_path, 30)
@@ -233,7 +231,7 @@ def test_what_the_disk_has_no_room_for_is_salvaged_by_the_next_process(tmp_path:
     backlog.close()
 
 
-def test_a_file_that_cannot_be_set_aside_is_told_once_and_salvaged_by_the_next_process(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_set_aside_is_left_to_the_next(tmp_path: Path) -> None:
     """What is in memory is written as soon as it can be."""
     fill(tmp_path)
     damage_a_body(tmp_path, 30)

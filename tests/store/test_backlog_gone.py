@@ -42,9 +42,7 @@ def test_each_operation_notices_that_the_file_is_gone(operation: str, tmp_path: 
 
 
 @pytest.mark.parametrize("moved", [False, True])
-def test_what_was_in_a_file_that_is_gone_is_in_a_new_one_but_for_what_was_settled(
-    tmp_path: Path, *, moved: bool
-) -> None:
+def test_a_new_file_has_all_that_was_in_one_that_is_gone(tmp_path: Path, *, moved: bool) -> None:
     directory = tmp_path / "spool"
     journal = Journal()
     backlog = fill(directory, journal)
@@ -65,7 +63,7 @@ def test_what_was_in_a_file_that_is_gone_is_in_a_new_one_but_for_what_was_settle
     backlog.close()
 
 
-def test_a_disk_without_room_for_a_new_file_has_nothing_until_there_is_some(tmp_path: Path) -> None:
+def test_a_full_disk_has_nothing_of_a_file_that_is_gone(tmp_path: Path) -> None:
     directory = tmp_path / "spool"
     backlog = fill(directory)
     shutil.rmtree(directory)
@@ -95,7 +93,7 @@ def test_a_spool_that_is_put_in_its_place_is_gone_on_with(tmp_path: Path) -> Non
     backlog.close()
 
 
-def test_a_directory_that_another_agent_has_made_is_left_to_it_until_that_ends(tmp_path: Path) -> None:
+def test_a_directory_of_another_agent_is_left_to_it(tmp_path: Path) -> None:
     directory = tmp_path / "spool"
     journal = Journal()
     backlog = fill(directory, journal)
@@ -112,7 +110,7 @@ def test_a_directory_that_another_agent_has_made_is_left_to_it_until_that_ends(t
     backlog.close()
 
 
-def test_a_read_only_disk_does_not_stop_the_start_and_has_what_was_left_when_it_works(tmp_path: Path) -> None:
+def test_a_read_only_disk_does_not_stop_the_start(tmp_path: Path) -> None:
     journal = Journal()
     with mounted(tmp_path / "disk", "size=8m") as disk:
         fill(disk / "spool").close()

@@ -97,7 +97,7 @@ def test_what_a_read_only_disk_has_is_gone_on_with(ended: str, tmp_path: Path) -
         assert [event for event, _ in journal.events] == ["state.failed", "state.restored"]
 
 
-def test_a_directory_that_cannot_be_written_does_not_stop_the_start() -> None:
+def test_a_directory_without_rights_does_not_stop_the_start() -> None:
     with reachable() as place:
         directory = place / "state"
         directory.mkdir(mode=0o555)
@@ -112,7 +112,7 @@ def test_a_directory_that_cannot_be_written_does_not_stop_the_start() -> None:
 
 
 @pytest.mark.parametrize("closed", ["directory", "file"])
-def test_checkpoints_that_cannot_be_read_are_a_configuration_error(closed: str) -> None:
+def test_unreadable_checkpoints_are_a_configuration_error(closed: str) -> None:
     """To begin without them would pass over lines."""
     with reachable() as place:
         directory = place / "state"

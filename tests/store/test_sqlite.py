@@ -45,9 +45,7 @@ def write(database: Database) -> None:
 
 
 @pytest.mark.parametrize("length", [0, 600, 5000])
-def test_one_that_was_made_after_the_disk_was_full_is_examined_while_it_is_full_again(
-    length: int, tmp_path: Path
-) -> None:
+def test_a_full_disk_does_not_keep_it_from_being_examined(length: int, tmp_path: Path) -> None:
     """It has a write-ahead log: with any other journal, reading it may have to write."""
     with opened(tmp_path) as database:
         with files_of_at_most(length), pytest.raises(sqlite3.Error):
@@ -58,7 +56,7 @@ def test_one_that_was_made_after_the_disk_was_full_is_examined_while_it_is_full_
     assert found == [(b"a",)]
 
 
-def test_those_set_aside_are_listed_and_the_last_name_is_given_again(tmp_path: Path) -> None:
+def test_the_last_name_for_broken_files_is_given_again(tmp_path: Path) -> None:
     names = ["some.sqlite.broken-1", "some.sqlite.broken-2"]
     database = Database(tmp_path, SCHEMA, Journal())
     for number, expected in enumerate([names[:1], names, names]):
@@ -158,7 +156,7 @@ def test_a_lock_that_is_deleted_is_taken_again(tmp_path: Path) -> None:
         assert read(database) == [b"a", b"a"]
 
 
-def test_a_directory_that_another_agent_has_made_meanwhile_is_its_own(tmp_path: Path) -> None:
+def test_a_directory_that_another_agent_has_made_is_its_own(tmp_path: Path) -> None:
     directory = tmp_path / "some"
     with opened(directory) as database:
         write(database)
@@ -225,7 +223,7 @@ def test_a_second_agent_on_a_read_only_disk_is_told_so(tmp_path: Path) -> None:
             Database.open(disk, SCHEMA, Journal())
 
 
-def test_one_that_cannot_be_written_is_read_in_a_copy_with_its_log(tmp_path: Path) -> None:
+def test_a_read_only_one_is_read_in_a_copy_with_its_log(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "size=8m") as disk:
         killed = disk / "killed"
         with opened(disk / "some") as database:

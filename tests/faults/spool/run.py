@@ -7,8 +7,8 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -23,7 +23,7 @@ from tests.helpers.process import LONGEST, Agent, Ended
 
 WAIT = 0.05  # seconds, the agent's -wait
 SLACK = 0.5  # seconds more, on a machine that has much else to do, until what is read is in the spool
-EVENTS = {"kill": 6, "stop": 3, "full": 2, "damage": 2}  # and how often
+EVENTS = {"kill": 6, "stop": 3, "full": 2, "damage": 2, "delete": 2}  # and how often
 _UNLIMITED = resource.RLIM_INFINITY
 _SUMS = ("runs", "starts", "lines", *EVENTS, "weather", "faults", "lost", "duplicates", "doubled", "changed", "torn")
 _SUMS += ("divided", "crashed", "corrupted", "given_up", "reported", "spooled_most")
@@ -110,8 +110,9 @@ class Run:
         self.books.note(f"killed; lines {first} to {last} need not arrive", "kill")
 
     def _find_salvage_time(self) -> float:
-        """Return for how many seconds the agent has gone through a broken spool, and written to no other."""
-        said = [line for line in self._agent.err if " at=spool.broken " in line or " at=spool.salvaged " in line]
+        """Return for how many seconds the agent has gone through a spool that is lost, and written to no other."""
+        events = (" at=spool.broken ", " at=spool.gone ", " at=spool.salvaged ")
+        said = [line for line in self._agent.err if any(event in line for event in events)]
         if not said or " at=spool.salvaged " in said[-1]:
             return 0.0
         begun = datetime.fromisoformat(said[-1].split()[0].removeprefix("ts="))
@@ -130,21 +131,44 @@ class Run:
         self._stop_agent()
         self._start()
 
+    def _delete(self) -> None:
+        """Delete the spool under the agent, which begins a new one with all that was in it."""
+        if not self._wait(self._has_opened_its_spool):
+            self._problems.append(f"agent {len(self._agents)} does not open its spool")
+            return
+        before = self._count_said("spool.gone")
+        with tempfile.TemporaryDirectory(dir=self._directory) as name:
+            self._spool.rename(Path(name, "spool"))
+        self.books.note("the spool is deleted", "delete")
+        if not self._wait(lambda: self._count_said("spool.gone") > before and not self._find_salvage_time()):
+            self._problems.append(f"agent {len(self._agents)} does not notice that its spool is deleted")
+        self._excuse_latent()
+
+    def _has_opened_its_spool(self) -> bool:
+        descriptors = Path(f"/proc/{self._agent.process.pid}/fd")
+        with suppress(FileNotFoundError):  # one that was closed meanwhile
+            return any(link.readlink() == self._spool / f"{NAME}.sqlite-wal" for link in descriptors.iterdir())
+        return False
+
+    def _count_said(self, event: str) -> int:
+        return sum(f" at={event} " in line for line in self._agent.err)
+
+    @staticmethod
+    def _wait(condition: Callable[[], bool]) -> bool:
+        until = time.monotonic() + LONGEST
+        while not (met := condition()) and time.monotonic() < until:
+            time.sleep(0.02)
+        return met
+
     def _full(self) -> None:
         """The disk takes nothing for a while: no file may grow."""
         self.books.note("the disk is full", "full")
         resource.prlimit(self._agent.process.pid, resource.RLIMIT_FSIZE, (4096, _UNLIMITED))
         time.sleep(self._random.uniform(0.2, 1.5))
         resource.prlimit(self._agent.process.pid, resource.RLIMIT_FSIZE, (_UNLIMITED, _UNLIMITED))
-        if any(" at=spool.failed " in line for line in self._agent.err):
-            failed = sum(" at=spool.failed " in line for line in self._agent.err)
-            until = time.monotonic() + LONGEST
-            while sum(" at=spool.restored " in line for line in self._agent.err) < failed:
-                if time.monotonic() > until:
-                    self._problems.append(f"agent {len(self._agents)} does not come back to the disk")
-                    return
-                time.sleep(0.02)
-                failed = sum(" at=spool.failed " in line for line in self._agent.err)
+        if not self._wait(lambda: self._count_said("spool.restored") >= self._count_said("spool.failed")):
+            self._problems.append(f"agent {len(self._agents)} does not come back to the disk")
+            return
         self.books.note("the disk takes more")
 
     def _damage(self) -> None:
@@ -188,11 +212,16 @@ class Run:
         self._measure()
         with self._agent.process:  # which closes the pipes
             ended = self._agent.finish()
-        if self._latent is not None and ended.named("spool.broken"):
+        if ended.named("spool.broken"):
+            self._excuse_latent()
+        return ended
+
+    def _excuse_latent(self) -> None:
+        """Excuse what was written to a damaged spool before an agent came upon the damage, or got rid of the file."""
+        if self._latent is not None:
             first, last = self._latent // LENGTH, self._source.look() // LENGTH
             self.books.excuse("corrupted", set(range(first, last + 1)))
             self._latent = None
-        return ended
 
     def _check(self, ended: Ended) -> None:
         """See that an agent has ended as it should: only a damaged spool may have cost lines."""
@@ -200,7 +229,8 @@ class Run:
             self._problems.append(f"agent {len(self._agents)} has failed")
             return
         ledger = ended.ledger
-        code = 3 if ledger.lost and ended.named("spool.broken") else 4 if ledger.spooled else 0
+        may_lose = self.books.counts["damage"] and (ended.named("spool.broken") or ended.named("spool.gone"))
+        code = 3 if ledger.lost and may_lose else 4 if ledger.spooled else 0
         if ended.code != code or not ledger.balanced or ledger.spooled != ledger.held or ledger.dropped:
             self._problems.append(f"agent {len(self._agents)} ended with {ended.code} and {ledger}")
         self.books.counts["given_up"] += ledger.lost
