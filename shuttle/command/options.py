@@ -101,15 +101,18 @@ Environment:
 
 Exit codes:
   0  every line was delivered
-  1  the configuration cannot be used
+  1  the configuration cannot be used, or stdin, or a file of a replay, was not read to its end
   2  the command line cannot be read
   3  lines were dropped (the queue was full) or lost (given up, or refused by the drain)
   4  none was, but some are in the spool still: the next start delivers them
+  128 + n  with -follow=false: signal n came before everything was delivered
 
 Signals:
-  SIGTERM, SIGINT  land: read on until stdin ends (of files nothing more), deliver, exit after -land-timeout
+  SIGTERM, SIGINT, SIGHUP, SIGQUIT
+                   land: read on until stdin ends (of files nothing more), deliver, exit after -land-timeout
                    at the latest
   a second one     end at once
+  SIGUSR1          say what became of the lines so far, and how the drain is
 """
 
 
