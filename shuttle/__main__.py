@@ -17,6 +17,7 @@ def main() -> int:
     from shuttle.command import cli  # noqa: PLC0415  # its imports take most of the start
 
     code = cli.main()
+    signals.ignore()
     gc.freeze()  # the interpreter looks through all once more as it ends, which takes as long again
     return code
 

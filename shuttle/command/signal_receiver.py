@@ -15,10 +15,10 @@ from shuttle.command import signals
 
 @contextlib.contextmanager
 def receive() -> Iterator[MemoryObjectReceiveStream[signal.Signals]]:
-    """Give the signals that come in the block; behind it all that could end the process are ignored.
+    """Give the signals that come in the block, on an event loop of asyncio or uvloop.
 
-    The exit code is known by then, and nothing may replace it: event loops and the interpreter give signals back their
-    default action while they end. The event loop is asyncio's or uvloop's.
+    Behind the block they have the handlers that they had before. An event loop's own means would give them back their
+    default action, which ends the process.
     """
     loop = asyncio.get_running_loop()
     sender, receiver = anyio.create_memory_object_stream[signal.Signals](math.inf)
@@ -26,13 +26,11 @@ def receive() -> Iterator[MemoryObjectReceiveStream[signal.Signals]]:
     def handle(number: int, _: FrameType | None) -> None:
         loop.call_soon_threadsafe(sender.send_nowait, signal.Signals(number))
 
-    for number in signals.list_heeded():
-        signal.signal(number, handle)
+    before = {number: signal.signal(number, handle) for number in signals.list_heeded()}
     signals.release()
     with sender, receiver:
         try:
             yield receiver
         finally:
-            for each in signal.valid_signals():
-                if signal.getsignal(each) in (handle, signals.do_nothing):
-                    signal.signal(each, signal.SIG_IGN)
+            for number, handler in before.items():
+                signal.signal(number, handler)

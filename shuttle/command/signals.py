@@ -18,14 +18,24 @@ _IGNORED = ("SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGXCPU", "SIGIO", "S
 def hold() -> None:
     """Have the signals that the agent acts on wait, and take no notice of those that it ignores.
 
-    A handler that does nothing is not passed on to programs that are started, as an ignored signal is.
+    All get a handler that does nothing. It is not passed on to programs that are started, as an ignored signal is.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
     real_time = range(signal.SIGRTMIN, signal.SIGRTMAX + 1) if hasattr(signal, "SIGRTMIN") else ()
     named = (getattr(signal, name) for name in _IGNORED if hasattr(signal, name))
-    for number in (*named, *real_time):
-        if signal.getsignal(number) is signal.SIG_DFL:
+    for number in (*HELD, *named, *real_time):
+        if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, do_nothing)
+
+
+def ignore() -> None:
+    """Ignore from now on what could end the process: the exit code is known, and nothing may replace it.
+
+    The interpreter takes its handlers away before the process is gone.
+    """
+    for number in signal.valid_signals():
+        if signal.getsignal(number) is do_nothing:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def release() -> None:
