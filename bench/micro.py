@@ -17,7 +17,8 @@ from shuttle.config import Config
 from shuttle.core.batch import Batch, Batcher
 from shuttle.core.frame import Framer, make_stamp
 from shuttle.core.ledger import Owed
-from shuttle.core.lines import LengthSplitter, NewlineSplitter
+from shuttle.core.lines import NewlineSplitter
+from shuttle.core.octet_counting import LengthSplitter
 from shuttle.delivery.memory_queue import MemoryQueue
 from shuttle.delivery.source import CHUNK
 from shuttle.drain.http.client import Client

@@ -13,6 +13,7 @@ def main() -> int:
     pipe behind it that may hold lines already.
     """
     signals.hold()
+    sys.modules["httpx._main"] = None  # type: ignore[assignment]  # its own command; click comes with it if it is there
     gc.disable()  # until the agent runs: what imports make stays, and looking through it takes a tenth of the start
     from shuttle.command import cli  # noqa: PLC0415  # its imports take most of the start
 

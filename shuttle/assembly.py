@@ -7,19 +7,17 @@ import importlib.util
 import secrets
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
 
 from shuttle.clock import Clocks
 from shuttle.config import Config
-from shuttle.core.aws_stream import KINESIS
 from shuttle.core.batch import Batch, Batcher
 from shuttle.core.frame import Framer
 from shuttle.core.ledger import Ledger
-from shuttle.core.lines import LengthSplitter, NewlineSplitter, Splitter
+from shuttle.core.lines import NewlineSplitter, Splitter
 from shuttle.delivery.accounts import Accounts
 from shuttle.delivery.backpressure import Backpressure
 from shuttle.delivery.gate import Gate
@@ -48,8 +46,7 @@ Random = Callable[[], float]
 """Gives numbers from 0 to 1 without 1."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """The parts of a running shuttle."""
 
     clocks: Clocks
@@ -155,8 +152,11 @@ async def assemble(
 
 
 def _make_splitter(config: Config, framer: Framer) -> Splitter:
-    kind = LengthSplitter if config.input_format == "lprfc5424" else NewlineSplitter
-    return kind(framer.line_limit)
+    if config.input_format == "lprfc5424":
+        from shuttle.core.octet_counting import LengthSplitter  # noqa: PLC0415  # start-up: few need it
+
+        return LengthSplitter(framer.line_limit)
+    return NewlineSplitter(framer.line_limit)
 
 
 def _make_client(
@@ -184,7 +184,7 @@ def _make_drain(config: Config, framer: Framer, client: Client, clocks: Clocks) 
     if importlib.util.find_spec("botocore") is None:
         host = httpx.URL(config.logs_url).host
         raise ConfigError(f"-logs-url: {host} needs the extra [aws]: pip install 'log-shuttle[aws]'")
-    if destination.service.name == KINESIS:
+    if destination.service.is_kinesis:
         from shuttle.drain.aws.kinesis import Kinesis  # noqa: PLC0415  # with botocore, which is an extra
 
         return Kinesis(config, framer, client, destination)

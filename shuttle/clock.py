@@ -11,9 +11,8 @@ more time.
 import asyncio
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import anyio
 import sniffio
@@ -27,8 +26,7 @@ LATE = 1.0  # seconds that a timer is late when the process was stopped; a busy 
 SETTLE = 0.01  # seconds for reading what has arrived: an event loop may run what is due before it looks for more
 
 
-@dataclass(frozen=True, slots=True)
-class Clocks:
+class Clocks(NamedTuple):
     """The clocks of one event loop."""
 
     monotonic: Clock

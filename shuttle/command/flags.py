@@ -5,12 +5,10 @@ are kept. So nothing is quoted there that may hold a credential: no secret flag'
 unknown flag, and no text that looks like a URL with a user in it, wherever it stands.
 """
 
-import difflib
 import re
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from shuttle.core.setting import Kind
 from shuttle.errors import UsageError, quote
@@ -26,18 +24,16 @@ _BOOLS = dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True) | dict.fro
 )
 _UNITS = {"ns": 1, "us": 1e3, "µs": 1e3, "μs": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9}  # nanoseconds
 _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30}  # whether "iB", "B" or nothing stands behind it
-_INT = re.compile(
-    r"[+-]?(?:(?P<octal>0(?:_?[0-7])*)|0[xX](?:_?[0-9a-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+|[1-9](?:_?[0-9])*)"
-)
-_SIZE = re.compile(r"(.*)([KMG])(?:i?B)?")
-_QUANTITY = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
-_DURATION = re.compile(rf"(?P<sign>[+-]?)(?:0|(?P<quantities>(?:{_QUANTITY.pattern})+))")
+# As text: `re` compiles each when it is first used; most command lines need none.
+_INT = r"[+-]?(?:(?P<octal>0(?:_?[0-7])*)|0[xX](?:_?[0-9a-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+|[1-9](?:_?[0-9])*)"
+_SIZE = r"(.*)([KMG])(?:i?B)?"
+_QUANTITY = r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)"
+_DURATION = rf"(?P<sign>[+-]?)(?:0|(?P<quantities>(?:{_QUANTITY})+))"
 _URL = "URL"  # what a flag that takes one calls its value
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+_NAME = r"[A-Za-z0-9_.-]{1,40}"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Flag:
+class Flag(NamedTuple):
     """One flag: how it is written, what it takes and what it sets."""
 
     name: str
@@ -136,9 +132,11 @@ def _describe_unknown(name: str, known: Mapping[str, Flag]) -> str:
     if negated and negated.kind == "bool" and not negated.final:
         nearest = [f"{negated.name}=false"]
     else:
+        import difflib  # noqa: PLC0415  # start-up: only mistakes need it
+
         nearest = difflib.get_close_matches(name, known, n=1)
     hint = f": did you mean -{nearest[0]}?" if nearest else ""
-    shown = f"-{name}" if _NAME.fullmatch(name) else "(not shown: it may hold a password)"
+    shown = f"-{name}" if re.fullmatch(_NAME, name) else "(not shown: it may hold a password)"
     return f"unknown flag {shown}{hint}"
 
 
@@ -154,6 +152,8 @@ def format_use(flag: Flag) -> str:
 
 
 def _format_flag(flag: Flag) -> str:
+    import textwrap  # noqa: PLC0415  # start-up: only the usage needs it
+
     written = f"  {format_use(flag)}"
     text = flag.help + (f" (default {flag.default})" if flag.default else "")
     indent = " " * _INDENT
@@ -174,7 +174,7 @@ def _read_bool(text: str) -> bool:
 
 
 def _read_int(text: str) -> int:
-    match = _INT.fullmatch(text)
+    match = re.fullmatch(_INT, text)
     if not match:
         raise ValueError(text)
     number = int(text, 8 if match["octal"] else 0)  # Python's base 0 refuses the octal of a leading 0
@@ -184,7 +184,7 @@ def _read_int(text: str) -> int:
 
 
 def _read_size(text: str) -> int:
-    match = _SIZE.fullmatch(text)
+    match = re.fullmatch(_SIZE, text)
     if not match:
         return _read_int(text)
     size = _read_int(match[1]) * _BINARY[match[2]]
@@ -194,17 +194,16 @@ def _read_size(text: str) -> int:
 
 
 def _read_duration(text: str) -> float:
-    match = _DURATION.fullmatch(text)
+    match = re.fullmatch(_DURATION, text)
     if not match:
         raise ValueError(text)
-    total = sum(float(number) * _UNITS[unit] for number, unit in _QUANTITY.findall(match["quantities"] or ""))
+    total = sum(float(number) * _UNITS[unit] for number, unit in re.findall(_QUANTITY, match["quantities"] or ""))
     if total >= _INT_LIMIT:
         raise ValueError(text)
     return (-total if match["sign"] == "-" else total) / 1e9
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
+class _Word(NamedTuple):
     metavar: str
     accepts: str
     read: Callable[[str], Value]

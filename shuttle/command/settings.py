@@ -1,6 +1,5 @@
 """Flags and the environment to a Config: who wins, who gave a value that is wrong, and what deserves a warning."""
 
-import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -9,7 +8,7 @@ from typing import Any, NamedTuple
 from shuttle.command.flags import Value, parse_value
 from shuttle.command.options import DEFAULTS, FLAGS
 from shuttle.config import SETTINGS, Config
-from shuttle.core import aws_stream as aws
+from shuttle.core.endpoint import AMAZON
 from shuttle.core.setting import name_flag
 from shuttle.errors import ConfigError, UsageError
 
@@ -85,6 +84,8 @@ def find_warnings(flags: Mapping[str, Value], environ: Mapping[str, str]) -> Ite
         # An image often says by ..._VERSION what it holds, and -version is no setting.
         if variable.startswith(PREFIX) and variable not in {*_VARIABLES, f"{PREFIX}VERSION"}:
             names = [known.removeprefix(PREFIX) for known in _VARIABLES]
+            import difflib  # noqa: PLC0415  # start-up: only mistakes need it
+
             nearest = difflib.get_close_matches(variable.removeprefix(PREFIX), names, n=1)
             yield f"{variable} sets nothing" + (f": did you mean {PREFIX}{nearest[0]}?" if nearest else "")
 
@@ -112,7 +113,11 @@ def _find_urls(flags: Mapping[str, Value], environ: Mapping[str, str]) -> list[G
 def _find_aws_endpoint(given: dict[str, Given], environ: Mapping[str, str]) -> None:
     """Take AWS's own variables of an endpoint, the more particular one first, if no setting of ours has it."""
     host = re.match(r"https?://(?:[^/?#]*@)?([^/?#:@]+)", given["logs_url"].value or "")
-    service = aws.read_host(host[1]) if host else None
+    if not host or AMAZON not in host[1].lower():
+        return
+    from shuttle.core import aws_stream as aws  # noqa: PLC0415  # start-up: few need it
+
+    service = aws.read_host(host[1])
     for variable in aws.ENDPOINT_VARIABLES[service.name] if service else ():
         if "aws_endpoint" not in given and environ.get(variable):
             given["aws_endpoint"] = Given(variable, environ[variable])

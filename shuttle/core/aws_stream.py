@@ -42,7 +42,7 @@ class AwsService(NamedTuple):
         return self.name == LOGS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Destination:
     """A stream and the credentials that write to it."""
 

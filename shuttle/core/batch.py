@@ -2,9 +2,9 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from hashlib import blake2s
 from itertools import accumulate
+from typing import NamedTuple
 
 from shuttle.core.frame import Framer, Run, split_body
 from shuttle.core.position import Position, Span
@@ -12,8 +12,7 @@ from shuttle.core.position import Position, Span
 OVERHEAD = 512  # bytes that a batch takes in memory beside its body
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """Lines sent together."""
 
     id: str
@@ -39,7 +38,7 @@ class Batch:
     def halve(self) -> "tuple[Batch, ...]":
         """Return two batches that hold its lines in order; one if it has one line. Their ids derive from its own."""
         if self.lines == 1:
-            return (replace(self, id=_derive(self.id, 0)),)
+            return (self._replace(id=_derive(self.id, 0)),)
         middle = self.lines // 2
         frames = middle + sum(count - 1 for index, count in self.long if index < middle)
         place = sum(map(len, split_body(self.body)[:frames]))

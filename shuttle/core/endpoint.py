@@ -3,16 +3,21 @@
 import base64
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 import httpx
 
-from shuttle.core.aws_stream import Destination, read_destination, read_host
 from shuttle.errors import ConfigError
+
+if TYPE_CHECKING:
+    from shuttle.core.aws_stream import Destination
 
 SCHEMES = ("http", "https")
 HIGHEST_PORT = 65_535
-_UNSAFE = re.compile(r"[\x00-\x20\x7f]")
+AMAZON = "amazonaws"
+"""Part of the name of each host of Amazon's."""
+_UNSAFE = r"[\x00-\x20\x7f]"
 _ACCEPTED = (
     "must be http://[user:password@]host[:port]/path or https://... (the value is not shown: it may hold a password)"
 )
@@ -33,7 +38,7 @@ class Endpoint:
     """The value of the Authorization header."""
     shown: str
     """Scheme, host and port: all of the URL that logs may hold."""
-    aws: Destination | None = None
+    aws: "Destination | None" = None
     """The stream, of a drain that is one of Amazon's."""
 
 
@@ -49,7 +54,7 @@ def parse_endpoint(url: str, *, bearer_token: str = "", appname: str = "token", 
         raise ConfigError(
             "no drain: give -logs-url https://token:password@drain.example/logs, or set LOGS_URL in the environment"
         )
-    if _UNSAFE.search(url):
+    if re.search(_UNSAFE, url):
         raise ConfigError(f"-logs-url has a space or a control character in it; it {_ACCEPTED}")
     if re.search(r"%(?![0-9A-Fa-f]{2})", url):
         raise ConfigError(f"-logs-url has a % that two hex digits do not follow (a % itself is %25); it {_ACCEPTED}")
@@ -66,13 +71,21 @@ def parse_endpoint(url: str, *, bearer_token: str = "", appname: str = "token", 
     if parsed.port is not None and not 1 <= parsed.port <= HIGHEST_PORT:
         # The port is not shown either: where the host is forgotten, the password stands in its place.
         raise ConfigError(f"-logs-url has a port that is not from 1 to {HIGHEST_PORT}; it {_ACCEPTED}")
-    service = read_host(parsed.host)
-    if service:
-        destination = read_destination(parsed, service)
+    if destination := _find_stream(parsed):
         clean = _read_aws_endpoint(aws_endpoint) if aws_endpoint else httpx.URL(f"{parsed.scheme}://{parsed.host}/")
         return Endpoint(url=clean, authorization="", shown=_show(clean), aws=destination)
     clean = parsed.copy_with(userinfo=b"", fragment=None)
     return Endpoint(url=clean, authorization=_authorize(parsed.userinfo, bearer_token, appname), shown=_show(clean))
+
+
+def _find_stream(url: httpx.URL) -> "Destination | None":
+    """Return the stream that `url` names; None if its host is none of Amazon's."""
+    if AMAZON not in url.host.lower():
+        return None
+    from shuttle.core.aws_stream import read_destination, read_host  # noqa: PLC0415  # start-up: few need it
+
+    service = read_host(url.host)
+    return read_destination(url, service) if service else None
 
 
 def _show(url: httpx.URL) -> str:
@@ -84,7 +97,7 @@ def _read_aws_endpoint(text: str) -> httpx.URL:
         url = httpx.URL(text)
     except (httpx.InvalidURL, UnicodeError):
         url = httpx.URL()
-    if url.scheme not in SCHEMES or not url.host or url.userinfo or _UNSAFE.search(text):
+    if url.scheme not in SCHEMES or not url.host or url.userinfo or re.search(_UNSAFE, text):
         raise ConfigError("-aws-endpoint (not shown): must be http://host[:port] or https://host[:port]")
     return url.copy_with(path=url.path or "/", query=None, fragment=None)
 

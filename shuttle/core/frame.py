@@ -9,7 +9,6 @@ frame. Only a run that holds such a line takes the slow path.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
@@ -17,19 +16,18 @@ from shuttle.core.utf8 import LONGEST, divide
 
 FRAME_LIMIT = 10_240  # bytes, header included: a longer frame is malformed to logplex
 
-PLACEHOLDER = re.compile(r"\{(?:path|name|stem)\}")  # in appname and procid: the file that a line came from
+PLACEHOLDER = r"\{(?:path|name|stem)\}"  # in appname and procid: the file that a line came from
 InputFormat = Literal["raw", "rfc5424", "lprfc5424"]
 
 _HIGHEST_COUNT = 10**15  # lines; a century of 300,000 a second
 _PREFIX_ROOM = len(b"10240 ")
-_HEADER = re.compile(
-    rb"<\d{1,3}>\d{1,3}(?: [^ \n]{1,255}){5} (?:(?:-|(?:\[(?:[^\"\\\]]|\"(?:[^\"\\]|\\.)*\")*\])+) )?", re.DOTALL
+_HEADER = (  # as text: `re` compiles it when it is first used; most runs never need it
+    rb"<\d{1,3}>\d{1,3}(?: [^ \n]{1,255}){5} (?:(?:-|(?:\[(?:[^\"\\\]]|\"(?:[^\"\\]|\\.)*\")*\])+) )?"
 )
 _REPORT_PRIVAL = 172  # local5.warning, as logplex writes its own
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Framing:
+class Framing(NamedTuple):
     """The settings of frames: the fields of their header, the format of the lines, and limits in bytes."""
 
     prival: str
@@ -156,7 +154,7 @@ class Framer:
 
 def _read_header(frame: bytes, longest: int) -> bytes:
     """Return the header of a ready frame, which each of its pieces repeats; nothing if it cannot be read."""
-    match = _HEADER.match(frame, 0, longest)
+    match = re.compile(_HEADER, re.DOTALL).match(frame, 0, longest)
     return match[0] if match else b""
 
 

@@ -3,6 +3,7 @@
 Each need is a question to the whole Config, its endpoint included.
 """
 
+import re
 from typing import Any
 
 from shuttle.core.frame import PLACEHOLDER
@@ -51,5 +52,5 @@ def filled_in(name: str) -> Need:
     """Return what the field `name` needs for the placeholders that it may hold."""
     return Need(
         "has {path}, {name} or {stem} in it, which only -file fills in",
-        lambda config: config.file or not PLACEHOLDER.search(getattr(config, name)),
+        lambda config: config.file or not re.search(PLACEHOLDER, getattr(config, name)),
     )

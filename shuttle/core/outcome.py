@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum
 from http import HTTPStatus
+from typing import NamedTuple
 
 
 class Verdict(Enum):
@@ -33,8 +34,7 @@ class Reply:
     """The beginning of the body."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The result of one attempt, and what it means for the lines. The drain's protocol decides the verdict, once."""
 
     verdict: Verdict

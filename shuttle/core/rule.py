@@ -20,6 +20,11 @@ class Rule(NamedTuple):
     """Whether a value will do: what it returns is true or false."""
 
 
+def matching(pattern: str, text: str) -> Rule:
+    """Accept what all of `pattern` matches. It is compiled for the first value that is not the default."""
+    return Rule(text, lambda value: re.fullmatch(pattern, value))
+
+
 def at_least(lowest: int, meaning: str = "") -> Rule:
     """Accept numbers from `lowest` on; `meaning` explains the lowest."""
     return Rule(f"must be {lowest}{meaning} or more", lambda value: value >= lowest)
@@ -35,18 +40,16 @@ def one_of(*values: str) -> Rule:
 def printable(longest: int, section: str) -> Rule:
     """Accept 1 to `longest` characters from ! to ~, as in a field of the header; `section` of RFC 5424 defines it."""
     text = f"must be 1 to {longest} printable ASCII characters without spaces (RFC 5424, {section})"
-    return Rule(text, re.compile(rf"[!-~]{{1,{longest}}}").fullmatch)
+    return matching(rf"[!-~]{{1,{longest}}}", text)
 
 
-TOKEN = Rule("must be printable ASCII", re.compile(r"|[!-~]|[!-~][ -~]*[!-~]").fullmatch)
+TOKEN = matching(r"|[!-~]|[!-~][ -~]*[!-~]", "must be printable ASCII")
 """The value of an HTTP header, or none."""
-PRIVAL = Rule(
-    "must be a number from 0 to 191 (RFC 5424, 6.2.1)", re.compile(r"0|[1-9][0-9]?|1[0-8][0-9]|19[01]").fullmatch
-)
-SYSLOG_VERSION = Rule("must be a number from 1 to 999 (RFC 5424, 6.2.2)", re.compile(r"[1-9][0-9]{0,2}").fullmatch)
-_MSGID = re.compile(rf"[!-~]{{1,32}}(?: (?:-|(?:{_SD_ELEMENT})+))?")
+PRIVAL = matching(r"0|[1-9][0-9]?|1[0-8][0-9]|19[01]", "must be a number from 0 to 191 (RFC 5424, 6.2.1)")
+SYSLOG_VERSION = matching(r"[1-9][0-9]{0,2}", "must be a number from 1 to 999 (RFC 5424, 6.2.2)")
+_MSGID = rf"[!-~]{{1,32}}(?: (?:-|(?:{_SD_ELEMENT})+))?"
 MSGID = Rule(
     f"must be 1 to 32 printable ASCII characters, then ' -' or structured data, if any: {LONGEST_MSGID} in all",
-    lambda value: len(value) <= LONGEST_MSGID and _MSGID.fullmatch(value),
+    lambda value: len(value) <= LONGEST_MSGID and re.fullmatch(_MSGID, value),
 )
 """MSGID, and structured data behind it (RFC 5424, 6.2.7 and 6.3)."""

@@ -15,7 +15,7 @@ batch gets one more attempt before the end, whatever the drain asked for.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import anyio
 
@@ -29,8 +29,7 @@ LANDING_DELAY = 1.0  # seconds; at the end of a process every chance to deliver 
 LANDING_SHARE = 0.25  # of the time that is left: the longest pause while landing
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(NamedTuple):
     """Permission to make one attempt."""
 
     epoch: int

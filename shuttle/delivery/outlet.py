@@ -48,7 +48,7 @@ class Limits(NamedTuple):
     """The next process delivers what is left."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Delivery:
     """A batch on its way."""
 

@@ -9,7 +9,7 @@ from shuttle.core.position import Position
 CHUNK = 256 * 1024  # bytes that are split at once: enough to make a batch's costs small, little enough to stay flat
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Source:
     """One stream of bytes."""
 

@@ -14,7 +14,6 @@ import contextlib
 import errno
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
 from enum import Enum
 from itertools import chain
 from pathlib import Path
@@ -209,7 +208,7 @@ class Backlog:
             self._database.check()
             with contextlib.closing(batch_table.select(self._database.connect(), after, self._since)) as rows:
                 for key, batch in rows:
-                    found.append(StoredBatch(key, replace(batch, again=key <= self._inherited)))
+                    found.append(StoredBatch(key, batch._replace(again=key <= self._inherited)))
                     most -= batch.size
                     if most <= 0:
                         break

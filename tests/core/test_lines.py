@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shuttle.core.lines import LengthSplitter, NewlineSplitter
+from shuttle.core.lines import NewlineSplitter
+from shuttle.core.octet_counting import LengthSplitter
 from tests.helpers.chunks import Split, cut_at, split, split_every_way
 
 LIMIT = 10

@@ -5,7 +5,8 @@ from typing import Any
 
 from shuttle.config import Config
 from shuttle.core.frame import Framer
-from shuttle.core.lines import LengthSplitter, NewlineSplitter, Splitter
+from shuttle.core.lines import NewlineSplitter, Splitter
+from shuttle.core.octet_counting import LengthSplitter
 
 STAMP = "2023-11-14T22:13:20.000000+00:00"
 HEADER = f"<190>1 {STAMP} shuttle token shuttle - - ".encode()  # at the defaults

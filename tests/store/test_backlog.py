@@ -7,7 +7,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,7 +59,7 @@ def test_the_next_process_reads_what_was_written(tmp_path: Path) -> None:
         assert (backlog.batches, backlog.lines, backlog.last_key) == (5, 15, 5)
     with opened(tmp_path, wall=EPOCH + 100) as backlog:
         assert read_all(backlog) == {
-            key: replace(batch, again=True, born=batch.born - 100) for key, batch in batches.items()
+            key: batch._replace(again=True, born=batch.born - 100) for key, batch in batches.items()
         }
         assert (backlog.batches, backlog.lines, backlog.last_key) == (5, 15, 5)
         assert backlog.oldest == EPOCH + 5
@@ -121,7 +120,7 @@ class AgainstADictionary(RuleBasedStateMachine):
     @invariant()
     def agrees(self) -> None:
         found = read_all(self.backlog)
-        assert {key: replace(batch, again=False) for key, batch in found.items()} == self.model
+        assert {key: batch._replace(again=False) for key, batch in found.items()} == self.model
         assert (self.backlog.batches, self.backlog.lines) == (len(self.model), len(self.model))
         assert self.backlog.bytes == sum(map(measure, self.model.values()))
 

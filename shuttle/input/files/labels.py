@@ -1,6 +1,6 @@
 """Which file a line came from, said in its frame's header."""
 
-from dataclasses import replace
+import re
 from pathlib import Path
 
 from shuttle.core.frame import PLACEHOLDER, Framer, Framing
@@ -36,23 +36,23 @@ class Labels:
 
 def fill_header(framing: Framing, path: Path) -> Framing:
     """Return `framing` with `{path}`, `{name}` and `{stem}` of appname and procid filled in."""
-    if not PLACEHOLDER.search(framing.appname + framing.procid):
+    if not re.search(PLACEHOLDER, framing.appname + framing.procid):
         return framing
     appname, procid = _fill(framing.appname, path, _APPNAME), _fill(framing.procid, path, _PROCID)
-    return replace(framing, appname=appname, procid=procid)
+    return framing._replace(appname=appname, procid=procid)
 
 
 def _fill(text: str, path: Path, limit: int) -> str:
     """Return what a header may have: printable ASCII, and not too long. Of the longest value the end says more."""
     values = {"{path}": str(path), "{name}": path.name, "{stem}": path.stem}
     shown = [
-        "".join(char if "!" <= char <= "~" else "_" for char in values[each]) for each in PLACEHOLDER.findall(text)
+        "".join(char if "!" <= char <= "~" else "_" for char in values[each]) for each in re.findall(PLACEHOLDER, text)
     ]
-    room = limit - len(PLACEHOLDER.sub("", text))
+    room = limit - len(re.sub(PLACEHOLDER, "", text))
     lengths = list(map(len, shown))
     while lengths and sum(lengths) > max(0, room):
         lengths[lengths.index(max(lengths))] -= 1
     parts = iter(value[len(value) - length :] for value, length in zip(shown, lengths, strict=True))
     return (
-        PLACEHOLDER.sub(lambda _: next(parts), text)[:limit] or "-"
+        re.sub(PLACEHOLDER, lambda _: next(parts), text)[:limit] or "-"
     )  # `/` has no name; RFC 5424's nil value stands for it

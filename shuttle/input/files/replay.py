@@ -1,7 +1,6 @@
 """Batches that an earlier process had sent and not seen settled, made again from where their lines stand."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -85,4 +84,4 @@ def make_batch(plan: Plan, find_file: Callable[[int], File | None], now: float) 
         batcher.add([*splitter.feed(data), *splitter.finish()], stamp=span.stamp, now=now, framer=framer)
     if batcher is None or not batcher.lines:
         return None, missing
-    return replace(batcher.close(), spans=plan.spans, again=True), missing
+    return batcher.close()._replace(spans=plan.spans, again=True), missing

@@ -1,7 +1,6 @@
 """The header says which file a line came from, in what a header may have."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,7 +74,7 @@ def test_a_report_stands_for_any_file() -> None:
 
 def test_only_appname_and_procid_change() -> None:
     framing = make_framing(appname="{stem}", procid="-", msgid="{stem} [x]", hostname="{name}")
-    assert fill_header(framing, Path("/var/log/app.log")) == replace(framing, appname="app")
+    assert fill_header(framing, Path("/var/log/app.log")) == framing._replace(appname="app")
 
 
 @given(
