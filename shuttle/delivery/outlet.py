@@ -21,8 +21,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import anyio
-
 from shuttle.clock import Clock
 from shuttle.core.backoff import next_delay
 from shuttle.core.batch import Batch
@@ -94,7 +92,6 @@ class Outlet:
         self._random = random
         self._clock = clock
         self._aside: deque[Delivery] = deque()
-        self._attempts: set[anyio.CancelScope] = set()  # under way
 
     async def run(self) -> None:
         """Deliver batches until the queue is closed and empty."""
@@ -115,8 +112,7 @@ class Outlet:
     def break_off(self) -> None:
         """Break off the attempts that have no answer yet, if batches wait for their last one."""
         if len(self._queue) and not self._limits.journaled:
-            for attempt in self._attempts:
-                attempt.cancel()
+            self._drain.break_off()
 
     async def report(self, batch: Batch) -> None:
         """Send the reports that are owed in `batch`, which has no lines. There is one attempt."""
@@ -164,15 +160,9 @@ class Outlet:
         delivery.tried_last = self._gate.is_last_round
         outcome = None
         delivery.began = self._clock()
-        scope = anyio.CancelScope()
-        self._attempts.add(scope)
         try:
-            with scope:
-                outcome = await shipment.attempt()
-            if outcome is None:
-                outcome = Outcome(Verdict.RETRY, error="no answer, and others wait for their last attempt")
+            outcome = await shipment.attempt()
         finally:
-            self._attempts.discard(scope)
             self._gate.leave(leave, outcome)
         part, number = delivery.parts[-1], delivery.failures + 1
         seconds = self._clock() - delivery.began

@@ -45,6 +45,10 @@ class Kinesis:
         records = [self._make_record(line, frame) for line, frame in frames]
         return RecordShipment(self._client, self, self._signer, records=records, lines=batch.lines)
 
+    def break_off(self) -> None:
+        """Break off the requests that have no answer yet."""
+        self._client.break_off()
+
     def _make_record(self, line: int, frame: bytes) -> Record:
         content = make_record(frame, hostname=self._hostname, shard=self._next % self._shards + 1)
         self._next += 1

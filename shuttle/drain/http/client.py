@@ -25,17 +25,24 @@ class Client:
         self._transport = transport
         self._timeout = timeout
         self._clocks = clocks
+        self._limits: set[Limit] = set()  # of the requests that have no answer yet
 
     async def post(self, request: httpx.Request, *, shown: int = SHOWN) -> Reply:
         """Send `request` and return the reply with the first `shown` bytes of its body. A failure is a reply, too."""
         response = None
-        limit = self._timeout or _LONGEST
+        seconds = self._timeout or _LONGEST
+        limit = Limit(self._clocks, self._clocks.monotonic() + seconds, grace=seconds)
+        self._limits.add(limit)
         try:
-            with Limit(self._clocks, self._clocks.monotonic() + limit, grace=limit):
+            with limit:
                 response = await self._transport.handle_async_request(request)
         except (httpx.TransportError, OSError) as error:
             text, advice = describe(error)
             return Reply(error=text, advice=advice)
+        finally:
+            self._limits.discard(limit)
+        if response is None and self._clocks.monotonic() < limit.deadline:
+            return Reply(error="no answer, and others wait for their last attempt")
         if response is None:
             return Reply(error=f"no answer within {self._timeout:g}s", advice="a slow drain may need a longer -timeout")
         content = await _finish(response, shown, PATIENCE if shown <= SHOWN else self._timeout or PATIENCE)
@@ -48,6 +55,11 @@ class Client:
             advice=advise(response.status_code),
             retry_after=response.headers.get("Retry-After", ""),
         )
+
+    def break_off(self) -> None:
+        """Break off the requests that have no answer yet."""
+        for limit in self._limits:
+            limit.cancel()
 
 
 async def _finish(response: httpx.Response, shown: int, patience: float) -> bytes:
