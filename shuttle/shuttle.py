@@ -1,5 +1,6 @@
 """The shuttle, as a program uses it: enter, write, read, follow, land, abort."""
 
+import os
 import random as randomness
 import time
 from types import TracebackType
@@ -13,9 +14,12 @@ from shuttle.assembly import Parts, Random, assemble
 from shuttle.clock import Wall, bind_clocks
 from shuttle.config import Config
 from shuttle.core.ledger import Ledger
+from shuttle.core.mask import Mask
 from shuttle.input import descriptor
 from shuttle.landing import Landing, Phase
+from shuttle.observe.credentials import find_credentials
 from shuttle.observe.log import SILENT, Logger
+from shuttle.observe.masked_log import MaskedLog
 
 CANCELLED_TIMEOUT = 1.0  # seconds that landing takes, at most, when the host is cancelled
 
@@ -39,8 +43,9 @@ class Shuttle:
     `land_timeout` seconds without progress. An error is then raised unchanged. If the host is cancelled, landing takes
     a second at most.
 
-    `ledger` has the counts at every moment. `transport` replaces the built-in one, and the caller closes it. `random`
-    gives numbers from 0 to 1, without 1. `wall` gives the seconds since the epoch.
+    `ledger` has the counts at every moment. What `log` gets has no credentials in it. `transport` replaces the built-in
+    one, and the caller closes it. `random` gives numbers from 0 to 1, without 1. `wall` gives the seconds since the
+    epoch.
     """
 
     def __init__(
@@ -54,7 +59,7 @@ class Shuttle:
     ) -> None:
         self.ledger = Ledger()
         self._config = config
-        self._log = log
+        self._log = log if log is SILENT or isinstance(log, MaskedLog) else _mask(log, config)
         self._transport = transport
         self._random = random
         self._wall = wall
@@ -214,6 +219,10 @@ class Shuttle:
 
     def _hurry(self, parts: Parts) -> None:
         parts.landing.limit(parts.clocks.monotonic() + min(CANCELLED_TIMEOUT, self._config.land_timeout))
+
+
+def _mask(log: Logger, config: Config) -> Logger:
+    return MaskedLog(log, Mask(find_credentials(config, os.environ)))
 
 
 async def _see_out(landing: Landing) -> BaseException | None:

@@ -1,6 +1,7 @@
 """The library as its users have it: inside a program of theirs, on either event loop, with a real drain."""
 
 import asyncio
+import base64
 import logging
 import re
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import httpx
 import pytest
 import structlog
 
@@ -19,6 +21,7 @@ from shuttle import Config, ConfigError, Shuttle
 from shuttle.local_drain import LocalDrain
 from tests.helpers.process import find_closed_port
 from tests.helpers.sockets import GUARD
+from tests.helpers.virtual import Journal
 
 if TYPE_CHECKING:
     from shuttle.core.ledger import Ledger
@@ -213,6 +216,32 @@ def test_the_hosts_signals_and_logging_are_unchanged(capfd: pytest.CaptureFixtur
         run("asyncio", main)
     assert look() == before
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_hosts_own_log_gets_no_credentials() -> None:
+    """Not even if the drain quotes them: as they stand, in base64, or in an error of its transport."""
+
+    def quote(request: httpx.Request) -> httpx.Response:
+        if request.headers["X-Request-Id"] in seen:
+            raise httpx.ConnectError(
+                f"no way to http://t:zq9secret@drain.example for {request.headers['Authorization']}"
+            )
+        seen.add(request.headers["X-Request-Id"])
+        return httpx.Response(500, text=f"zq9secret: {request.headers['Authorization']}")
+
+    async def main() -> None:
+        config = Config(logs_url="http://t:zq9secret@drain.example/", max_attempts=2, verbose=True)
+        async with Shuttle(config, log=log, transport=httpx.MockTransport(quote)) as agent:
+            await agent.write(b"one\n")
+
+    seen: set[str] = set()
+    log = Journal()
+    run("asyncio", main)
+    text = repr(log.events)
+    assert "***" in text
+    assert "no way to" in text
+    assert "zq9secret" not in text
+    assert base64.b64encode(b"t:zq9secret").decode() not in text
 
 
 def test_a_wrong_setting_is_one_line_without_credentials() -> None:

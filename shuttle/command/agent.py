@@ -22,6 +22,7 @@ from shuttle.observe.capture import capture
 from shuttle.observe.credentials import find_credentials
 from shuttle.observe.line_writer import LineWriter
 from shuttle.observe.log import APP, Logger, Writer, make_logger
+from shuttle.observe.masked_log import MaskedLog
 from shuttle.observe.system_log import SystemLog
 from shuttle.shuttle import Shuttle
 
@@ -50,7 +51,7 @@ def run(config: Config) -> int:
     writer: Writer = bar or LineWriter(STDERR)
     mask = Mask(find_credentials(config, os.environ))
     system_log = SystemLog(APP) if config.log_to_syslog else None
-    log = make_logger(verbose=config.verbose, writer=writer, mask=mask, system_log=system_log)
+    log = MaskedLog(make_logger(verbose=config.verbose, writer=writer, system_log=system_log), mask)
     capture(log, mask=mask, writer=writer)
     if config.stats_source:
         config = replace(config, stats_source=mask(config.stats_source))

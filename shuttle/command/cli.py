@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -93,4 +94,7 @@ def _write(descriptor: int, text: str) -> None:
     rest = text.encode()
     with contextlib.suppress(OSError):
         while rest:
-            rest = rest[os.write(descriptor, rest) :]
+            try:
+                rest = rest[os.write(descriptor, rest) :]
+            except BlockingIOError:  # whoever shares the descriptor has set it so
+                select.select([], [descriptor], [])

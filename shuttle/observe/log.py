@@ -11,12 +11,10 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from shuttle.core.escape import escape
-from shuttle.core.mask import Mask
 from shuttle.observe.system_log import SystemLog
 
 APP = "log-shuttle"
 VALUE_LIMIT = 1024  # characters; a drain's answer must not push the keys behind it out of the line
-_READ_LIMIT = 4 * VALUE_LIMIT  # characters that are looked through for credentials, which shortens a text
 DIGITS = 3  # of a float: seconds to the millisecond, the most that a reader of a log compares
 _FIRST = ("ts", "app", "level", "at")  # what each line begins with: our own words
 _RENDER = structlog.processors.LogfmtRenderer(key_order=_FIRST, drop_missing=True, bool_as_flag=False)
@@ -56,11 +54,11 @@ SILENT: Logger = _Silent()
 """Takes every event and does nothing: the library's default."""
 
 
-def make_logger(*, verbose: bool, writer: Writer, mask: Mask, system_log: SystemLog | None = None) -> Logger:
+def make_logger(*, verbose: bool, writer: Writer, system_log: SystemLog | None = None) -> Logger:
     """Return a logger of logfmt lines, from info up, or from debug up when `verbose`.
 
-    A line begins with `ts= app= level= at=`, where `at` is the event; its data follow in the order given. Whatever they
-    hold, credentials are masked and control characters written out. With a `system_log` lines go there and only where
+    A line begins with `ts= app= level= at=`, where `at` is the event; its data follow in the order given. Control
+    characters in them are written out. With a `system_log` lines go there and only where
     nobody takes them to `writer`, which is told so once. Logging raises nothing, whatever becomes of the line.
     """
     processors: list[Processor] = [
@@ -68,7 +66,7 @@ def make_logger(*, verbose: bool, writer: Writer, mask: Mask, system_log: System
         structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%S.%fZ", key="ts"),
         structlog.processors.add_log_level,
         structlog.processors.EventRenamer("at"),
-        _Show(mask),
+        _show_each,
         _RENDER,
     ]
     logger: Logger = structlog.wrap_logger(
@@ -82,26 +80,18 @@ def make_logger(*, verbose: bool, writer: Writer, mask: Mask, system_log: System
     return logger
 
 
-class _Show:
-    """Makes each value one that renders on one line: None, a truth value, a number or text that may be shown."""
+def _show_each(_logger: object, _method: str, event: EventDict) -> EventDict:
+    return {key: value if key in _FIRST else _show(value) for key, value in event.items()}
 
-    def __init__(self, mask: Mask) -> None:
-        self._mask = mask
 
-    def __call__(self, _logger: object, _method: str, event: EventDict) -> EventDict:
-        return {key: value if key in _FIRST else self._show(value) for key, value in event.items()}
-
-    def _show(self, value: object) -> object:
-        if value is None or isinstance(value, bool | int):
-            return value
-        if isinstance(value, float):
-            return round(value, DIGITS)
-        text = str(value)
-        if isinstance(value, BaseException) and not text:  # httpx's time-outs say nothing but their name
-            text = type(value).__name__
-        shown = escape(self._mask(text[:_READ_LIMIT]))  # first the mask: a half of a credential is hard to find
-        whole = len(text) <= _READ_LIMIT and len(shown) <= VALUE_LIMIT
-        return shown if whole else shown[:VALUE_LIMIT] + "..."
+def _show(value: object) -> object:
+    """Return what renders on one line: None, a truth value, a number or text without control characters."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return round(value, DIGITS)
+    shown = escape(str(value))
+    return shown if len(shown) <= VALUE_LIMIT else shown[:VALUE_LIMIT] + "..."
 
 
 class _WriterSink:

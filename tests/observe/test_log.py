@@ -13,6 +13,7 @@ from shuttle.core.escape import escape
 from shuttle.core.mask import Mask
 from shuttle.observe.line_writer import LineWriter
 from shuttle.observe.log import SILENT, VALUE_LIMIT, Logger, make_logger
+from shuttle.observe.masked_log import MaskedLog
 
 PAIR = re.compile(r'([^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?: |$)')
 
@@ -40,7 +41,7 @@ def logged() -> Iterator[Logged]:
     reader, writer = os.pipe()
 
     def log(event: str, *, level: str = "info", verbose: bool = False, mask: Mask = NOTHING, **data: object) -> str:
-        logger = make_logger(verbose=verbose, writer=LineWriter(writer), mask=mask)
+        logger = MaskedLog(make_logger(verbose=verbose, writer=LineWriter(writer)), mask)
         getattr(logger, level)(event, **data)
         os.write(writer, b"\0")  # an end even when nothing was logged
         return os.read(reader, 1 << 16).decode().removesuffix("\0")

@@ -11,6 +11,7 @@ import pytest
 
 from shuttle.core.mask import Mask
 from shuttle.observe.log import make_logger
+from shuttle.observe.masked_log import MaskedLog
 from shuttle.observe.system_log import SystemLog
 
 GUARD = 10.0  # seconds; a test that would hang ends with them
@@ -24,7 +25,7 @@ class Machine:
     def __init__(self, path: Path, system_log: SystemLog) -> None:
         self.path = path
         self.err: list[str] = []
-        self.logger = make_logger(verbose=True, writer=self, mask=Mask(["zq9secret"]), system_log=system_log)
+        self.logger = MaskedLog(make_logger(verbose=True, writer=self, system_log=system_log), Mask(["zq9secret"]))
 
     def write(self, text: str) -> None:
         self.err.append(text)

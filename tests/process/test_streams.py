@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from shuttle.command.options import format_usage
 from shuttle.local_drain import Behaviour, LocalDrain
 from tests.helpers.process import LONGEST, Agent, Ended, clean_environ, make_lines, run, start
 
@@ -218,6 +219,17 @@ def test_a_stdin_that_somebody_made_non_blocking_is_read_to_its_end(drain: Local
         deliver_one_by_one(agent, drain, writer)
         os.close(writer)
         assert agent.finish().code == 0
+
+
+def test_the_usage_comes_whole_through_a_full_pipe_that_does_not_block() -> None:
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(writer, False)
+    with subprocess.Popen([sys.executable, "-m", "shuttle", "-h"], stdout=writer) as command:
+        os.close(writer)
+        with open(reader, encoding="utf-8") as pipe:
+            assert pipe.read() == format_usage()
+        assert command.wait(LONGEST) == 0
 
 
 def test_two_that_share_a_pipe_end_with_it(drain: LocalDrain) -> None:

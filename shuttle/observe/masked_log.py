@@ -1,0 +1,43 @@
+"""A log without credentials: events pass through it to the log of the command, or of the program around a library."""
+
+from shuttle.core.mask import Mask
+from shuttle.observe.log import Logger
+
+READ_LIMIT = 4096  # characters of a value that are looked through for credentials, and logged
+
+
+class MaskedLog:
+    """Passes events on to `log`, with every credential in their data masked."""
+
+    def __init__(self, log: Logger, mask: Mask) -> None:
+        self._log = log
+        self._mask = mask
+
+    def debug(self, event: str, /, **data: object) -> None:
+        """Log what helps to find a fault, such as each attempt."""
+        self._log.debug(event, **self._mask_each(data))
+
+    def info(self, event: str, /, **data: object) -> None:
+        """Log what an operator wants to know."""
+        self._log.info(event, **self._mask_each(data))
+
+    def warning(self, event: str, /, **data: object) -> None:
+        """Log what may cost lines, or already did."""
+        self._log.warning(event, **self._mask_each(data))
+
+    def error(self, event: str, /, **data: object) -> None:
+        """Log what only an operator can put right."""
+        self._log.error(event, **self._mask_each(data))
+
+    def _mask_each(self, data: dict[str, object]) -> dict[str, object]:
+        return {key: self._mask_one(value) for key, value in data.items()}
+
+    def _mask_one(self, value: object) -> object:
+        """Return `value` if it is None, a truth value or a number, and its text without credentials otherwise."""
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        text = str(value)
+        if isinstance(value, BaseException) and not text:  # httpx's time-outs say nothing but their name
+            text = type(value).__name__
+        shown = self._mask(text[:READ_LIMIT])  # masked before it is shortened further: a half is hard to find
+        return shown if len(text) <= READ_LIMIT else f"{shown}..."
