@@ -24,6 +24,7 @@ from shuttle.delivery.gate import Gate
 from shuttle.delivery.intake import Intake
 from shuttle.delivery.losses import Losses
 from shuttle.delivery.memory_queue import MemoryQueue
+from shuttle.delivery.outage import OutageLog
 from shuttle.delivery.outlet import Limits, Outlet
 from shuttle.delivery.outlets import Outlets
 from shuttle.delivery.queue import Queue
@@ -55,6 +56,7 @@ class Parts(NamedTuple):
     crew: Crew
     queue: Queue
     statistics: Statistics
+    outages: OutageLog
     files: "FileInput | None"
     spool: "Spool | None"
     make_source: Callable[[], Source]
@@ -126,10 +128,13 @@ async def assemble(
             gate=gate,
             drain=drain,
             accounts=accounts,
-            limits=Limits(config.max_attempts, config.age_limit, journaled=journal is not None),
+            limits=Limits(
+                config.max_attempts, config.age_limit, journaled=journal is not None, outlets=config.num_outlets
+            ),
             random=random,
             clock=clocks.monotonic,
         )
+        outages = OutageLog(gate, ledger, log, oldest=lambda: outlet.oldest, clock=clocks.monotonic)
         crew = Crew(
             intake,
             Outlets(outlet, count=config.num_outlets),
@@ -144,6 +149,7 @@ async def assemble(
             crew=crew,
             queue=queue,
             statistics=statistics,
+            outages=outages,
             files=files,
             spool=spool,
             make_source=make_source,

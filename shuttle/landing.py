@@ -9,7 +9,7 @@ Theory of operation. There are three phases and one deadline:
 - `limit`: a signal came, or the host was cancelled. The deadline is the given time at the latest. A limit may come in
   any phase and more than once. A later one can only shorten the time.
 - `note_progress`: lines were delivered or lost. The deadline moves away again, but not beyond a limit.
-- `abort`: the landing gives up now.
+- `abort`: the landing gives up now. So it does as soon as the gate calls the drain hopeless.
 
 Each may be called while another is being handled, in any order and more than once. At the end the landing decides once
 what happens to the lines that are still held. Those in files with checkpoints or in the spool stay held, and the rest
@@ -129,6 +129,7 @@ class Landing:
             with self._delivering:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._break_off_hanging, crew.outlets)
+                    tasks.start_soon(self._leave_hopeless)
                     await crew.intake.finish()
                     await crew.outlets.ended.wait()
                     tasks.cancel_scope.cancel()
@@ -141,6 +142,11 @@ class Landing:
             self._reporting.deadline = min(self._limit, self._clock() + self._report_timeout)
             with self._reporting:
                 await crew.outlets.report(crew.new_report())
+
+    async def _leave_hopeless(self) -> None:
+        """Give up as soon as the drain is hopeless: a wrong password in a first try must not cost the whole time."""
+        await self._gate.wait_hopeless()
+        self._delivering.cancel()
 
     async def _break_off_hanging(self, outlets: Outlets) -> None:
         """Break off attempts that have no answer shortly before the deadline; progress may put that off."""
@@ -165,7 +171,10 @@ class Landing:
             await crew.journal.release()
             kept = crew.journal.count_kept(unrecorded)
         if (held := crew.accounts.ledger.held - kept) > 0:
-            crew.accounts.losses.give_up(held, "given up at the end")
+            if self._gate.is_hopeless:
+                crew.accounts.losses.lose(held, self._gate.last)
+            else:
+                crew.accounts.losses.give_up(held, "given up at the end")
 
     def _move(self) -> None:
         self._delivering.deadline = self.deadline

@@ -249,6 +249,7 @@ async def _run(parts: Parts) -> None:
             async with parts.opened, anyio.create_task_group() as tasks:
                 await tasks.start(crew.outlets.run)
                 tasks.start_soon(crew.intake.run)
+                tasks.start_soon(parts.outages.run)
                 if crew.journal is not None:
                     tasks.start_soon(crew.journal.run)
                 await parts.landing.run(crew)

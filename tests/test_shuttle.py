@@ -193,8 +193,8 @@ async def test_a_cancellation_leaves_the_ledger_settled(at: float) -> None:
 
 @virtual
 async def test_statistics_count_since_the_last_call() -> None:
-    drain = Drain(in_turn(Answer(401, delay=0.125), then=TAKE))
-    async with make_shuttle(drain, num_outlets=1, batch_size=2, back_buff=1, patience=0.0) as shuttle:
+    drain = Drain(in_turn(Answer(503, delay=0.125), then=TAKE))
+    async with make_shuttle(drain, num_outlets=1, max_attempts=1, batch_size=2, back_buff=1, patience=0.0) as shuttle:
         await shuttle.write(make_lines(2))
         await trio.testing.wait_all_tasks_blocked()
         await shuttle.write(make_lines(7, first=2))

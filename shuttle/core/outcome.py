@@ -15,6 +15,8 @@ class Verdict(Enum):
     """The drain goes on to take it: what is left is sent at once."""
     HALVE = "halve"
     """Refused as a whole, though parts of it may be taken."""
+    DENIED = "denied"
+    """Refused by the endpoint, whatever the lines: it may take them once somebody has put it, or a setting, right."""
     LOST = "lost"
 
 
@@ -30,6 +32,10 @@ class Reply:
     """What the user can do about it."""
     retry_after: str = ""
     """The Retry-After header."""
+    sent: bool = True
+    """The request was written to a connection, at least in part."""
+    late: bool = False
+    """There was no reply in time."""
     content: bytes = field(default=b"", repr=False, compare=False)
     """The beginning of the body."""
 
@@ -42,6 +48,18 @@ class Outcome(NamedTuple):
     error: str = ""
     advice: str = ""
     retry_after: str = ""
+    sent: bool = True
+    late: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether the lines are still to be sent, and not because they are too many."""
+        return self.verdict in (Verdict.RETRY, Verdict.DENIED)
+
+    @property
+    def answered(self) -> bool:
+        """Whether there was a reply: the drain does not have the lines if it says that it failed."""
+        return self.status is not None
 
     @property
     def accepted(self) -> bool:
@@ -50,7 +68,7 @@ class Outcome(NamedTuple):
 
 
 _RETRIED = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
-# Too large as a whole, or with one bad frame, which fails a whole batch at logplex.
+# About the lines: too large as a whole, or with one bad frame, which fails a whole batch at logplex.
 _HALVED = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
 
 _ADVICE: dict[int, str] = {
@@ -58,6 +76,8 @@ _ADVICE: dict[int, str] = {
     HTTPStatus.FORBIDDEN: "check the user and password in -logs-url, or -bearer-token",
     HTTPStatus.NOT_FOUND: "check the path of -logs-url",
     HTTPStatus.METHOD_NOT_ALLOWED: "check the path of -logs-url: nothing there takes a POST",
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "give the proxy its user and password: http://user:password@host:port",
+    HTTPStatus.GONE: "the drain was removed: give another one as -logs-url",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "give a smaller -batch-bytes",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "the drain does not take application/logplex-1, or not with -gzip",
 }
@@ -70,15 +90,17 @@ def judge(reply: Reply, *, lines: int) -> Outcome:
 
 def conclude(reply: Reply, verdict: Verdict) -> Outcome:
     """Return the outcome of an attempt that got `reply`, with `verdict`."""
-    return Outcome(verdict, reply.status, reply.error, reply.advice, reply.retry_after)
+    return Outcome(verdict, reply.status, reply.error, reply.advice, reply.retry_after, reply.sent, reply.late)
 
 
 def _read_status(status: int | None, lines: int) -> Verdict:
     match status and status // 100:
         case 2:
             return Verdict.DELIVERED
+        case 4 if status in _HALVED:
+            return Verdict.HALVE if lines > 1 else Verdict.LOST
         case 4 if status not in _RETRIED:
-            return Verdict.HALVE if lines > 1 and status in _HALVED else Verdict.LOST
+            return Verdict.DENIED
         case _:
             return Verdict.RETRY
 

@@ -1,8 +1,12 @@
 """The gate: decides for all outlets when the next attempt may begin.
 
 Theory of operation. While the drain is up, the gate is open and every outlet passes. The first failure shuts it. When
-the delay is over, one outlet passes: the probe. Only one probe is on its way at a time. If the drain takes or refuses
-the probe's batch, the gate opens for all outlets.
+the delay is over, one outlet passes: the probe. Only one probe is on its way at a time, and batches that have not
+failed yet come first. If the drain takes or refuses the probe's batch, the gate opens for all outlets. Suspect batches
+(core/suspicion.py) do not shut the gate: if they fail, that says nothing of the drain.
+
+While the endpoint denies everything (401, 404 and their like), the delays grow longer: somebody has to put it right.
+If it has never accepted anything, and everything has been answered, the gate calls the drain hopeless.
 
 Some requests are on their way when the gate shuts, and are answered later. If one of them fails, the delay does not
 grow, because the gate has shut since the request passed. If one is accepted, the gate opens, and a pause that the drain
@@ -22,9 +26,12 @@ import anyio
 from shuttle.clock import Clocks
 from shuttle.core.backoff import LONGEST_DELAY, next_delay, read_retry_after
 from shuttle.core.outcome import Outcome, Verdict
+from shuttle.core.suspicion import Attempts
 from shuttle.observe.log import Logger
 from shuttle.observe.throttle import Throttle
 
+LONGEST_DENIED_DELAY = 30.0  # seconds; who mends a password or a path looks for the lines within half a minute
+UNTRIED_FIRST = 0.02  # seconds that a batch which has failed lets others go first, when the gate may be probed
 LANDING_DELAY = 1.0  # seconds; at the end of a process every chance to deliver counts
 LANDING_SHARE = 0.25  # of the time that is left: the longest pause while landing
 
@@ -58,11 +65,26 @@ class Gate:
         self._down_since = 0.0
         self._reported = False  # the drain is down and a line said so
         self._reports = Throttle()
-        self._last = Outcome(Verdict.RETRY)
+        self.last = Outcome(Verdict.RETRY)
+        """Outcome of the last failed attempt."""
+        self._inside = 0  # passes that were not given back
+        self._untried = 0  # batches at the gate that have not failed yet
+        self.attempts = Attempts(0, 0, 0)
         self.last_round_from = math.inf
         """When the last round begins, in seconds of the monotonic clock: from then on each batch is tried once more."""
         self.refusals = math.inf
         """Answers that refuse a batch, in a row; without end as long as the drain has taken none."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the drain is up, as far as is known."""
+        return not self._failures
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether the endpoint denies everything, and has never accepted anything."""
+        denied = bool(self._failures) and self.last.verdict is Verdict.DENIED
+        return denied and not self.attempts.accepted and not self._inside
 
     @property
     def is_last_round(self) -> bool:
@@ -72,18 +94,26 @@ class Gate:
     async def enter(self, not_before: float = 0.0, *, tried: bool = False) -> Pass:
         """Return as soon as an attempt may be made, but not before `not_before` unless the shuttle is landing.
 
-        Once the last round has begun, a batch that has not been `tried` in it passes at once. Give every pass back with
-        `leave`.
+        `not_before` is 0 for a batch that has not failed yet. Once the last round has begun, a batch that has not been
+        `tried` in it passes at once. Give every pass back with `leave`.
         """
+        self._untried += not not_before
+        try:
+            return await self._wait(not_before, tried=tried)
+        finally:
+            self._untried -= not not_before
+
+    async def _wait(self, not_before: float, *, tried: bool) -> Pass:
         now = entered = self._clock()
         while True:
             changed = self._changed
             last_round_from = math.inf if tried else self.last_round_from
             if now >= last_round_from:
-                return Pass(self._epoch, probe=False)
+                return self._pass(probe=False)
             probe = bool(self._failures)
             own = min(not_before, max(entered, self._landing_since) + LANDING_DELAY)
-            ready = max(self._asked_until, own, self._delayed_until if probe else 0.0)
+            opens = self._delayed_until + (UNTRIED_FIRST if not_before and self._untried else 0.0)
+            ready = max(self._asked_until, own, opens if probe else 0.0)
             blocked = probe and self._probing
             if blocked or now < ready:
                 deadline = min(last_round_from, math.inf if blocked else ready)
@@ -94,17 +124,30 @@ class Gate:
                         await changed.wait()
             else:
                 self._probing = self._probing or probe
-                return Pass(self._epoch, probe)
+                return self._pass(probe=probe)
             now = self._clock()
 
-    def leave(self, leave: Pass, outcome: Outcome | None) -> None:
-        """Give back a pass with the outcome of its attempt; None if the attempt was cancelled."""
+    def _pass(self, *, probe: bool) -> Pass:
+        self._inside += 1
+        return Pass(self._epoch, probe)
+
+    def leave(self, leave: Pass, outcome: Outcome | None, *, suspect: bool = False) -> None:
+        """Give back a pass with the outcome of its attempt; None if the attempt was cancelled.
+
+        A failure of a `suspect` batch does not shut the gate.
+        """
         was_shut = bool(self._failures)
+        self._inside -= 1
         if leave.probe:
             self._probing = False
-        if outcome and outcome.verdict is Verdict.RETRY:
-            self._shut(leave, outcome)
+        if outcome and outcome.failed:
+            if not suspect:
+                self.attempts = self.attempts._replace(failed=self.attempts.failed + 1)
+            if was_shut or not suspect:
+                self._shut(leave, outcome)
         elif outcome and outcome.accepted:
+            accepted, passed, failed = self.attempts
+            self.attempts = Attempts(accepted + 1, passed + (not suspect), failed)
             self.refusals = 0
             self._asked_until = 0.0
             self._open()
@@ -129,11 +172,21 @@ class Gate:
         """Move the end and the last round of a landing that makes progress to later times."""
         self._land_by, self.last_round_from = by, last_round_from
 
+    async def wait_hopeless(self) -> None:
+        """Return when the drain is hopeless."""
+        while not self.is_hopeless:
+            await self._changed.wait()
+
+    async def wait_until(self, *, is_open: bool) -> None:
+        """Return when the drain is up, or when it is down."""
+        while self.is_open is not is_open:
+            await self._changed.wait()
+
     def describe(self) -> dict[str, object]:
         """Return the state of the drain as the keys and values of a log line."""
         if not self._failures:
             return {"drain": "up"}
-        last = {"status": self._last.status, "error": self._last.error}
+        last = {"status": self.last.status, "error": self.last.error}
         state = {"drain": "down", "down": self._clock() - self._down_since, "failures": self._failures}
         return {**state, **{key: value for key, value in last.items() if value}}
 
@@ -151,12 +204,14 @@ class Gate:
     def _shut(self, leave: Pass, outcome: Outcome) -> None:
         """Let one outlet at a time pass, after a delay: an attempt failed, and not because of its lines."""
         now = self._clock()
-        self._last = outcome
+        self.last = outcome
         if leave.epoch == self._epoch:
             self._down_since = self._down_since if self._failures else now
             self._epoch += 1
             self._failures += 1
-            longest = LANDING_DELAY if self._landing_since <= now else LONGEST_DELAY
+            longest = LONGEST_DENIED_DELAY if outcome.verdict is Verdict.DENIED else LONGEST_DELAY
+            if self._landing_since <= now:
+                longest = LANDING_DELAY
             self._delayed_until = now + next_delay(self._failures, self._random, longest)
             self._report(now, outcome)
         asked_until = now + read_retry_after(outcome.retry_after, self._wall())

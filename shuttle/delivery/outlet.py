@@ -8,7 +8,12 @@ current part is loaded into a shipment, which makes attempts. The outcome of eac
 - RETRY: the part waits at the gate and is tried again. It is lost when it has failed `max_attempts` times, or when an
   attempt fails that began after the part was `max_age` old. So a part does not lose its next attempt because the
   process was stopped.
+- DENIED: the same, but only age counts, and in a journal not even that: somebody may put the endpoint right.
 - HALVE: two halves replace the part.
+
+A part that fails is halved as well if it is suspect (core/suspicion.py), if it was too large for the time twice, or if
+the drain answers each time that it fails and nothing else can be tried. A single line lets the other parts of its batch
+go first. If it is certain to be the culprit, it is lost.
 
 In the last round of a landing every batch gets one more attempt. If it fails, the delivery is put aside, so that the
 batches behind it get their attempt. When the queue is empty, the deliveries put aside are tried again, in turn. Batches
@@ -16,27 +21,33 @@ in a journal are not put aside: the next process delivers them. Shortly before t
 are broken off if batches wait.
 """
 
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from shuttle.clock import Clock
-from shuttle.core.backoff import next_delay
+from shuttle.core.backoff import LONGEST_DELAY, next_delay
 from shuttle.core.batch import Batch
 from shuttle.core.ledger import Owed
 from shuttle.core.outcome import Outcome, Verdict
+from shuttle.core.suspicion import Suspicion
 from shuttle.delivery.accounts import Accounts, Attempted
+from shuttle.delivery.deliveries import Deliveries, Delivery, Part
 from shuttle.delivery.gate import Gate
 from shuttle.delivery.queue import Queue
 from shuttle.delivery.shipment import Drain, Shipment
+from shuttle.delivery.size_limit import SizeLimit
 
 HOPELESS = 16  # lines of a batch refused one by one, by a hopeless drain, before the rest is given up
 REFUSALS = 1000  # in a row make a drain hopeless: as many as a batch of 500 bad lines; before it took any, it is one
+LATE = 2  # requests of a batch that were sent and had no answer in time show that it is too large
+FAILURES = 3  # with an answer, after which a batch is halved if no other can be tried
+STRUCK_DELAY = 1.0  # seconds, the longest for a suspect batch while the drain takes others
+UNSTRUCK_DELAY = 30.0  # seconds, the longest for one while there are no others: nothing new can be learned
+ALONE = 60.0  # seconds that a single outlet stays with a line that fails, since the order matters
 
 
 class Limits(NamedTuple):
-    """How often and how long a batch is tried."""
+    """How often and how long a batch is tried, and by how many outlets."""
 
     max_attempts: int | None
     """None: as often as its age allows."""
@@ -44,30 +55,7 @@ class Limits(NamedTuple):
     """Seconds."""
     journaled: bool
     """The next process delivers what is left."""
-
-
-@dataclass(slots=True, eq=False)
-class Delivery:
-    """A batch on its way."""
-
-    batch: Batch
-    parts: list[Batch]
-    """What is still to be sent; the last one is in hand."""
-    shipment: Shipment | None = None
-    """Of the part in hand, once it was loaded."""
-    owed: Owed = field(default_factory=Owed)
-    """What the shipment tells the drain."""
-    untold: bool = True
-    """A report may still ride on it."""
-    failures: int = 0
-    not_before: float = 0.0
-    refused: int = 0
-    tried_last: bool = False
-    """It had its attempt in the last round."""
-    began: float = 0.0
-    """When the last attempt did."""
-    outcome: Outcome = field(default_factory=lambda: Outcome(Verdict.LOST))
-    """Of the last attempt."""
+    outlets: int
 
 
 class Outlet:
@@ -91,23 +79,31 @@ class Outlet:
         self._limits = limits
         self._random = random
         self._clock = clock
-        self._aside: deque[Delivery] = deque()
+        self._deliveries = Deliveries(queue, outlets=limits.outlets)
+        self._size_limit = SizeLimit()
+
+    @property
+    def oldest(self) -> float | None:
+        """When the first line of the oldest batch under way was read, in seconds of the monotonic clock."""
+        return self._deliveries.oldest
 
     async def run(self) -> None:
         """Deliver batches until the queue is closed and empty."""
-        while delivery := await self._take():
+        while delivery := await self._deliveries.take():
             try:
                 done = await self._deliver(delivery)
             except BaseException:  # cancelled
                 self._release(delivery)
                 raise
+            finally:
+                self._deliveries.release(delivery)
             if not done:
-                self._aside.append(delivery)
+                self._deliveries.put_aside(delivery)
 
     def close(self) -> None:
         """Release the deliveries put aside. Lines that the drain has count as delivered; the rest stays held."""
-        while self._aside:
-            self._release(self._aside.popleft())
+        for delivery in self._deliveries.clear_aside():
+            self._release(delivery)
 
     def break_off(self) -> None:
         """Break off the attempts that have no answer yet, if batches wait for their last one."""
@@ -116,17 +112,11 @@ class Outlet:
 
     async def report(self, batch: Batch) -> None:
         """Send the reports that are owed in `batch`, which has no lines. There is one attempt."""
-        delivery = Delivery(batch, [batch])
+        delivery = Delivery(batch, [Part(batch)])
         try:
             await self._attempt(delivery)
         finally:
             self._release(delivery)
-
-    async def _take(self) -> Delivery | None:
-        batch = await self._queue.take()
-        if batch:
-            return Delivery(batch, [batch], untold=not batch.again)
-        return self._aside.popleft() if self._aside else None
 
     async def _deliver(self, delivery: Delivery) -> bool:
         """Deliver or lose every line, and return True. Return False if the delivery is to be put aside."""
@@ -134,23 +124,46 @@ class Outlet:
             if delivery.shipment is None and self._is_hopeless(delivery):
                 self._conclude(delivery)
                 continue
+            if delivery.shipment is None and self._size_limit.excludes(delivery.part):
+                self._halve(delivery)
+                continue
             outcome = await self._attempt(delivery)
+            if outcome.failed:
+                if not self._handle_failure(delivery):
+                    return False
+                continue
+            self._deliveries.note_success(delivery)
             match outcome.verdict:
                 case Verdict.MORE:
                     self._accounts.note_progress()
-                    delivery.failures, delivery.not_before = 0, 0.0
-                case Verdict.RETRY:
-                    if self._is_exhausted(delivery):
-                        self._conclude(delivery)
-                    elif self._is_to_wait(delivery):
-                        return False
+                    delivery.failures, delivery.late, delivery.not_before = 0, 0, 0.0
                 case Verdict.HALVE:
-                    halves = delivery.parts.pop().halve()
-                    self._unload(delivery)
-                    delivery.parts += reversed(halves)
+                    delivery.suspicion = None  # the drain has read it
+                    self._halve(delivery)
                 case Verdict.DELIVERED | Verdict.LOST:
                     self._conclude(delivery)
         self._accounts.settle(delivery.batch)
+        return True
+
+    def _handle_failure(self, delivery: Delivery) -> bool:
+        """Decide how a delivery goes on that has failed. Return False if it is to be put aside."""
+        self._note_failure(delivery)
+        if self._is_exhausted(delivery):
+            self._conclude(delivery)
+        elif self._is_culprit(delivery):
+            delivery.outcome = delivery.outcome._replace(
+                error=f"the drain fails on this line, and takes others: {delivery.outcome.error}"
+            )
+            self._conclude(delivery)
+            delivery.clear()  # the other parts are not suspect any more
+        elif self._is_to_halve(delivery):
+            self._halve(delivery)
+            return not (delivery.is_suspect and self._deliveries.is_to_step_aside(delivery))
+        elif self._is_to_turn(delivery):
+            self._unload(delivery)
+            delivery.turn()
+        elif self._is_to_wait(delivery) or self._deliveries.is_to_step_aside(delivery):
+            return False
         return True
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
@@ -158,14 +171,18 @@ class Outlet:
         shipment = delivery.shipment or self._load(delivery)
         leave = await self._gate.enter(delivery.not_before, tried=delivery.tried_last)
         delivery.tried_last = self._gate.is_last_round
+        if delivery.suspicion is None:
+            delivery.before = self._gate.attempts
         outcome = None
         delivery.began = self._clock()
         try:
             outcome = await shipment.attempt()
         finally:
-            self._gate.leave(leave, outcome)
-        part, number = delivery.parts[-1], delivery.failures + 1
+            self._gate.leave(leave, outcome, suspect=delivery.is_suspect)
+        part, number = delivery.part, delivery.failures + 1
         seconds = self._clock() - delivery.began
+        if outcome.accepted:
+            self._size_limit.relax(seconds)
         self._accounts.note_attempt(Attempted(part, outcome, number, seconds, len(self._queue)))
         delivery.outcome = outcome
         return outcome
@@ -174,7 +191,7 @@ class Outlet:
         if delivery.untold:
             delivery.owed, delivery.untold = self._accounts.take_owed(), False
         stamp = self._accounts.losses.stamp() if delivery.owed else ""
-        delivery.shipment = self._drain.load(delivery.parts[-1], delivery.owed, stamp=stamp)
+        delivery.shipment = self._drain.load(delivery.part, delivery.owed, stamp=stamp)
         return delivery.shipment
 
     def _unload(self, delivery: Delivery) -> None:
@@ -182,13 +199,21 @@ class Outlet:
         if delivery.shipment and not delivery.shipment.told:
             self._accounts.put_back(delivery.owed)
         delivery.shipment, delivery.owed = None, Owed()
-        delivery.failures, delivery.not_before = 0, 0.0
+        delivery.failures, delivery.late, delivery.not_before = 0, 0, 0.0
+
+    def _halve(self, delivery: Delivery) -> None:
+        """Send the current part as two halves, the first one next."""
+        halves, suspicion = delivery.parts.pop().batch.halve(), delivery.suspicion
+        self._unload(delivery)
+        delivery.parts += [Part(half, suspicion and suspicion.copy()) for half in reversed(halves)]
+        delivery.suspicion = delivery.parts[-1].suspicion
 
     def _conclude(self, delivery: Delivery) -> None:
         """Count the lines of the current part that were taken as delivered, and the rest as lost."""
-        part = delivery.parts.pop()
+        part = delivery.parts.pop().batch
         taken = delivery.shipment.taken if delivery.shipment else 0
         self._unload(delivery)
+        delivery.suspicion = delivery.parts[-1].suspicion if delivery.parts else None
         if taken:
             self._accounts.deliver(taken)
         if taken < part.lines:
@@ -201,17 +226,54 @@ class Outlet:
             self._accounts.deliver(delivery.shipment.taken)
         self._unload(delivery)
 
+    def _note_failure(self, delivery: Delivery) -> None:
+        outcome = delivery.outcome
+        delivery.failures += 1
+        if delivery.failures == 1:
+            delivery.failing_since = self._clock()
+        if outcome.sent:
+            delivery.suspicion = delivery.suspicion or Suspicion(delivery.before)
+            delivery.suspicion.note_failure(self._gate.attempts)
+        if outcome.sent and outcome.late:
+            delivery.late += 1
+            if delivery.late >= LATE:
+                self._size_limit.tighten(len(delivery.part.body), self._clock() - delivery.began)
+        self._deliveries.note_failure(delivery)
+        if delivery.suspicion is None or not delivery.is_suspect:
+            longest = LONGEST_DELAY
+        else:
+            longest = STRUCK_DELAY if delivery.suspicion.is_new else UNSTRUCK_DELAY
+        delivery.not_before = self._clock() + next_delay(delivery.failures, self._random, longest)
+
     def _is_hopeless(self, delivery: Delivery) -> bool:
         return delivery.refused >= HOPELESS and self._gate.refusals >= REFUSALS
 
     def _is_exhausted(self, delivery: Delivery) -> bool:
-        """Count a failed attempt, and return whether it was the last."""
-        delivery.failures += 1
-        delivery.not_before = self._clock() + next_delay(delivery.failures, self._random)
-        too_old = delivery.began >= delivery.parts[-1].born + self._limits.max_age
-        return too_old or delivery.failures == self._limits.max_attempts
+        """Return whether the attempt that failed was the last."""
+        denied = delivery.outcome.verdict is Verdict.DENIED
+        if denied and self._limits.journaled:
+            return False
+        too_old = delivery.began >= delivery.part.born + self._limits.max_age
+        return too_old or (delivery.failures == self._limits.max_attempts and not denied)
+
+    def _is_culprit(self, delivery: Delivery) -> bool:
+        divisible = delivery.shipment and delivery.shipment.divisible
+        certain = delivery.suspicion is not None and delivery.suspicion.is_certain
+        return bool(divisible) and delivery.part.lines == 1 and delivery.failures >= FAILURES and certain
+
+    def _is_to_halve(self, delivery: Delivery) -> bool:
+        if delivery.part.lines <= 1 or not (delivery.shipment and delivery.shipment.divisible):
+            return False
+        fails = delivery.outcome.answered and delivery.failures >= FAILURES and self._limits.max_attempts is None
+        too_large = delivery.late >= LATE and self._size_limit.excludes(delivery.part)
+        return delivery.is_suspect or too_large or (fails and self._deliveries.is_stuck())
+
+    def _is_to_turn(self, delivery: Delivery) -> bool:
+        """Return whether the other parts of the batch are to go before a single line that fails."""
+        alone = self._limits.outlets == 1 and self._clock() < delivery.failing_since + ALONE
+        fails = delivery.outcome.answered and delivery.failures >= FAILURES and not alone
+        return len(delivery.parts) > 1 and (delivery.is_suspect or fails) and self._limits.max_attempts is None
 
     def _is_to_wait(self, delivery: Delivery) -> bool:
         """Return whether a delivery that failed in the last round lets others go first."""
-        others = len(self._queue) > 0 or bool(self._aside)
-        return delivery.tried_last and others and not self._limits.journaled
+        return delivery.tried_last and self._deliveries.others_wait and not self._limits.journaled

@@ -23,6 +23,10 @@ class Shipment(Protocol):
     def told(self) -> bool:
         """Whether the drain has the reports of the shipment."""
 
+    @property
+    def divisible(self) -> bool:
+        """Whether the batch can be halved between two attempts: the drain takes all of it or nothing."""
+
     async def attempt(self) -> Outcome:
         """Make one attempt and return its outcome. A failure is an outcome, not an exception."""
 

@@ -22,6 +22,8 @@ _ISAL_LEVEL = 1  # of 0 to 3: within a hundredth as small as 2 and 3 on log line
 class Letter:
     """A batch in one request, which is the same at every attempt."""
 
+    divisible = True
+
     def __init__(self, client: Client, request: httpx.Request, *, lines: int, messages: int) -> None:
         self.taken = 0
         self.told = False

@@ -14,7 +14,9 @@ def expect(status: int, lines: int) -> Verdict:
         return Verdict.DELIVERED
     if not 400 <= status <= 499 or status in RETRIED_4XX:
         return Verdict.RETRY
-    return Verdict.HALVE if status in HALVED and lines > 1 else Verdict.LOST
+    if status not in HALVED:
+        return Verdict.DENIED
+    return Verdict.HALVE if lines > 1 else Verdict.LOST
 
 
 @pytest.mark.parametrize("lines", [0, 1, 2, 500])
@@ -38,6 +40,8 @@ def test_no_answer_means_retry(lines: int) -> None:
         (403, "password"),
         (404, "path of -logs-url"),
         (405, "POST"),
+        (407, "proxy"),
+        (410, "-logs-url"),
         (413, "-batch-bytes"),
         (415, "-gzip"),
     ],

@@ -113,4 +113,4 @@ async def test_an_outage_of_a_minute_costs_nothing() -> None:
         await trio.sleep(5.0)
         assert str(shuttle.ledger) == "read=6001 delivered=6001 dropped=0 lost=0 held=0"
     assert sorted(drain.lines) == make_lines(6001).split()
-    assert [name for name, _ in journal.events] == ["drain.down", "drain.up"]
+    assert [name for name, _ in journal.events] == ["drain.down", "drain.still_down", "drain.up"]

@@ -4,7 +4,6 @@ import pytest
 import trio
 import trio.testing
 
-from shuttle.core.outcome import Outcome
 from shuttle.delivery.gate import LANDING_DELAY, Pass
 from shuttle.observe.throttle import QUIET
 from tests.helpers.drains import http_date
@@ -121,7 +120,7 @@ async def test_a_shut_gate_lets_one_outlet_pass_at_a_time() -> None:
         assert [leave.probe for leave in passes] == [True, True, False, False]
 
 
-@pytest.mark.parametrize("status", [204, 200, 400, 401, 404, 413, 422])
+@pytest.mark.parametrize("status", [204, 200, 400, 413, 422])
 @virtual
 async def test_a_probe_taken_or_refused_opens_the_gate(status: int) -> None:
     gate = make_gate()
@@ -130,12 +129,12 @@ async def test_a_probe_taken_or_refused_opens_the_gate(status: int) -> None:
     assert len(await enter_all(gate, 4, within=0.001)) == 4
 
 
-@pytest.mark.parametrize("outcome", [make_outcome(s) for s in (301, 307, 408, 425, 429, 500, 503)] + [make_outcome()])
+@pytest.mark.parametrize("status", [301, 307, 401, 404, 408, 425, 429, 500, 503, None])
 @virtual
-async def test_any_other_outcome_keeps_the_gate_shut(outcome: Outcome) -> None:
+async def test_any_other_outcome_keeps_the_gate_shut(status: int | None) -> None:
     gate = make_gate()
     await answer(gate, DOWN)
-    await answer(gate, outcome)
+    await answer(gate, make_outcome(status))
     assert len(await enter_all(gate, 4, within=1000.0)) == 1
 
 

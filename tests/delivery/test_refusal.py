@@ -145,7 +145,7 @@ async def test_a_recovered_drain_gets_the_next_batch_whole() -> None:
 @pytest.mark.parametrize("status", [400, 413, 422])
 @virtual
 async def test_a_line_refused_with_a_report_is_tried_alone(status: int) -> None:
-    drain = Drain(in_turn(404, then=TAKE))
+    drain = Drain(in_turn(400, then=TAKE))
     async with make_shuttle(drain, num_outlets=1, batch_size=1) as shuttle:
         await shuttle.write(b"one\n")
         await trio.testing.wait_all_tasks_blocked()

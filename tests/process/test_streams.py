@@ -227,7 +227,7 @@ def test_the_usage_comes_whole_through_a_full_pipe_that_does_not_block() -> None
     os.set_blocking(writer, False)
     with subprocess.Popen([sys.executable, "-m", "shuttle", "-h"], stdout=writer) as command:
         os.close(writer)
-        with open(reader, encoding="utf-8") as pipe:
+        with os.fdopen(reader, encoding="utf-8") as pipe:
             assert pipe.read() == format_usage()
         assert command.wait(LONGEST) == 0
 

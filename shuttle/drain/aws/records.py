@@ -26,6 +26,7 @@ ANSWER_LIMIT = 512 * 1024  # bytes: 500 records of Kinesis with a message of an 
 REPORT = -1  # in the place of a line's index
 PAUSE = 0.05  # seconds after an answer in which some records failed, and twice as many after each that follows,
 LONGEST_PAUSE = 1.0  # up to these: a stream counts what it takes by the second
+LATE = 2  # requests without an answer in time: there were too many records for the link
 HOPELESS = 16  # records refused one by one: if the last of the batch is too, the rest will not do either
 _THROTTLED = {
     *("ProvisionedThroughputExceededException", "ThrottlingException", "Throttling", "LimitExceededException"),
@@ -97,6 +98,8 @@ class RecordService(Protocol):
 class RecordShipment:
     """The records of a batch that are left to be sent."""
 
+    divisible = False  # the service may have some of the records
+
     def __init__(
         self, client: Client, service: RecordService, signer: Signer, records: Sequence[Record], lines: int
     ) -> None:
@@ -116,6 +119,7 @@ class RecordShipment:
         self._tried: set[int] = set()  # creations, since the last pause
         self._created = False  # for this batch: what is missing all the same is waited for
         self._goes_on = False
+        self._late = 0  # answers in a row that did not come in time
 
     @property
     def taken(self) -> int:
@@ -136,11 +140,19 @@ class RecordShipment:
             reply = Reply(error=str(error))
         else:
             reply = await self._client.post(request, shown=ANSWER_LIMIT)
+            self._note_time(reply)
         self._goes_on = False
         read = reply if reply.status is None else self._read(reply)
         if self._goes_on:
             return conclude(read, Verdict.MORE if self._left else Verdict.DELIVERED)
         return judge(read, lines=1)
+
+    def _note_time(self, reply: Reply) -> None:
+        """Send half as many records next if these were sent twice without an answer in time."""
+        self._late = self._late + 1 if reply.late and reply.sent else 0
+        if self._late >= LATE and len(self._sent) > 1:
+            self._most = (len(self._sent) + 1) // 2
+            self._late = 0
 
     async def _make_request(self) -> httpx.Request:
         """Return the next request, signed now. It puts records, or creates what is missing.

@@ -10,12 +10,14 @@ import httpx
 from shuttle import __version__
 from shuttle.clock import Clocks, Limit
 from shuttle.core.outcome import Reply, advise
+from shuttle.drain.http.connection import SENT
 from shuttle.drain.http.failures import describe
 
 CONTENT_LIMIT = 64 * 1024  # bytes of a body that are read so that the connection can be used again
 SHOWN = 200  # bytes of a refusal's body that logs show
 PATIENCE = 1.0  # seconds for a reply's body: the status has said all, and the body only saves a new connection
 _LONGEST = 1e9  # seconds: no limit
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
 class Client:
@@ -38,13 +40,18 @@ class Client:
                 response = await self._transport.handle_async_request(request)
         except (httpx.TransportError, OSError) as error:
             text, advice = describe(error)
-            return Reply(error=text, advice=advice)
+            return Reply(error=text, advice=advice, sent=not isinstance(error, _UNSENT))
         finally:
             self._limits.discard(limit)
         if response is None and self._clocks.monotonic() < limit.deadline:
             return Reply(error="no answer, and others wait for their last attempt")
         if response is None:
-            return Reply(error=f"no answer within {self._timeout:g}s", advice="a slow drain may need a longer -timeout")
+            return Reply(
+                error=f"no answer within {self._timeout:g}s",
+                advice="a slow drain may need a longer -timeout",
+                sent=bool(request.extensions.get(SENT, True)),
+                late=True,
+            )
         content = await _finish(response, shown, PATIENCE if shown <= SHOWN else self._timeout or PATIENCE)
         if response.is_success:
             return Reply(status=response.status_code, content=content)

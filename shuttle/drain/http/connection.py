@@ -9,6 +9,7 @@ import httpx
 
 CONTENT_LIMIT = 512 * 1024  # bytes of a body; Kinesis tells of 500 records in a sixth of it or more
 HEAD_LIMIT = 64 * 1024  # bytes of status and headers; nginx and Apache send 8 KiB at most
+SENT = "sent"  # the extension of a request that says whether it was given to a connection
 _FINAL = 200  # statuses below it announce another answer (RFC 9110, 15.2)
 
 

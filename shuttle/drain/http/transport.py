@@ -16,7 +16,7 @@ import httpx
 import sniffio
 
 from shuttle.core.endpoint import Endpoint
-from shuttle.drain.http.connection import Connection, UnansweredError
+from shuttle.drain.http.connection import SENT, Connection, UnansweredError
 from shuttle.errors import ConfigError
 
 IDLE_LIMIT = 4.5  # seconds; logplex closes a connection after 5 s without a request
@@ -41,13 +41,17 @@ class DirectTransport(httpx.AsyncBaseTransport):
             httpx.TransportError: There is no connection, or no answer that can be read.
         """
         head, body = _write_head(request), await request.aread()
+        request.extensions[SENT] = False
         connection = self._take_idle()
         if connection:
+            request.extensions[SENT] = True
             try:
                 return await _exchange(connection, head, body)
             except UnansweredError:
-                pass  # it was closed while it was idle
-        return await _exchange(await self._connect(request.url), head, body)
+                request.extensions[SENT] = False  # it was closed while it was idle
+        connection = await self._connect(request.url)
+        request.extensions[SENT] = True
+        return await _exchange(connection, head, body)
 
     async def aclose(self) -> None:
         """Close every idle connection."""
