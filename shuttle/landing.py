@@ -172,7 +172,7 @@ class Landing:
             kept = crew.journal.count_kept(unrecorded)
         if (held := crew.accounts.ledger.held - kept) > 0:
             if self._gate.is_hopeless:
-                crew.accounts.losses.lose(held, self._gate.last)
+                crew.accounts.losses.lose(held, self._gate.last._replace(advice=""))  # told when the drain went down
             else:
                 crew.accounts.losses.give_up(held, "given up at the end")
 

@@ -5,7 +5,7 @@ every outlet busy. So one outlet is always free for batches that have not failed
 batch is put aside and the outlet takes the next one. A suspect batch (core/suspicion.py) is put aside, too: it goes
 behind the others.
 
-At most MOST_ASIDE batches are aside, suspect ones left out, so that a drain which fails on everything does not empty the
+At most MOST_ASIDE batches are aside, suspect ones left out, so that a drain that fails on everything does not empty the
 queue into memory. Then a batch that has failed PATIENCE times changes places with the one that has been aside longest.
 If there is a single outlet, order matters. Then a batch is put aside only if it is suspect, or if it was sent PATIENCE
 times without an answer.
@@ -121,7 +121,8 @@ class Deliveries:
             delivery = Delivery(batch, [Part(batch)], untold=not batch.again)
             self._turn += 1
         if delivery is None and self._aside:
-            delivery = self._aside.popleft()
+            delivery = next((each for each in self._aside if not each.tried_last), self._aside[0])
+            self._aside.remove(delivery)
         if delivery:
             self._held.add(delivery)
             if delivery.failures:
@@ -174,16 +175,19 @@ class Deliveries:
         return sum(not delivery.is_suspect for delivery in self._aside) >= MOST_ASIDE
 
     def _take_aside(self) -> Delivery | None:
-        if not self._aside:
-            return None
-        suspects = sum(delivery.is_suspect for delivery in self._aside)
-        if len(self._aside) - suspects > MOST_ASIDE or suspects > MOST_SUSPECTS:
-            return self._aside.popleft()
-        if self._outlets == 1:
-            due = self._turn >= TURNS and not self._aside[0].tried_last
-        else:
-            due = len(self._failing) < self._outlets - 1 and not self._aside[0].tried_last
-        if not due and (self._outlets > 1 or len(self._queue) > 0):
+        """Return the first delivery from aside if it is to be taken now; in the last round one that had no attempt."""
+        found = next((delivery for delivery in self._aside if not delivery.tried_last), None)
+        if found is None or not self._is_due():
             return None
         self._turn = 0
-        return self._aside.popleft()
+        self._aside.remove(found)
+        return found
+
+    def _is_due(self) -> bool:
+        """Return whether a delivery from aside is taken before the queue."""
+        suspects = sum(delivery.is_suspect for delivery in self._aside)
+        if len(self._aside) - suspects > MOST_ASIDE or suspects > MOST_SUSPECTS:
+            return True
+        if self._outlets == 1:
+            return self._turn >= TURNS or len(self._queue) == 0
+        return len(self._failing) < self._outlets - 1

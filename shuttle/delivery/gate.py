@@ -1,12 +1,13 @@
 """The gate: decides for all outlets when the next attempt may begin.
 
 Theory of operation. While the drain is up, the gate is open and every outlet passes. The first failure shuts it. When
-the delay is over, one outlet passes: the probe. Only one probe is on its way at a time, and batches that have not
-failed yet come first. If the drain takes or refuses the probe's batch, the gate opens for all outlets. Suspect batches
-(core/suspicion.py) do not shut the gate: if they fail, that says nothing of the drain.
+the delay is over, one outlet passes: the probe. Only one probe is on its way at a time. But a batch that has not failed
+yet goes first, and does not wait for the probe of one that has. If the drain takes or refuses the probe's batch, the
+gate opens for all outlets. Suspect batches (core/suspicion.py) do not shut the gate: if they fail, that says nothing of
+the drain.
 
 While the endpoint denies everything (401, 404 and their like), the delays grow longer: somebody has to put it right.
-If it has never accepted anything, and everything has been answered, the gate calls the drain hopeless.
+If it has never accepted anything, and every request was answered, the gate calls the drain hopeless.
 
 Some requests are on their way when the gate shuts, and are answered later. If one of them fails, the delay does not
 grow, because the gate has shut since the request passed. If one is accepted, the gate opens, and a pause that the drain
@@ -41,6 +42,8 @@ class Pass(NamedTuple):
 
     epoch: int
     probe: bool
+    untried: bool = True
+    """Of a batch that has not failed before."""
 
 
 class Gate:
@@ -59,7 +62,7 @@ class Gate:
         self._failures = 0  # in a row; 0: the gate is open
         self._delayed_until = 0.0
         self._asked_until = 0.0
-        self._probing = False
+        self._probing = {True: False, False: False}  # whether a probe is on its way: of an untried batch, of another
         self._landing_since = math.inf
         self._land_by = math.inf
         self._down_since = 0.0
@@ -105,16 +108,17 @@ class Gate:
 
     async def _wait(self, not_before: float, *, tried: bool) -> Pass:
         now = entered = self._clock()
+        untried = not not_before
         while True:
             changed = self._changed
             last_round_from = math.inf if tried else self.last_round_from
             if now >= last_round_from:
-                return self._pass(probe=False)
+                return self._pass(probe=False, untried=untried)
             probe = bool(self._failures)
             own = min(not_before, max(entered, self._landing_since) + LANDING_DELAY)
-            opens = self._delayed_until + (UNTRIED_FIRST if not_before and self._untried else 0.0)
+            opens = self._delayed_until + (UNTRIED_FIRST if self._untried and not untried else 0.0)
             ready = max(self._asked_until, own, opens if probe else 0.0)
-            blocked = probe and self._probing
+            blocked = probe and (self._probing[True] or (self._probing[False] and not untried))
             if blocked or now < ready:
                 deadline = min(last_round_from, math.inf if blocked else ready)
                 if deadline == math.inf:
@@ -123,13 +127,13 @@ class Gate:
                     with anyio.CancelScope(deadline=deadline):
                         await changed.wait()
             else:
-                self._probing = self._probing or probe
-                return self._pass(probe=probe)
+                self._probing[untried] |= probe
+                return self._pass(probe=probe, untried=untried)
             now = self._clock()
 
-    def _pass(self, *, probe: bool) -> Pass:
+    def _pass(self, *, probe: bool, untried: bool) -> Pass:
         self._inside += 1
-        return Pass(self._epoch, probe)
+        return Pass(self._epoch, probe, untried)
 
     def leave(self, leave: Pass, outcome: Outcome | None, *, suspect: bool = False) -> None:
         """Give back a pass with the outcome of its attempt; None if the attempt was cancelled.
@@ -139,7 +143,7 @@ class Gate:
         was_shut = bool(self._failures)
         self._inside -= 1
         if leave.probe:
-            self._probing = False
+            self._probing[leave.untried] = False
         if outcome and outcome.failed:
             if not suspect:
                 self.attempts = self.attempts._replace(failed=self.attempts.failed + 1)

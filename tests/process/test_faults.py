@@ -1,10 +1,12 @@
 """Drains that fail, in every way: no line is lost that could be delivered, and each is accounted for."""
 
 import re
+import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -104,6 +106,29 @@ def test_a_drain_that_keeps_failing_costs_every_line(fault: Behaviour) -> None:
         assert (ended.ledger.read, ended.ledger.lost) == (5000, 5000)
         assert ended.ledger.balanced
         assert drain.messages == []
+
+
+@pytest.mark.parametrize("spooled", [False, True])
+def test_a_wrong_password_at_first_does_not_cost_the_time_for_landing(tmp_path: Path, spooled: bool) -> None:
+    flags = ["-spool", str(tmp_path / "spool")] if spooled else []
+    with LocalDrain(Behaviour(status=401)) as drain:
+        ended = run("-logs-url", drain.url, "-land-timeout", "1h", *flags, data=b"".join(LINES))
+    assert ended.ledger.read == 5000
+    assert (ended.code, ended.ledger.lost, ended.ledger.held) == ((4, 0, 5000) if spooled else (3, 5000, 0))
+
+
+def test_a_spool_outlives_a_wrong_password(tmp_path: Path) -> None:
+    spool = ("-spool", str(tmp_path / "spool"))
+    run("-logs-url", f"http://127.0.0.1:{find_closed_port()}/", "-land-timeout", "0s", *spool, data=b"".join(LINES))
+    with LocalDrain(Behaviour(status=401)) as drain, start("-logs-url", drain.url, *spool) as agent:
+        while drain.counts.requests < 8:
+            assert drain.wait_for(requests=drain.counts.requests + 1)
+        agent.signal(signal.SIGTERM)
+        ended = agent.finish()
+        assert (ended.code, ended.ledger.lost, ended.ledger.held) == (4, 0, 5000)
+    with LocalDrain() as drain:
+        assert run("-logs-url", drain.url, *spool).code == 0
+        assert sorted(drain.messages) == LINES
 
 
 def test_an_answer_whose_body_is_cut_off_is_an_answer() -> None:

@@ -122,7 +122,7 @@ def test_a_wrong_token_gets_advice() -> None:
     with LocalDrain(Behaviour(bearer="another")) as drain:
         ended = run("-logs-url", drain.url, "-bearer-token", PASSWORD, "-verbose", data=b"hi\n")
     assert_no_secret_in(ended)
-    assert any("status=401" in line and "-bearer-token" in line for line in ended.named("lines.lost"))
+    assert any("status=401" in line and "-bearer-token" in line for line in ended.named("drain.down"))
 
 
 def test_a_wrong_path_gets_advice() -> None:

@@ -153,7 +153,7 @@ async def test_a_service_refusing_everything_gets_few_requests() -> None:
 
 @virtual
 async def test_a_loss_is_reported_to_the_stream() -> None:
-    amazon = Amazon(in_turn(fail("AccessDeniedException")))
+    amazon = Amazon(in_turn(fail("SerializationException")))
     async with make_shuttle(amazon, batch_size=1, num_outlets=1) as shuttle:
         await shuttle.write(make_lines(2))
     assert [b"Error L13: 1 messages lost" in record for record in amazon.records] == [True, False]
