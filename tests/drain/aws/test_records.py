@@ -463,3 +463,17 @@ async def test_a_stream_taking_part_of_each_request_gets_time() -> None:
     assert shuttle.ledger.delivered == 20
     assert read_numbers(amazon) == list(range(20))
     assert trio.current_time() > 10
+
+
+@virtual
+async def test_a_request_too_large_for_the_link_is_halved() -> None:
+    class Slow(Amazon):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            await trio.sleep(len(await request.aread()) / 1000)
+            return await super().handle_async_request(request)
+
+    amazon = Slow()
+    async with make_shuttle(amazon, num_outlets=1) as shuttle:
+        await shuttle.write(make_lines(60))
+    assert read_numbers(amazon) == list(range(60))
+    assert str(shuttle.ledger) == "read=60 delivered=60 dropped=0 lost=0 held=0"
