@@ -7,8 +7,8 @@ The disk is a real one, and a full one is the kernel's doing.
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from shuttle.core.ledger import Ledger
 from shuttle.delivery.spool import Spool
 from shuttle.delivery.tiers import WINDOW
 from shuttle.store.backlog import NAME, Backlog
+from shuttle.store.salvage import salvage
+from shuttle.store.schema import connect
 from tests.helpers.batches import make_batch
 from tests.helpers.limits import files_of_at_most
 from tests.helpers.spinning import not_spinning
@@ -31,6 +33,8 @@ from tests.helpers.virtual import Journal
 
 MOST_BYTES = 12 << 20  # on the disk
 MEMORY = 3 << 20
+Left = tuple[str, bool]
+"""The id of a batch on the disk, and whether it is in a file that was set aside."""
 LENGTHS = (10, 5000, WINDOW // 3, WINDOW // 3, WINDOW)
 
 
@@ -51,7 +55,7 @@ class AgainstAList(RuleBasedStateMachine):
         self.directory = Path(tempfile.mkdtemp()) / "spool"
         self.made: dict[str, Batch] = {}
         self.full = False
-        self.left: list[str] = []  # ids on a disk that could not be used yet
+        self.left: list[Left] = []  # on a disk that could not be used yet
         self.start()
 
     def start(self) -> None:
@@ -80,7 +84,7 @@ class AgainstAList(RuleBasedStateMachine):
 
     def find_left(self) -> None:
         if self.left and self.backlog.is_open:
-            self.waiting[:0] = [Item(self.made[id_], at_risk=self.suspect) for id_ in self.left]
+            self.waiting[:0] = [Item(self.made[id_], at_risk=self.suspect or aside) for id_, aside in self.left]
             self.left = []
 
     def run(self, call: Callable[[], Awaitable[None]]) -> None:
@@ -213,7 +217,7 @@ class AgainstAList(RuleBasedStateMachine):
         self.run(self._land)
         assert self.spool.count_kept([]) == self.ledger.spooled
         kept = self.ledger.spooled
-        known = self.backlog.is_open
+        known = self.backlog.is_open and not any(aside for _, aside in read_copy(self.directory))
         self.restart(suspect=self.suspect)
         if not self.full and known:
             assert self.ledger.held == kept
@@ -226,7 +230,7 @@ class AgainstAList(RuleBasedStateMachine):
         self.start()
         self.suspect = suspect
         for item in self.waiting:
-            item.at_risk = suspect
+            item.at_risk |= suspect
 
     def check_order(self) -> None:
         """See that the disk has batches in the order in which the spool gave and gives them."""
@@ -282,15 +286,30 @@ class AgainstAList(RuleBasedStateMachine):
         await self._update()
 
 
-def read_copy(directory: Path) -> list[str]:
-    """Return the ids of the batches in a spool that nobody has open, in their order; none if it cannot be read."""
+def read_copy(directory: Path) -> list[Left]:
+    """Return what stands in a spool that nobody has open, in order; nothing if it cannot be read.
+
+    What an earlier process could not salvage, because the disk was full, comes with what is there.
+    """
+    found: dict[int, Left] = {}
+    if (directory / f"{NAME}.salvaging").exists():
+        for path in sorted(directory.glob(f"{NAME}.sqlite.broken-?")):
+            with suppress(sqlite3.Error), open_copy(path) as connection:
+                found |= {key: (batch.id, True) for key, batch in salvage(connection, (), 0.0)}
+    with suppress(sqlite3.Error), open_copy(directory / f"{NAME}.sqlite") as connection:
+        rows = connection.execute("SELECT key, id FROM batches").fetchall()
+        found |= {key: (id_.decode(), False) for key, id_ in rows}
+    return [left for _, left in sorted(found.items())]
+
+
+@contextmanager
+def open_copy(path: Path) -> Iterator[sqlite3.Connection]:
     with tempfile.TemporaryDirectory() as name:
         for side in ("", "-wal"):
             with suppress(FileNotFoundError):
-                shutil.copy(directory / f"{NAME}.sqlite{side}", name)
-        with suppress(sqlite3.Error), closing(sqlite3.connect(Path(name, f"{NAME}.sqlite"))) as connection:
-            return [id_ for (id_,) in connection.execute("SELECT id FROM batches ORDER BY key")]
-    return []
+                shutil.copy(f"{path}{side}", name)
+        with closing(connect(Path(name, path.name))) as connection:
+            yield connection
 
 
 def test_it_agrees_with_a_list() -> None:
