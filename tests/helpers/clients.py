@@ -5,16 +5,21 @@ import httpx
 
 from shuttle.clock import Clocks, bind_clocks
 from shuttle.core.outcome import Reply
-from shuttle.drain.http.client import Client
+from shuttle.drain.http.client import SHOWN, Client
 
 
 def wall() -> float:
     return 0.0
 
 
-async def attempt(transport: httpx.AsyncBaseTransport, request: httpx.Request, timeout: float) -> Reply:  # noqa: ASYNC109
+async def attempt(
+    transport: httpx.AsyncBaseTransport,
+    request: httpx.Request,
+    timeout: float,  # noqa: ASYNC109
+    shown: int = SHOWN,
+) -> Reply:
     """Post `request` and return the reply."""
-    return await Client(transport, timeout=timeout, clocks=bind_clocks(wall)).post(request)
+    return await Client(transport, timeout=timeout, clocks=bind_clocks(wall)).post(request, shown=shown)
 
 
 def make_idle_client() -> Client:

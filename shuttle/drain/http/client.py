@@ -1,5 +1,6 @@
 """The client: makes one POST and returns the drain's reply as a value."""
 
+import math
 import platform
 from collections.abc import AsyncGenerator
 from functools import cache
@@ -10,12 +11,13 @@ import httpx
 from shuttle import __version__
 from shuttle.clock import Clocks, Limit
 from shuttle.core.outcome import Reply, advise
-from shuttle.drain.http.connection import SENT
+from shuttle.drain.http.connection import SENT, Answer
 from shuttle.drain.http.failures import describe
 
 CONTENT_LIMIT = 64 * 1024  # bytes of a body that are read so that the connection can be used again
 SHOWN = 200  # bytes of a refusal's body that logs show
 PATIENCE = 1.0  # seconds for a reply's body: the status has said all, and the body only saves a new connection
+ENDLESS_PATIENCE = 0.05  # seconds for a body that ends with the connection: what has come is shown
 _LONGEST = 1e9  # seconds: no limit
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
@@ -52,7 +54,10 @@ class Client:
                 sent=bool(request.extensions.get(SENT, True)),
                 late=True,
             )
-        content = await _finish(response, shown, PATIENCE if shown <= SHOWN else self._timeout or PATIENCE)
+        if response.is_success and shown <= SHOWN and isinstance(response.stream, Answer):
+            response.stream.leave()
+            return Reply(status=response.status_code)
+        content = await _finish(response, shown, self._choose_patience(response, shown))
         if response.is_success:
             return Reply(status=response.status_code, content=content)
         return Reply(
@@ -62,6 +67,13 @@ class Client:
             advice=advise(response.status_code),
             retry_after=response.headers.get("Retry-After", ""),
         )
+
+    def _choose_patience(self, response: httpx.Response, shown: int) -> float:
+        """Return the seconds for a reply's body: all the time if it is needed, and next to none if it has no end."""
+        if shown > SHOWN:
+            return self._timeout or math.inf
+        ends = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
+        return PATIENCE if ends else ENDLESS_PATIENCE
 
     def break_off(self) -> None:
         """Break off the requests that have no answer yet."""

@@ -1,4 +1,10 @@
-"""One HTTP/1.1 connection to the drain: sends requests, and reads the answers with llhttp."""
+"""One HTTP/1.1 connection to the drain: sends requests, and reads the answers with llhttp.
+
+Strategy: the status decides what becomes of a batch. Whatever is odd about the rest of an answer costs the connection,
+and nothing more. llhttp is strict. If it refuses an answer, the status is read from the bytes as they came, as
+forgivingly as Go and curl do. An answer is bounded: its head, its body, and all of it together, with everything that a
+chunked body may have beside the content.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -7,10 +13,13 @@ from typing import cast
 import httptools
 import httpx
 
+from shuttle.drain.http.head import FINAL, read_head
+
 CONTENT_LIMIT = 512 * 1024  # bytes of a body; Kinesis tells of 500 records in a sixth of it or more
 HEAD_LIMIT = 64 * 1024  # bytes of status and headers; nginx and Apache send 8 KiB at most
+ANSWER_LIMIT = HEAD_LIMIT + 2 * CONTENT_LIMIT  # bytes of all of it: sizes of chunks, extensions and trailers, too
+REST_TIME = 1.0  # seconds for the rest of a body that nobody wants: it only saves a new connection
 SENT = "sent"  # the extension of a request that says whether it was given to a connection
-_FINAL = 200  # statuses below it announce another answer (RFC 9110, 15.2)
 
 
 class UnansweredError(httpx.RemoteProtocolError):
@@ -33,6 +42,7 @@ class Answer(httpx.AsyncByteStream):
         self.content: list[bytes] = []
         self.length = 0
         self._connection = connection
+        self._left = False
         self._ended: asyncio.Future[None] | None = None  # made for whoever waits: most answers come in one piece
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -47,6 +57,16 @@ class Answer(httpx.AsyncByteStream):
         self.over = True
         if self._ended and not self._ended.done():
             self._ended.set_result(None)
+        if self._left:
+            self._connection.finish()
+
+    def leave(self) -> None:
+        """Want nothing more of the body. The connection can be used again if the rest of it comes soon."""
+        if self.over:
+            self._connection.finish()
+        else:
+            self._left = True
+            asyncio.get_running_loop().call_later(REST_TIME, self._connection.give_up, self)
 
     async def aclose(self) -> None:
         """Release the connection. It can be used again if the answer is complete."""
@@ -63,6 +83,10 @@ class Connection(asyncio.Protocol):
         self._answer: Answer | None = None
         self._reusable = False
         self._received = 0
+        self._head: list[bytes] = []  # what came before the status was known
+        self._refusal: httpx.RemoteProtocolError | None = None  # llhttp's, of the head
+        self.made_at = 0.0
+        """When it was opened, in seconds of the event loop's clock."""
 
     @property
     def open(self) -> bool:
@@ -76,6 +100,7 @@ class Connection(asyncio.Protocol):
         self._answer = Answer(self)
         self._reusable = False
         self._received = 0
+        self._head = []
         self._transport.writelines((head, body))
         return self._answer
 
@@ -88,6 +113,11 @@ class Connection(asyncio.Protocol):
         else:
             self.abort()
 
+    def give_up(self, answer: Answer) -> None:
+        """Close the connection if it still waits for the rest of `answer`."""
+        if self._answer is answer:
+            self.abort()
+
     def abort(self) -> None:
         """Close at once."""
         if self._transport:
@@ -96,16 +126,43 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport that the event loop gives."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+        self.made_at = asyncio.get_running_loop().time()
 
     def data_received(self, data: bytes) -> None:
         """Parse the bytes that arrived."""
+        if self._answer is None:  # nobody asked for anything
+            self.abort()
+            return
         self._received += len(data)
+        if not self._answer.status:
+            self._head.append(data)
+        if self._refusal is None:
+            self._parse(data)
+        elif b"\n" in data:  # no head ends without it, and each look costs as much as the head is long
+            self._forgive(self._refusal)
+        if self._answer and not self._answer.status and self._received > HEAD_LIMIT:
+            self._fail(httpx.RemoteProtocolError(f"the head of the answer is longer than {HEAD_LIMIT} bytes"))
+        elif self._answer and self._received > ANSWER_LIMIT:
+            self._fail(httpx.RemoteProtocolError(f"the answer is longer than {ANSWER_LIMIT} bytes"))
+
+    def _parse(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:  # two bases; the second: status 101
-            self._fail(httpx.RemoteProtocolError(f"the answer is not HTTP: {error}"))
-        if self._answer and not self._answer.status and self._received > HEAD_LIMIT:
-            self._fail(httpx.RemoteProtocolError(f"the head of the answer is longer than {HEAD_LIMIT} bytes"))
+            refusal = httpx.RemoteProtocolError(f"the answer is not HTTP: {error}")
+            if self._answer and not self._answer.status:
+                self._refusal = refusal
+                self._forgive(refusal)
+            else:
+                self._fail(refusal)
+
+    def _forgive(self, refusal: httpx.RemoteProtocolError) -> None:
+        """Wait for the end of a head that llhttp refuses."""
+        try:
+            if read_head(b"".join(self._head), over=False):
+                self._fail(refusal)
+        except ValueError:
+            self._fail(refusal)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the answer that is awaited: no more of it comes."""
@@ -117,12 +174,22 @@ class Connection(asyncio.Protocol):
             self._fail(error)
 
     def _fail(self, error: httpx.TransportError) -> None:
+        """Close the connection. The answer fails, unless its status can be read all the same."""
         self._reusable = False
-        if self._answer:
-            if not self._answer.begun.done():
-                self._answer.begun.set_exception(error)
-            self._answer.end()
+        answer = self._answer
         self.abort()
+        if answer and not answer.begun.done():
+            try:
+                head = read_head(b"".join(self._head), over=True)
+            except ValueError:
+                head = None
+            if head:
+                answer.status, answer.headers = head
+                answer.begun.set_result(None)
+            else:
+                answer.begun.set_exception(error)
+        if answer:
+            answer.end()
 
     def on_message_begin(self) -> None:
         """Refuse an answer that nobody asked for."""
@@ -131,8 +198,8 @@ class Connection(asyncio.Protocol):
             self.abort()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header."""
-        if self._answer:
+        """Keep a header. One that comes when the status is known is a trailer, which means nothing here."""
+        if self._answer and not self._answer.status:
             self._answer.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -140,7 +207,7 @@ class Connection(asyncio.Protocol):
         if self._answer is None:
             return
         status = self._parser.get_status_code()
-        if status < _FINAL:
+        if status < FINAL:
             self._answer.headers.clear()
             return
         self._answer.status = status

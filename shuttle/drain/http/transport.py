@@ -3,7 +3,9 @@
 Strategy: most of the cost of `httpx.AsyncClient.post` is httpx's own transport. So this module replaces the transport
 alone. Requests and answers are still httpx's. A request is two buffers written to asyncio's transport, and a C parser
 reads the answer. It is ordinary that a connection which was used before closes without an answer: logplex closes after
-100 requests or 5 s, silently. Then the request is sent again at once on a new connection.
+100 requests or 5 s, silently. Then the request is sent again at once on a new connection. An idle connection is closed
+after IDLE_LIMIT, and as soon as it receives anything. A connection older than AGE_LIMIT is not used again: so the
+drain's name is resolved now and then.
 """
 
 import asyncio
@@ -20,6 +22,7 @@ from shuttle.drain.http.connection import SENT, Connection, UnansweredError
 from shuttle.errors import ConfigError
 
 IDLE_LIMIT = 4.5  # seconds; logplex closes a connection after 5 s without a request
+AGE_LIMIT = 60.0  # seconds; a drain that moved is found within as long as its name's records usually live
 _EYEBALLS_DELAY = 0.25  # seconds (RFC 8305, section 5)
 _PORTS = {"http": 80, "https": 443}
 
@@ -32,7 +35,8 @@ class DirectTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, tls: ssl.SSLContext | None) -> None:
         self._tls = tls
-        self._idle: list[tuple[float, Connection]] = []
+        self._idle: list[tuple[float, Connection]] = []  # the one that was used last at the end
+        self._sweeper: asyncio.TimerHandle | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`, and return when the status and headers of its answer have arrived.
@@ -58,9 +62,12 @@ class DirectTransport(httpx.AsyncBaseTransport):
         for _, connection in self._idle:
             connection.abort()
         self._idle.clear()
+        if self._sweeper:
+            self._sweeper.cancel()
+            self._sweeper = None
 
     def _take_idle(self) -> Connection | None:
-        """Return the connection that was used last, and close those that were idle too long."""
+        """Return the connection that was used last, if it can be used again."""
         oldest = asyncio.get_running_loop().time() - IDLE_LIMIT
         while self._idle:
             idle_since, connection = self._idle.pop()
@@ -70,7 +77,24 @@ class DirectTransport(httpx.AsyncBaseTransport):
         return None
 
     def _release(self, connection: Connection) -> None:
-        self._idle.append((asyncio.get_running_loop().time(), connection))
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if now >= connection.made_at + AGE_LIMIT:
+            connection.abort()
+            return
+        self._idle.append((now, connection))
+        if self._sweeper is None:
+            self._sweeper = loop.call_at(now + IDLE_LIMIT, self._sweep)
+
+    def _sweep(self) -> None:
+        """Close the connections that were idle too long."""
+        self._sweeper = None
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        while self._idle and self._idle[0][0] + IDLE_LIMIT <= now:
+            self._idle.pop(0)[1].abort()
+        if self._idle:
+            self._sweeper = loop.call_at(self._idle[0][0] + IDLE_LIMIT, self._sweep)
 
     async def _connect(self, url: httpx.URL) -> Connection:
         loop = asyncio.get_running_loop()

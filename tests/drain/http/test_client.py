@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from shuttle.core.mask import Mask
 from shuttle.core.outcome import Reply
-from shuttle.drain.http.client import CONTENT_LIMIT, PATIENCE, SHOWN
+from shuttle.drain.http.client import CONTENT_LIMIT, ENDLESS_PATIENCE, PATIENCE, SHOWN
 from tests.helpers.chunks import cut_at
 from tests.helpers.clients import attempt
 from tests.helpers.drains import NEVER
@@ -65,12 +65,14 @@ class Transport(httpx.AsyncBaseTransport):
         phrase: str | None = None,
         delay: float = 0.0,
         error: Exception | None = None,
+        ends: bool = True,
     ) -> None:
         self.body = body or Body()
         self.error = error
         self.delay = delay
         self.cancelled = 0
         extensions = {} if phrase is None else {"reason_phrase": phrase.encode()}
+        headers = {"Transfer-Encoding": "chunked"} | (headers or {}) if ends else headers
         self.response = httpx.Response(status, headers=headers, stream=self.body, extensions=extensions)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -274,6 +276,25 @@ async def test_an_endless_body_does_not_change_the_status(status: int, limit: fl
     assert outcome == (Reply(status=200) if status == 200 else Reply(status, "said", retry_after="9"))
     assert trio.current_time() == PATIENCE
     assert transport.body.closed == 1
+
+
+@pytest.mark.parametrize("status", [200, 400, 503])
+@virtual
+async def test_a_body_without_a_length_is_not_waited_for(status: int) -> None:
+    """It ends with the connection."""
+    transport = Transport(status, Body(b"said", NEVER), ends=False)
+    outcome = await attempt(transport, REQUEST, TIMEOUT)
+    assert outcome == (Reply(status=200) if status == 200 else Reply(status, "said"))
+    assert trio.current_time() == ENDLESS_PATIENCE
+    assert transport.body.closed == 1
+
+
+@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize("limit", [0.0, 60.0])
+@virtual
+async def test_an_answer_that_is_needed_has_all_the_time(limit: float, ends: bool) -> None:
+    transport = Transport(200, Body(30.0, b"{}"), ends=ends)
+    assert (await attempt(transport, REQUEST, limit, shown=CONTENT_LIMIT)).content == b"{}"
 
 
 @pytest.mark.parametrize("status", [200, 400, 503])
