@@ -203,6 +203,27 @@ async def test_a_connection_idle_too_long_is_not_reused(
 
 
 @on_every_loop
+async def test_an_idle_connection_is_closed_though_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "IDLE_LIMIT", 0.01)
+    transport = DirectTransport(None)
+    with Server(always(NO_CONTENT)) as server:
+        await asyncio.gather(*(post(transport, server.url) for _ in range(3)))
+        await server.until_all_gone()
+
+
+@on_every_loop
+async def test_an_old_connection_is_not_reused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the drain's name is resolved again."""
+    monkeypatch.setattr(module, "AGE_LIMIT", 0.0)
+    transport = DirectTransport(None)
+    with Server(always(NO_CONTENT)) as server:
+        for _ in range(3):
+            await post(transport, server.url)
+        await server.until_all_gone()
+    assert [request.connection for request in server.requests] == [0, 1, 2]
+
+
+@on_every_loop
 async def test_each_concurrent_request_has_a_connection() -> None:
     """All connections are used again."""
 
