@@ -1,9 +1,11 @@
 """The oracles, for a few seconds: `python -m tests.faults` runs them at length."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from tests.faults import answers
 from tests.faults.files.run import Run as FilesRun
 from tests.faults.spool.run import Run as SpoolRun
 
@@ -21,3 +23,10 @@ def test_spooled_lines_arrive_whatever_happens(tmp_path: Path) -> None:
     sums = SpoolRun(tmp_path, seed=2).run(faults=15, lines=10_000)
     assert not sums.problems, str(sums)
     assert sums.counts["kill"] + sums.counts["damage"]
+
+
+def test_answers_mutated_at_random_cost_no_line() -> None:
+    run = answers.Run(seed=1)
+    asyncio.run(run.run(seconds=60.0))
+    assert run.books.problems == []
+    assert run.books.requests > 1000

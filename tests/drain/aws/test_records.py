@@ -115,7 +115,7 @@ async def test_a_failure_that_is_not_the_lines_is_retried(answer: Answer) -> Non
 
 @pytest.mark.parametrize("kind", ["AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException"])
 @virtual
-async def test_bad_credentials_lose_the_batch(kind: str) -> None:
+async def test_bad_credentials_at_first_lose_the_batch(kind: str) -> None:
     """The log says what to check."""
     amazon, journal = Amazon(lambda *_: fail(kind, "not you")), Journal()
     async with make_shuttle(amazon, log=journal) as shuttle:
@@ -123,7 +123,7 @@ async def test_bad_credentials_lose_the_batch(kind: str) -> None:
     assert shuttle.ledger.lost == 3
     told = journal.named("lines.lost")[0]
     assert (told["status"], told["error"]) == (403, f"{kind}: not you")
-    assert "credentials" in str(told["advice"])
+    assert "credentials" in str(journal.named("drain.down")[0]["advice"])
 
 
 @virtual

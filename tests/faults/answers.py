@@ -1,0 +1,268 @@
+"""Answers mutated at random: whatever a drain says, batches are retried or delivered, and nothing else comes of it.
+
+    python -m tests.faults.answers --seconds 60 --seed 1
+
+The wire is in memory. Each request gets an answer that is good, or is changed somewhere, or never ends; it comes in
+pieces, and may break off. What must hold:
+
+- Every line is accounted for, and the shuttle comes to its end.
+- A batch is delivered only if something like a 2xx status was sent, and lost only if something like a 4xx was.
+- A batch whose good answer has arrived whole is not sent again.
+- A connection takes no more bytes than an answer may have.
+"""
+
+import argparse
+import asyncio
+import random
+import re
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2s
+from typing import Any
+
+import httpx
+
+from shuttle.config import Config
+from shuttle.drain.http.connection import ANSWER_LIMIT, Connection
+from shuttle.drain.http.transport import DirectTransport
+from shuttle.shuttle import Shuttle
+
+LINES = 3  # of a batch
+TIMEOUT = 0.05  # seconds
+PIECE = 4096  # bytes, of an endless answer
+MOST = 10 * ANSWER_LIMIT  # bytes of one
+_ID = re.compile(rb"X-Request-Id: (\S+)", re.IGNORECASE)
+_STATUS = rb"(?i)HTTP/[0-9.]*\s+%d\d\d"
+GOOD = [
+    b"HTTP/1.1 204 No Content\r\nServer: x\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\nA: b\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 202 OK\r\nContent-Length: 0\r\n\r\n",
+]
+FAILING = [
+    b"HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nContent-Length: 3\r\n\r\nno!",
+    b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 429 Slow down\r\nRetry-After: 0\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n.\r\n0\r\n\r\n",
+]
+ENDLESS = [
+    b"A: b\r\n" * 500,
+    b"x" * PIECE,
+    b"1;e=f\r\n.\r\n" * 400,
+    b"\r\n" * 2000,
+    b"HTTP/1.1 100 Continue\r\n\r\n" * 160,
+]
+WORDS = [
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b"\r\n\r\n",
+    b":",
+    b" ",
+    b"\t",
+    b"\0",
+    b"\xff",
+    b"0",
+    b"-1",
+    b"9" * 30,
+    b"chunked",
+    b";",
+]
+WORDS += [
+    b"Content-Length: 5\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Connection: close\r\n",
+    b"HTTP/1.1 ",
+    b"\r\n folded",
+]
+
+
+@dataclass
+class Script:
+    """What is sent in answer to one request."""
+
+    data: bytes
+    endless: bytes = b""
+    good: bool = False
+    breaks_off: bool = False
+
+
+@dataclass
+class Books:
+    """What happened to each batch, by its id."""
+
+    said: dict[bytes, list[bytes]] = field(default_factory=dict)
+    answered: set[bytes] = field(default_factory=set)
+    """Those whose good answer has arrived whole."""
+    problems: list[str] = field(default_factory=list)
+    requests: int = 0
+
+
+class Wire(asyncio.Transport):
+    """Answers each request that is written to it."""
+
+    def __init__(self, run: "Run") -> None:
+        super().__init__()
+        self._run = run
+        self._closed = False
+        self.connection: Connection | None = None
+
+    def writelines(self, pieces: Any) -> None:
+        request = b"".join(pieces)
+        found = _ID.search(request)
+        assert found
+        asyncio.get_running_loop().create_task(self._answer(found[1]))
+
+    async def _answer(self, id_: bytes) -> None:
+        books, script = self._run.books, self._run.choose()
+        books.requests += 1
+        if id_ in books.answered:
+            books.problems.append(f"{id_!r} was sent again though its answer had come")
+        books.said.setdefault(id_, []).append(script.data + script.endless)
+        for piece in self._run.cut(script.data):
+            await self._feed(piece)
+        fed = len(script.data)
+        while script.endless and not self._closed:
+            await self._feed(script.endless)
+            fed += len(script.endless)
+            if fed > MOST:
+                books.problems.append(f"a connection took {fed} bytes of an answer")
+                return
+        if script.good and not self._closed:
+            books.answered.add(id_)
+        if script.breaks_off:
+            self.abort()
+
+    async def _feed(self, piece: bytes) -> None:
+        assert self.connection
+        if not self._closed:
+            self.connection.data_received(piece)
+            await asyncio.sleep(0)
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def is_closing(self) -> bool:
+        return self._closed
+
+    def abort(self) -> None:
+        if not self._closed:
+            self._closed = True
+            assert self.connection
+            asyncio.get_running_loop().call_soon(self.connection.connection_lost, None)
+
+
+class Transport(DirectTransport):
+    """Opens connections in memory."""
+
+    def __init__(self, run: "Run") -> None:
+        super().__init__(None)
+        self._run = run
+
+    async def _connect(self, url: httpx.URL) -> Connection:
+        del url
+        wire = Wire(self._run)
+        connection = wire.connection = Connection(self._release)
+        connection.connection_made(wire)
+        return connection
+
+
+class Run:
+    """One shuttle, and a drain that says anything."""
+
+    def __init__(self, seed: int) -> None:
+        self.books = Books()
+        self._random = random.Random(seed)
+        self._calm = False
+
+    async def run(self, seconds: float) -> str:
+        """Make the run, and return the ledger."""
+        config = Config(logs_url="http://drain.example/", batch_size=LINES, timeout=TIMEOUT, wait=0.01, max_age=1e6)
+        ends = time.monotonic() + seconds
+        number = 0
+        async with Shuttle(config, transport=Transport(self), random=lambda: 0.0) as shuttle:
+            while time.monotonic() < ends:
+                await shuttle.write(b"".join(b"%09d\n" % (number + place) for place in range(LINES)))
+                number += LINES
+                while shuttle.ledger.held > 20 * LINES and time.monotonic() < ends:
+                    self._check(shuttle)
+                    await asyncio.sleep(0.001)
+            self._calm = True
+        self._check(shuttle)
+        ledger = shuttle.ledger
+        if (ledger.read, ledger.held) != (number, 0):
+            self.books.problems.append(f"{number} lines were written, and the ledger says {ledger}")
+        self._check_verdicts(ledger.lost)
+        return str(ledger)
+
+    def _check(self, shuttle: Shuttle) -> None:
+        ledger = shuttle.ledger
+        if ledger.read != ledger.delivered + ledger.dropped + ledger.lost + ledger.held:
+            self.books.problems.append(f"the ledger does not add up: {ledger}")
+
+    def _check_verdicts(self, lost: int) -> None:
+        refused = re.compile(_STATUS % 4)
+        if lost and not any(refused.search(data) for said in self.books.said.values() for data in said):
+            self.books.problems.append(f"{lost} lines are lost though nothing was refused")
+        accepted = re.compile(_STATUS % 2)
+        for id_, said in self.books.said.items():
+            half = blake2s(id_ + b"/0", digest_size=16).hexdigest().encode()
+            if half in self.books.said:
+                continue  # it failed too often, and was divided
+            if not any(accepted.search(data) or refused.search(data) for data in said):
+                self.books.problems.append(f"{id_!r} is settled, and was answered with {said!r}")
+
+    def choose(self) -> Script:
+        """Return the next answer."""
+        chance = self._random
+        if self._calm or chance.random() < 0.3:
+            return Script(chance.choice(GOOD), good=True)
+        data = chance.choice(GOOD if chance.random() < 0.6 else FAILING)
+        if chance.random() < 0.1:
+            return Script(data[: chance.randrange(len(data) + 1)], endless=chance.choice(ENDLESS))
+        for _ in range(chance.randrange(1, 4)):
+            data = self._mutate(data)
+        return Script(data, breaks_off=chance.random() < 0.9)
+
+    def _mutate(self, data: bytes) -> bytes:
+        chance = self._random
+        place = chance.randrange(len(data) + 1)
+        end = min(len(data), place + chance.choice((0, 1, 1, 2, 8, 30)))
+        match chance.randrange(5):
+            case 0:
+                return data[:place] + data[end:]
+            case 1:
+                return data[:place] + chance.choice(WORDS) + data[end:]
+            case 2:
+                return data[:end] + data[place:]  # twice
+            case 3:
+                return data[:place]
+            case _:
+                return data[:place] + chance.randbytes(end - place) + data[end:]
+
+    def cut(self, data: bytes) -> Iterator[bytes]:
+        """Yield `data` in pieces."""
+        place = 0
+        while place < len(data):
+            end = place + (self._random.choice((1, 3, 20, 1000)))
+            yield data[place:end]
+            place = end
+
+
+def main() -> int:
+    """Make one run, and return 1 if something came of it that must not."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.answers", description="Answers mutated at random.")
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    options = parser.parse_args()
+    run = Run(options.seed)
+    ledger = asyncio.run(run.run(options.seconds))
+    sys.stdout.write(f"seed={options.seed} requests={run.books.requests} {ledger}\n")
+    for problem in run.books.problems[:20]:
+        sys.stdout.write(f"{problem[:300]}\n")
+    return 1 if run.books.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
