@@ -85,7 +85,7 @@ async def assemble(
         landing = Landing(gate, timeout=config.land_timeout, clocks=clocks)
         new_id = _number_ids()
         framer = Framer(files.header if files else config.framing)
-        drain = _make_drain(config, framer, _make_client(config, transport, clocks, opened), clocks)
+        drain = _make_drain(config, framer, _make_client(config, transport, log, clocks, opened), clocks)
         losses = Losses(ledger, log, clocks)
         spool = (
             _open_spool(config, opened, ledger=ledger, losses=losses, log=log, clocks=clocks) if config.spool else None
@@ -166,20 +166,20 @@ def _make_splitter(config: Config, framer: Framer) -> Splitter:
 
 
 def _make_client(
-    config: Config, transport: httpx.AsyncBaseTransport | None, clocks: Clocks, opened: AsyncExitStack
+    config: Config, transport: httpx.AsyncBaseTransport | None, log: Logger, clocks: Clocks, opened: AsyncExitStack
 ) -> Client:
     if transport is None:
-        transport = _open_transport(config)
+        transport = _open_transport(config, log)
         opened.push_async_callback(transport.aclose)
     return Client(transport, timeout=config.timeout, clocks=clocks)
 
 
-def _open_transport(config: Config) -> httpx.AsyncBaseTransport:
+def _open_transport(config: Config, log: Logger) -> httpx.AsyncBaseTransport:
     tls = None
     if config.endpoint.url.scheme == "https":
         from shuttle.drain.http.tls import load_tls  # noqa: PLC0415  # start-up over http need not load authorities
 
-        tls = load_tls(config)
+        tls = load_tls(config, log)
     return make_transport(config.endpoint, tls)
 
 

@@ -20,6 +20,7 @@ BATCH_SIZE = 500  # lines
 WAIT = 0.25  # seconds
 NUM_OUTLETS = 4
 TIMEOUT = 5.0  # seconds
+APPNAME = "token"
 MAX_LINE_LENGTH = 10_000  # bytes; logplex took 10,000 a line when Go's default was set
 # Not in Go.
 BATCH_BYTES = MIB  # drains seen in the wild limit bodies to 1-5 MB
@@ -69,7 +70,15 @@ class Config:
         ),
     ] = ""
     drain_token: Annotated[
-        str, Setting("string", "send it as Logplex-Drain-Token", "TOKEN", rule=TOKEN, secret=True, needs=(need.NO_AWS,))
+        str,
+        Setting(
+            "string",
+            "send this as Logplex-Drain-Token; else the appname",
+            "TOKEN",
+            rule=TOKEN,
+            secret=True,
+            needs=(need.NO_AWS,),
+        ),
     ] = ""
     ca_file: Annotated[
         Path | None,
@@ -246,7 +255,7 @@ class Config:
     appname: Annotated[
         str,
         Setting("string", "application", rule=printable(48, "6.2.5"), needs=(need.HEADERS, need.filled_in("appname"))),
-    ] = "token"
+    ] = APPNAME
     procid: Annotated[
         str,
         Setting(

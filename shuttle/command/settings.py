@@ -113,11 +113,14 @@ def _find_urls(flags: Mapping[str, Value], environ: Mapping[str, str]) -> list[G
 def _find_aws_endpoint(given: dict[str, Given], environ: Mapping[str, str]) -> None:
     """Take AWS's own variables of an endpoint, the more particular one first, if no setting of ours has it."""
     host = re.match(r"https?://(?:[^/?#]*@)?([^/?#:@]+)", given["logs_url"].value or "")
-    if not host or AMAZON not in host[1].lower():
+    if not host or not any(name in host[1].lower() for name in AMAZON):
         return
     from shuttle.core import aws_stream as aws  # noqa: PLC0415  # start-up: few need it
 
-    service = aws.read_host(host[1])
+    try:
+        service = aws.read_host(host[1])
+    except ConfigError:  # the check of the URL says so
+        return
     for variable in aws.ENDPOINT_VARIABLES[service.name] if service else ():
         if "aws_endpoint" not in given and environ.get(variable):
             given["aws_endpoint"] = Given(variable, environ[variable])

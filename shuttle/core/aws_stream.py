@@ -15,7 +15,13 @@ ENDPOINT_VARIABLES = {  # as AWS's own tools read them (docs.aws.amazon.com/sdkr
     KINESIS: ("AWS_ENDPOINT_URL_KINESIS", "AWS_ENDPOINT_URL"),
     LOGS: ("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", "AWS_ENDPOINT_URL"),
 }
-_HOST = re.compile(r"(kinesis|logs)\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
+# Public, FIPS, dual-stack and VPC endpoints (docs.aws.amazon.com/general/latest/gr: kinesis, logs; PrivateLink).
+_HOST = re.compile(
+    r"(?:vpce-[a-z0-9-]+\.)?(kinesis|logs)(?:-fips)?\.([a-z0-9-]+)\.(?:vpce\.)?(?:amazonaws\.com(?:\.cn)?|api\.aws)"
+)
+_AMAZON = re.compile(r"(?:.*\.)?(?:amazonaws\.com(?:\.cn)?|api\.aws)")
+# Hosts of Amazon's that run programs of its customers: load balancers, machines, gateways and services of others.
+_CUSTOMERS = re.compile(r".*\.(?:elb|compute|compute-1|execute-api|vpce-svc-[a-z0-9]+)\..*|vpce-svc-.*|ec2-.*")
 _KINESIS_STREAM = re.compile(r"[a-zA-Z0-9_.-]{1,128}")  # Kinesis' and CloudWatch Logs' API references
 _GROUP = re.compile(r"[a-zA-Z0-9_./#-]{1,512}")
 _LOG_STREAM = re.compile(r"[^:*]{1,512}")
@@ -56,9 +62,18 @@ class Destination:
 
 
 def read_host(host: str) -> AwsService | None:
-    """Return the service and region that `host` names; None if it is no AWS host. China's hosts count."""
-    match = _HOST.fullmatch(host.lower())
-    return AwsService(*match.groups()) if match else None
+    """Return the service and region that `host` names; None if it is no host of AWS, or runs a customer's program.
+
+    Raises:
+        ConfigError: It is another service of AWS, which is no drain.
+    """
+    host = host.lower().removesuffix(".")
+    if match := _HOST.fullmatch(host):
+        return AwsService(*match.groups())
+    if _AMAZON.fullmatch(host) and not _CUSTOMERS.fullmatch(host):
+        accepted = " or ".join(_FORMS.values())
+        raise ConfigError(f"-logs-url: {host} is no service of AWS that takes logs here; it must be {accepted}")
+    return None
 
 
 def read_destination(url: httpx.URL, service: AwsService) -> Destination:

@@ -8,6 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 import httpx
 
+from shuttle.core.host_name import is_host
 from shuttle.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 SCHEMES = ("http", "https")
 HIGHEST_PORT = 65_535
-AMAZON = "amazonaws"
-"""Part of the name of each host of Amazon's."""
+AMAZON = ("amazonaws.", "api.aws")
+"""One of these is part of the name of each host of Amazon's."""
 _UNSAFE = r"[\x00-\x20\x7f]"
 _ACCEPTED = (
     "must be http://[user:password@]host[:port]/path or https://... (the value is not shown: it may hold a password)"
@@ -60,27 +61,43 @@ def parse_endpoint(url: str, *, bearer_token: str = "", appname: str = "token", 
         raise ConfigError(f"-logs-url has a % that two hex digits do not follow (a % itself is %25); it {_ACCEPTED}")
     try:
         parsed = httpx.URL(url)
+        host = parsed.host.removesuffix(".")
     except (httpx.InvalidURL, UnicodeError):
         raise ConfigError(f"-logs-url cannot be parsed ({_HINT}); it {_ACCEPTED}") from None
-    if b"@" in parsed.raw_path or "@" in parsed.fragment:  # else a password's / ? or # would end the host, and show it
+    behind = b"@" in parsed.raw_path or "@" in parsed.fragment
+    if behind and not ("." in host or ":" in host or host == "localhost"):
+        # A password's / ? or # would end what looks like a host, and that would be shown.
         raise ConfigError(f"-logs-url has a / ? # or @ before an @ ({_HINT}); it {_ACCEPTED}")
-    if parsed.scheme not in SCHEMES:
-        raise ConfigError(f"-logs-url has no http or https scheme; it {_ACCEPTED}")
-    if not parsed.host:
-        raise ConfigError(f"-logs-url names no host; it {_ACCEPTED}")
-    if parsed.port is not None and not 1 <= parsed.port <= HIGHEST_PORT:
-        # The port is not shown either: where the host is forgotten, the password stands in its place.
-        raise ConfigError(f"-logs-url has a port that is not from 1 to {HIGHEST_PORT}; it {_ACCEPTED}")
+    _check_server(parsed)
     if destination := _find_stream(parsed):
-        clean = _read_aws_endpoint(aws_endpoint) if aws_endpoint else httpx.URL(f"{parsed.scheme}://{parsed.host}/")
+        clean = (
+            _read_aws_endpoint(aws_endpoint)
+            if aws_endpoint
+            else httpx.URL(f"{parsed.scheme}://{parsed.netloc.decode('ascii')}/")
+        )
         return Endpoint(url=clean, authorization="", shown=_show(clean), aws=destination)
     clean = parsed.copy_with(userinfo=b"", fragment=None)
     return Endpoint(url=clean, authorization=_authorize(parsed.userinfo, bearer_token, appname), shown=_show(clean))
 
 
+def _check_server(url: httpx.URL) -> None:
+    """Refuse what no request can be sent to."""
+    if url.scheme not in SCHEMES:
+        raise ConfigError(f"-logs-url has no http or https scheme; it {_ACCEPTED}")
+    if not url.host:
+        raise ConfigError(f"-logs-url names no host; it {_ACCEPTED}")
+    if not is_host(url.raw_host.decode("ascii")):
+        raise ConfigError(
+            f"-logs-url has a host with an empty, overlong or odd label (is a variable unset?); it {_ACCEPTED}"
+        )
+    if url.port is not None and not 1 <= url.port <= HIGHEST_PORT:
+        # The port is not shown either: where the host is forgotten, the password stands in its place.
+        raise ConfigError(f"-logs-url has a port that is not from 1 to {HIGHEST_PORT}; it {_ACCEPTED}")
+
+
 def _find_stream(url: httpx.URL) -> "Destination | None":
     """Return the stream that `url` names; None if its host is none of Amazon's."""
-    if AMAZON not in url.host.lower():
+    if not any(name in url.host.lower() for name in AMAZON):
         return None
     from shuttle.core.aws_stream import read_destination, read_host  # noqa: PLC0415  # start-up: few need it
 
@@ -97,7 +114,8 @@ def _read_aws_endpoint(text: str) -> httpx.URL:
         url = httpx.URL(text)
     except (httpx.InvalidURL, UnicodeError):
         url = httpx.URL()
-    if url.scheme not in SCHEMES or not url.host or url.userinfo or re.search(_UNSAFE, text):
+    named = bool(url.raw_host) and is_host(url.raw_host.decode("ascii"))
+    if url.scheme not in SCHEMES or not named or url.userinfo or re.search(_UNSAFE, text):
         raise ConfigError("-aws-endpoint (not shown): must be http://host[:port] or https://host[:port]")
     return url.copy_with(path=url.path or "/", query=None, fragment=None)
 

@@ -1,14 +1,15 @@
 """The logplex drain: sends a batch in one request, as logplex and drains like it expect."""
 
+import re
 import zlib
 from collections.abc import Callable
 from functools import partial
 
 import httpx
 
-from shuttle.config import Config
+from shuttle.config import APPNAME, Config
 from shuttle.core.batch import Batch
-from shuttle.core.frame import Framer
+from shuttle.core.frame import PLACEHOLDER, Framer
 from shuttle.core.ledger import Owed
 from shuttle.core.outcome import Outcome, Verdict, judge
 from shuttle.drain.http.client import Client, user_agent
@@ -53,9 +54,8 @@ class Logplex:
             (b"User-Agent", user_agent().encode("ascii")),
             (b"Authorization", config.endpoint.authorization.encode("ascii")),
             (b"Content-Type", CONTENT_TYPE),
+            (b"Logplex-Drain-Token", _choose_token(config).encode("ascii")),
         ]
-        if config.drain_token:
-            self._headers.append((b"Logplex-Drain-Token", config.drain_token.encode("ascii")))
         if self._compress:
             self._headers.append((b"Content-Encoding", b"gzip"))
 
@@ -90,6 +90,12 @@ class Logplex:
         headers.append((b"Content-Length", b"%d" % len(body)))
         # As a stream: for `content` httpx goes through all the headers again, to add what is missing.
         return httpx.Request("POST", self._url, headers=headers, stream=httpx.ByteStream(body))
+
+
+def _choose_token(config: Config) -> str:
+    """Return the drain token: some drains refuse a request without one. Of many files there is no one name."""
+    named = config.appname if not re.search(PLACEHOLDER, config.appname) else APPNAME
+    return config.drain_token or named
 
 
 def _load_compressor() -> Callable[[bytes], bytes]:

@@ -28,22 +28,59 @@ def test_the_host_gives_service_and_region(host: str, service: tuple[str, str]) 
 
 
 @pytest.mark.parametrize(
+    ("host", "service"),
+    [
+        ("kinesis-fips.us-east-1.amazonaws.com", ("kinesis", "us-east-1")),
+        ("logs-fips.us-gov-west-1.amazonaws.com", ("logs", "us-gov-west-1")),
+        ("kinesis.us-east-1.api.aws", ("kinesis", "us-east-1")),
+        ("logs.eu-west-1.api.aws.", ("logs", "eu-west-1")),
+        ("kinesis-fips.us-east-1.api.aws", ("kinesis", "us-east-1")),
+        ("vpce-0a1b2c3d-x9y8.kinesis.us-east-1.vpce.amazonaws.com", ("kinesis", "us-east-1")),
+        ("vpce-0a1b2c3d-x9y8-us-east-1a.logs.us-east-1.vpce.amazonaws.com", ("logs", "us-east-1")),
+    ],
+)
+def test_other_endpoints_of_a_service_work(host: str, service: tuple[str, str]) -> None:
+    assert read_host(host) == service
+
+
+@pytest.mark.parametrize(
     "host",
     [
         "",
         "drain.example",
-        "amazonaws.com",
-        "s3.us-east-1.amazonaws.com",
-        "kinesis.amazonaws.com",
-        "kinesis..amazonaws.com",
         "kinesis.us-east-1.amazonaws.com.evil.example",
-        "x.kinesis.us-east-1.amazonaws.com",
         "kinesis.us-east-1xamazonaws.com",
-        "logs.us-east-1.amazonaws.com\n",
+        "my-drain-1234.us-east-1.elb.amazonaws.com",
+        "ec2-203-0-113-25.compute-1.amazonaws.com",
+        "ec2-203-0-113-25.eu-west-1.compute.amazonaws.com",
+        "abc123.execute-api.us-east-1.amazonaws.com",
+        "vpce-0a1b-x9.vpce-svc-0123.us-east-1.vpce.amazonaws.com",
     ],
 )
-def test_any_other_host_is_no_aws_service(host: str) -> None:
+def test_a_program_of_a_customer_is_an_ordinary_drain(host: str) -> None:
     assert read_host(host) is None
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "amazonaws.com",
+        "s3.us-east-1.amazonaws.com",
+        "firehose.us-east-1.amazonaws.com",
+        "kinesis.amazonaws.com",
+        "kinesis..amazonaws.com",
+        "x.kinesis.us-east-1.amazonaws.com",
+        "sqs.us-east-1.api.aws",
+    ],
+)
+def test_another_service_of_amazon_is_an_error(host: str) -> None:
+    with pytest.raises(ConfigError, match="no service of AWS that takes logs"):
+        read_host(host)
+
+
+def test_the_port_of_an_aws_url_counts() -> None:
+    endpoint = parse_endpoint("https://kinesis.us-east-1.amazonaws.com:8443/logs")
+    assert endpoint.shown == "https://kinesis.us-east-1.amazonaws.com:8443"
 
 
 @pytest.mark.parametrize(

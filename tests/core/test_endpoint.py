@@ -104,6 +104,20 @@ def test_a_url_that_cannot_be_used_is_refused_without_showing_it(url: str, reaso
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://drain.example/in?user=me@there.example",
+        "https://u:p@drain.example/@me/in",
+        "http://127.0.0.1:8080/a@b",
+        "http://localhost:8080/a@b",
+        "http://[::1]:8080/a@b",
+    ],
+)
+def test_an_at_sign_in_path_or_query_is_legal(url: str) -> None:
+    assert "@" in str(parse_endpoint(url).url)
+
+
 @given(user=SPECIAL, before=SPECIAL, after=SPECIAL, host=st.sampled_from(["host", "[::1]", "host:80", ""]))
 def test_no_password_is_ever_shown(user: str, before: str, after: str, host: str) -> None:
     """Whatever stands unencoded in a URL's password, neither an error nor the repr nor `shown` holds it."""

@@ -123,9 +123,9 @@ def test_halves_are_requests_of_their_own() -> None:
     assert len({ID, *(request.headers["Logplex-Frame-Id"] for request in requests)}) == 3
 
 
-def test_the_drain_token_is_sent_only_if_it_is_set() -> None:
+def test_the_drain_token_is_the_appname_unless_it_is_set() -> None:
     assert make_request(drain_token="d.42").headers["Logplex-Drain-Token"] == "d.42"
-    assert "Logplex-Drain-Token" not in make_request().headers
+    assert make_request(appname="web").headers["Logplex-Drain-Token"] == "web"
 
 
 # --- where and as whom ---
@@ -177,5 +177,5 @@ def test_the_user_agent_names_version_and_platform() -> None:
 def test_the_request_sets_every_header_itself() -> None:
     assert {name.decode() for name, _ in make_request().headers.raw} == {
         *("Host", "User-Agent", "Authorization", "Content-Type", "Content-Length"),
-        *("X-Request-Id", "Logplex-Frame-Id", "Logplex-Msg-Count"),
+        *("X-Request-Id", "Logplex-Frame-Id", "Logplex-Msg-Count", "Logplex-Drain-Token"),
     }

@@ -28,6 +28,7 @@ ALLOWED = {
         "enum",
         "hashlib",
         "http",
+        "ipaddress",
     ),
     *("itertools", "re", "typing", "urllib.parse", "shuttle.errors"),
 }

@@ -8,9 +8,44 @@ import certifi
 
 from shuttle.config import Config
 from shuttle.errors import ConfigError, quote
+from shuttle.observe.log import Logger
 
 
-def load_tls(config: Config) -> ssl.SSLContext | None:
+class Tls:
+    """The settings for new connections. A client certificate that was replaced is read again.
+
+    Raises:
+        ConfigError: A file cannot be read or used. The text names its flag.
+    """
+
+    def __init__(self, config: Config, log: Logger) -> None:
+        self._config = config
+        self._log = log
+        self._files = [path for path in (config.client_cert, config.client_key) if path]
+        self._read = self._look()
+        self._context = _make_context(config)
+        if config.skip_verify:
+            log.warning("tls.unverified", advice="anyone can pretend to be the drain; -ca-file names whom to trust")
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """The settings as the files are now. While they cannot be used, those from before stay."""
+        if self._files and (found := self._look()) != self._read:
+            self._read = found
+            try:
+                self._context = _make_context(self._config)
+            except ConfigError as error:
+                self._log.warning("tls.unchanged", error=str(error), advice="the certificate from before is used")
+            else:
+                self._log.info("tls.changed", file=self._files[0])
+        return self._context
+
+    def _look(self) -> list[tuple[int, int, int] | None]:
+        """Return what tells whether the files of the client's certificate have changed."""
+        return [_identify(path) for path in self._files]
+
+
+def load_tls(config: Config, log: Logger) -> Tls | None:
     """Return the TLS settings for an https drain, None for an http one.
 
     The drain's certificate must be signed by one of the system's authorities, or by one of `-ca-file` if that is given.
@@ -20,8 +55,10 @@ def load_tls(config: Config) -> ssl.SSLContext | None:
     Raises:
         ConfigError: A file cannot be read or used. The text names its flag.
     """
-    if config.endpoint.url.scheme != "https":
-        return None
+    return Tls(config, log) if config.endpoint.url.scheme == "https" else None
+
+
+def _make_context(config: Config) -> ssl.SSLContext:
     for flag, path in (
         ("-ca-file", config.ca_file),
         ("-client-cert", config.client_cert),
@@ -29,28 +66,40 @@ def load_tls(config: Config) -> ssl.SSLContext | None:
     ):
         if path and not _is_readable(path):
             raise ConfigError(f"{flag} {quote(str(path))}: must be a file that can be read")
-    if config.ca_file:
-        try:
-            context = ssl.create_default_context(cafile=config.ca_file)
-        except OSError as error:  # ssl.SSLError is one
-            raise ConfigError(f"-ca-file {str(config.ca_file)!r}: must hold certificates in PEM ({error})") from None
-    else:
-        context = ssl.create_default_context(cafile=None if _has_authorities() else certifi.where())
+    context = _trust(config)
+    # The same on every Python: 3.13 began to refuse authorities without key usage, and to take an intermediate one.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.hostname_checks_common_name = False  # a certificate names its hosts as SANs (RFC 9110, 4.3.4)
     if config.skip_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if config.client_cert:
-        try:
-            # the empty password: a key that needs one must fail and not ask at a terminal
-            context.load_cert_chain(config.client_cert, config.client_key, password="")
-        except OSError as error:
-            files = f"-client-cert {str(config.client_cert)!r}"
-            if config.client_key:
-                files += f" -client-key {str(config.client_key)!r}"
-            raise ConfigError(
-                f"{files}: must hold a certificate and its key in PEM, without a password ({error})"
-            ) from None
+        _present(context, config)
     return context
+
+
+def _trust(config: Config) -> ssl.SSLContext:
+    if not config.ca_file:
+        return ssl.create_default_context(cafile=None if _has_authorities() else certifi.where())
+    try:
+        return ssl.create_default_context(cafile=config.ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(f"-ca-file {str(config.ca_file)!r}: must hold certificates in PEM ({error})") from None
+
+
+def _present(context: ssl.SSLContext, config: Config) -> None:
+    assert config.client_cert
+    try:
+        # the empty password: a key that needs one must fail and not ask at a terminal
+        context.load_cert_chain(config.client_cert, config.client_key, password="")
+    except OSError as error:
+        files = f"-client-cert {str(config.client_cert)!r}"
+        if config.client_key:
+            files += f" -client-key {str(config.client_key)!r}"
+        raise ConfigError(
+            f"{files}: must hold a certificate and its key in PEM, without a password ({error})"
+        ) from None
 
 
 def _is_readable(path: Path) -> bool:
@@ -60,8 +109,19 @@ def _is_readable(path: Path) -> bool:
         return False
 
 
+def _identify(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def _has_authorities() -> bool:
+    """Return whether the system has a file of authorities, or a directory with any; OpenSSL takes several."""
     paths = ssl.get_default_verify_paths()
     if paths.cafile:
         return True
-    return bool(paths.capath) and any(os.scandir(paths.capath))
+    named = os.environ.get(paths.openssl_capath_env) or paths.openssl_capath
+    directories = [path for path in map(Path, named.split(os.pathsep)) if path.is_dir()]
+    return any(True for directory in directories for _ in directory.iterdir())

@@ -9,17 +9,24 @@ drain's name is resolved now and then.
 """
 
 import asyncio
+import contextlib
 import socket
-import ssl
-from urllib.request import getproxies, proxy_bypass
+from typing import TYPE_CHECKING
+from urllib.request import getproxies
 
 import aiohappyeyeballs
 import httpx
 import sniffio
 
 from shuttle.core.endpoint import Endpoint
+from shuttle.core.host_name import is_excluded
 from shuttle.drain.http.connection import SENT, Connection, UnansweredError
 from shuttle.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from shuttle.drain.http.tls import Tls
 
 IDLE_LIMIT = 4.5  # seconds; logplex closes a connection after 5 s without a request
 AGE_LIMIT = 60.0  # seconds; a drain that moved is found within as long as its name's records usually live
@@ -33,7 +40,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
     It sets no time limit for a request: the caller cancels it.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, tls: "Tls | None") -> None:
         self._tls = tls
         self._idle: list[tuple[float, Connection]] = []  # the one that was used last at the end
         self._sweeper: asyncio.TimerHandle | None = None
@@ -98,15 +105,24 @@ class DirectTransport(httpx.AsyncBaseTransport):
 
     async def _connect(self, url: httpx.URL) -> Connection:
         loop = asyncio.get_running_loop()
-        tls = self._tls if url.scheme == "https" else None
+        tls = self._tls.context if self._tls and url.scheme == "https" else None
         try:
             addresses = await loop.getaddrinfo(url.host, url.port or _PORTS[url.scheme], type=socket.SOCK_STREAM)
             connected = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=_EYEBALLS_DELAY)
-            _, connection = await loop.create_connection(
-                lambda: Connection(self._release), sock=connected, ssl=tls, server_hostname=url.host if tls else None
-            )
+            return await self._open(connected, tls, url)
         except OSError as error:  # TLS errors are OSErrors too
             raise httpx.ConnectError(str(error)) from error
+
+    async def _open(self, connected: socket.socket, tls: "SSLContext | None", url: httpx.URL) -> Connection:
+        name = url.host.removesuffix(".") if tls else None
+        try:
+            _, connection = await asyncio.get_running_loop().create_connection(
+                lambda: Connection(self._release), sock=connected, ssl=tls, server_hostname=name
+            )
+        except BaseException:
+            with contextlib.suppress(OSError):  # uvloop leaves it open until it is collected as garbage
+                connected.shutdown(socket.SHUT_RDWR)
+            raise
         return connection
 
 
@@ -129,7 +145,16 @@ def _write_head(request: httpx.Request) -> bytes:
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
-def make_transport(endpoint: Endpoint, tls: ssl.SSLContext | None) -> httpx.AsyncBaseTransport:
+class PooledTransport(httpx.AsyncHTTPTransport):
+    """httpx's own transport. A final dot of the host is for DNS alone: no certificate has it."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send `request` and return the answer."""
+        request.extensions["sni_hostname"] = request.url.host.removesuffix(".")
+        return await super().handle_async_request(request)
+
+
+def make_transport(endpoint: Endpoint, tls: "Tls | None") -> httpx.AsyncBaseTransport:
     """Return the transport for the drain: httpx's behind a proxy and on trio, else the direct one.
 
     Raises:
@@ -140,7 +165,7 @@ def make_transport(endpoint: Endpoint, tls: ssl.SSLContext | None) -> httpx.Asyn
         return DirectTransport(tls)
     limits = httpx.Limits(keepalive_expiry=IDLE_LIMIT)
     try:
-        return httpx.AsyncHTTPTransport(verify=tls or True, proxy=proxy, limits=limits)
+        return PooledTransport(verify=tls.context if tls else True, proxy=proxy, limits=limits)
     except (ValueError, httpx.InvalidURL, ImportError):  # ImportError: a SOCKS proxy needs a package
         name = f"{endpoint.url.scheme}_proxy or all_proxy"
         raise ConfigError(f"{name} (not shown) must be http://[user:password@]host:port") from None
@@ -150,6 +175,7 @@ def _find_proxy(endpoint: Endpoint) -> str | None:
     """Return the proxy that `https_proxy`, `http_proxy` or `all_proxy` names, unless `no_proxy` excludes the drain."""
     proxies = getproxies()
     proxy = proxies.get(endpoint.url.scheme) or proxies.get("all")
-    if not proxy or proxy_bypass(endpoint.url.netloc.decode("ascii")):
+    url = endpoint.url
+    if not proxy or is_excluded(url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme], proxies.get("no", "")):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"

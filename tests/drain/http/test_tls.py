@@ -1,26 +1,41 @@
 """TLS: whom we trust, who we are, and what a user is told when either side refuses."""
 
+import asyncio
 import datetime
+import ipaddress
+import shutil
+import socket
 import ssl
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from shuttle.config import Config
 from shuttle.core.outcome import Reply
 from shuttle.drain.http.tls import load_tls
 from shuttle.drain.http.transport import DirectTransport
 from shuttle.errors import ConfigError
+from shuttle.observe.log import SILENT
 from tests.drain.http.test_transport import make_request
 from tests.helpers.clients import attempt
 from tests.helpers.loops import on_every_loop
 from tests.helpers.sockets import GUARD, NO_CONTENT, Server, always
+from tests.helpers.virtual import Journal
 
 TRUST = "-ca-file names the authority to trust; -skip-verify trusts anyone"
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\n\r\n"  # what servers say to a TLS greeting
 OWN = "check -client-cert and -client-key"
+
+Signer = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
 
 
 class Pki:
@@ -53,7 +68,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
 
 async def try_once(url: str, **settings: Any) -> Reply:
     """Make one attempt with the settings of a configuration."""
-    transport = DirectTransport(load_tls(Config(logs_url=url, **settings)))
+    transport = DirectTransport(load_tls(Config(logs_url=url, **settings), SILENT))
     try:
         return await attempt(transport, make_request(url), GUARD)
     finally:
@@ -160,7 +175,7 @@ async def test_http_to_a_drain_with_tls_is_an_error(pki: Pki) -> None:
 @on_every_loop
 async def test_a_connection_is_used_again_over_tls_too(pki: Pki) -> None:
     with Server(always(NO_CONTENT), tls=pki.serve()) as server:
-        transport = DirectTransport(load_tls(Config(logs_url=server.url, ca_file=pki.ca_file)))
+        transport = DirectTransport(load_tls(Config(logs_url=server.url, ca_file=pki.ca_file), SILENT))
         for _ in range(3):
             assert await attempt(transport, make_request(server.url, b"." * 300_000), GUARD) == Reply(status=204)
         await transport.aclose()
@@ -181,12 +196,12 @@ async def test_a_connection_is_used_again_over_tls_too(pki: Pki) -> None:
 def test_a_file_that_cannot_be_read_is_an_error(settings: dict[str, str], text: str) -> None:
     files: dict[str, Any] = {name: Path(path) for name, path in settings.items()}
     with pytest.raises(ConfigError) as caught:
-        load_tls(Config(logs_url="https://drain.example/", **files))
+        load_tls(Config(logs_url="https://drain.example/", **files), SILENT)
     assert str(caught.value) == f"{text}: must be a file that can be read"
 
 
 def test_over_http_no_file_is_needed() -> None:
-    assert load_tls(Config(logs_url="http://drain.example/", ca_file=Path("/no/such"))) is None
+    assert load_tls(Config(logs_url="http://drain.example/", ca_file=Path("/no/such")), SILENT) is None
 
 
 @pytest.mark.parametrize(
@@ -198,7 +213,7 @@ def test_a_file_without_a_certificate_is_an_error(flag: str, content: str, tmp_p
     path.write_text(content)
     settings: dict[str, Any] = {flag[1:].replace("-", "_"): path}
     with pytest.raises(ConfigError) as caught:
-        load_tls(Config(logs_url="https://drain.example/", **settings))
+        load_tls(Config(logs_url="https://drain.example/", **settings), SILENT)
     assert str(caught.value).startswith(f"{flag} {str(path)!r}: must hold ")
     assert "\n" not in str(caught.value)
 
@@ -207,9 +222,127 @@ def test_a_key_of_another_certificate_is_an_error(pki: Pki, tmp_path: Path) -> N
     key = tmp_path / "other.key"
     trustme.CA().private_key_pem.write_to_path(key)
     with pytest.raises(ConfigError, match=r"^-client-cert '.*' -client-key '.*other.key': must hold "):
-        load_tls(Config(logs_url="https://drain.example/", client_cert=pki.client_cert, client_key=key))
+        load_tls(Config(logs_url="https://drain.example/", client_cert=pki.client_cert, client_key=key), SILENT)
 
 
 def test_a_certificate_without_its_key_is_an_error(pki: Pki) -> None:
     with pytest.raises(ConfigError, match=r"^-client-cert '.*': must hold a certificate and its key in PEM"):
-        load_tls(Config(logs_url="https://drain.example/", client_cert=pki.client_cert))
+        load_tls(Config(logs_url="https://drain.example/", client_cert=pki.client_cert), SILENT)
+
+
+def make_certificate(name: str, issuer: Signer | None, *, san: bool = True, authority: bool = False) -> Signer:
+    """Return a certificate with its key. An authority has no key usage, as those of old tools have none."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateBuilder().subject_name(subject).public_key(key.public_key())
+    builder = builder.issuer_name(issuer[0].subject if issuer else subject).serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(
+        now + datetime.timedelta(days=1)
+    )
+    builder = builder.add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+    if san and not authority:
+        address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+        builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
+    return builder.sign(issuer[1] if issuer else key, hashes.SHA256()), key
+
+
+def serve(folder: Path, chain: Sequence[Signer]) -> ssl.SSLContext:
+    """Return a server's context with the first of `chain`, and the others behind it."""
+    path = folder / "server.pem"
+    key = chain[0][1].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(key + b"".join(certificate.public_bytes(Encoding.PEM) for certificate, _ in chain))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(path)
+    return context
+
+
+def write(folder: Path, signer: Signer) -> Path:
+    path = folder / "trusted.pem"
+    path.write_bytes(signer[0].public_bytes(Encoding.PEM))
+    return path
+
+
+@on_every_loop
+async def test_an_authority_without_key_usage_is_trusted(tmp_path: Path) -> None:
+    root = make_certificate("root", None, authority=True)
+    with Server(always(NO_CONTENT), tls=serve(tmp_path, [make_certificate("drain", root)])) as server:
+        assert (await try_once(server.url, ca_file=write(tmp_path, root))).status == 204
+
+
+@on_every_loop
+async def test_an_intermediate_authority_can_be_trusted(tmp_path: Path) -> None:
+    root = make_certificate("root", None, authority=True)
+    middle = make_certificate("middle", root, authority=True)
+    with Server(always(NO_CONTENT), tls=serve(tmp_path, [make_certificate("drain", middle), middle])) as server:
+        assert (await try_once(server.url, ca_file=write(tmp_path, middle))).status == 204
+
+
+@on_every_loop
+async def test_a_certificate_without_san_is_refused(tmp_path: Path) -> None:
+    root = make_certificate("root", None, authority=True)
+    with Server(always(NO_CONTENT), tls=serve(tmp_path, [make_certificate("127.0.0.1", root, san=False)])) as server:
+        reply = await try_once(server.url, ca_file=write(tmp_path, root))
+    assert reply.status is None
+    assert "not trusted" in reply.error
+
+
+def test_a_final_dot_is_for_dns_alone(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No certificate has it."""
+    asked = []
+
+    def look_up(host: str, port: int, *_: object, **__: object) -> list[object]:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    async def main() -> None:
+        with Server(always(NO_CONTENT), tls=pki.serve("drain.example")) as server:
+            url = server.url.replace("127.0.0.1", "drain.example.")
+            assert (await try_once(url, ca_file=pki.ca_file)).status == 204
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    asyncio.run(main())
+    assert asked == ["drain.example."]
+
+
+@pytest.mark.parametrize("directories", [("/no/such", "real"), ("real", "empty"), ("empty", "real")])
+@on_every_loop
+async def test_several_directories_of_authorities_are_looked_through(
+    pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, directories: tuple[str, str]
+) -> None:
+    for name in ("real", "empty"):
+        (tmp_path / name).mkdir(exist_ok=True)
+    shutil.copy(pki.ca_file, tmp_path / "real" / "ca.pem")
+    subprocess.run(["openssl", "rehash", str(tmp_path / "real")], check=True)  # noqa: ASYNC221  # nothing else runs
+    monkeypatch.setenv("SSL_CERT_DIR", ":".join(str(tmp_path / name) for name in directories))
+    monkeypatch.setenv("SSL_CERT_FILE", "/no/such")
+    with Server(always(NO_CONTENT), tls=pki.serve()) as server:
+        assert (await try_once(server.url)).status == 204
+
+
+@on_every_loop
+async def test_a_replaced_client_certificate_is_read_again(pki: Pki, tmp_path: Path) -> None:
+    """While it is broken, the one from before is used."""
+    path, journal = tmp_path / "client.pem", Journal()
+    shutil.copy(pki.client_both, path)
+    with Server(always(NO_CONTENT), tls=pki.serve(ask_for_client=True)) as server:
+        tls = load_tls(Config(logs_url=server.url, ca_file=pki.ca_file, client_cert=path), journal)
+        assert tls
+        first = tls.context
+        assert tls.context is first
+        path.write_text("half of it")
+        assert tls.context is first
+        assert str(path) in str(journal.named("tls.unchanged")[0]["error"])
+        shutil.copy(pki.client_both, tmp_path / "new.pem")
+        (tmp_path / "new.pem").replace(path)
+        assert tls.context is not first
+        assert journal.named("tls.changed")
+        transport = DirectTransport(tls)
+        assert (await attempt(transport, make_request(server.url), GUARD)).status == 204
+        await transport.aclose()
+
+
+def test_skip_verify_is_logged_at_start() -> None:
+    journal = Journal()
+    load_tls(Config(logs_url="https://drain.example/", skip_verify=True), journal)
+    assert len(journal.named("tls.unverified")) == 1

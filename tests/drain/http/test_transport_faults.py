@@ -3,15 +3,17 @@
 import asyncio
 import gc
 import socket
-import ssl
 import threading
 from collections.abc import Callable
 
 import httpx
 import pytest
 
+from shuttle.config import Config
 from shuttle.drain.http.failures import describe
+from shuttle.drain.http.tls import load_tls
 from shuttle.drain.http.transport import DirectTransport
+from shuttle.observe.log import SILENT
 from tests.drain.http.test_transport import post
 from tests.helpers.loops import on_every_loop
 from tests.helpers.sockets import GUARD, NO_CONTENT, Peer, Script, Server, always, hang
@@ -178,8 +180,8 @@ async def test_a_request_cancelled_at_any_moment_is_closed() -> None:
 async def test_a_request_cancelled_in_the_handshake_is_closed() -> None:
     """No connection stays open."""
     with Server(Peer.wait_gone) as server:
-        transport = DirectTransport(ssl.create_default_context())
         url = server.url.replace("http:", "https:")
+        transport = DirectTransport(load_tls(Config(logs_url=url), SILENT))
         task = asyncio.create_task(post(transport, url))
         await server.until(lambda: len(server.accepted) == 1)
         task.cancel()
