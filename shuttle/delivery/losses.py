@@ -1,12 +1,16 @@
-"""Losses: counts dropped and lost lines in the ledger, and logs them."""
+"""Losses: counts dropped and lost lines in the ledger, and logs them, and what nobody expected."""
+
+import traceback
+from pathlib import Path
 
 from shuttle.clock import Clocks
 from shuttle.core.frame import make_stamp
 from shuttle.core.ledger import Ledger
-from shuttle.core.outcome import Outcome
+from shuttle.core.outcome import Outcome, Verdict
 from shuttle.observe.log import Logger
 from shuttle.observe.throttle import Throttle
 
+MOST_CRASHES = 100  # that are told of
 _MALFORMED_ADVICE = "frames begin with their length in bytes; what cannot be read is counted lost, a line each time"
 
 
@@ -20,6 +24,7 @@ class Losses:
         self._dropped = Throttle()
         self._lost = Throttle()
         self._malformed = False
+        self._crashes: set[str] = set()  # what happened, and where
 
     def drop(self, lines: int) -> None:
         """Count held lines for which the queue had no room."""
@@ -48,6 +53,18 @@ class Losses:
         """Count lines that vanished before they were read. The drain is told that they are lost."""
         self._ledger.take_in(lines)
         self._ledger.lose(lines, self.stamp())
+
+    def note_crash(self, error: Exception) -> Outcome:
+        """Log an error that nobody expected, with its traceback, once of each kind; return it as a failed attempt."""
+        text = f"{type(error).__name__}: {error}"
+        trace = traceback.extract_tb(error.__traceback__)
+        where = " < ".join(f"{frame.name} {Path(frame.filename).name}:{frame.lineno}" for frame in reversed(trace))
+        kind = f"{type(error).__name__} {where.partition(' < ')[0]}"
+        if kind not in self._crashes and len(self._crashes) < MOST_CRASHES:
+            self._crashes.add(kind)
+            advice = "this is a fault of log-shuttle's: please report this line"
+            self._log.error("attempt.crashed", error=text, advice=advice, traceback=where)
+        return Outcome(Verdict.RETRY, error=text)
 
     def stamp(self) -> str:
         """Return the time as frames have it."""

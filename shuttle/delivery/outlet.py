@@ -168,7 +168,6 @@ class Outlet:
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         """Make one attempt as soon as the gate lets it through."""
-        shipment = delivery.shipment or self._load(delivery)
         leave = await self._gate.enter(delivery.not_before, tried=delivery.tried_last)
         delivery.tried_last = self._gate.is_last_round
         if delivery.suspicion is None:
@@ -176,7 +175,10 @@ class Outlet:
         outcome = None
         delivery.began = self._clock()
         try:
+            shipment = delivery.shipment or self._load(delivery)
             outcome = await shipment.attempt()
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is no reason to lose other lines
+            outcome = self._accounts.losses.note_crash(error)
         finally:
             self._gate.leave(leave, outcome, suspect=delivery.is_suspect)
         part, number = delivery.part, delivery.failures + 1

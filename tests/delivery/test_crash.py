@@ -1,0 +1,62 @@
+"""An exception that nobody expected is the outcome of one attempt, and no more."""
+
+import httpx
+import pytest
+import trio
+
+from tests.helpers.drains import TAKE, Call, Drain, in_turn
+from tests.helpers.virtual import Journal, make_lines, make_shuttle, virtual
+
+
+class Broken(Drain):
+    """Raises an error for each of the first requests."""
+
+    def __init__(self, *errors: Exception) -> None:
+        super().__init__(in_turn())
+        self.errors = list(errors)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.errors:
+            raise self.errors.pop(0)
+        return await super().handle_async_request(request)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [UnicodeError("label empty or too long"), ValueError("no"), RecursionError(), KeyError("x"), AssertionError()],
+    ids=repr,
+)
+@virtual
+async def test_an_unexpected_error_is_retried(error: Exception) -> None:
+    journal = Journal()
+    async with make_shuttle(Broken(error, error), log=journal) as shuttle:
+        await shuttle.write(make_lines(1000))
+    assert str(shuttle.ledger) == "read=1000 delivered=1000 dropped=0 lost=0 held=0"
+    [told] = journal.named("attempt.crashed")
+    assert type(error).__name__ in str(told["error"])
+    assert "handle_async_request test_crash.py" in str(told["traceback"])
+
+
+@virtual
+async def test_an_error_in_one_batch_stops_no_other() -> None:
+    def script(call: Call) -> object:
+        if b"0000007" in call.lines:
+            raise LookupError("seven")
+        return TAKE
+
+    drain = Drain(script)  # type: ignore[arg-type]  # it answers, or breaks
+    async with make_shuttle(drain, batch_size=1) as shuttle:
+        await shuttle.write(make_lines(100))
+        await trio.sleep(30)
+        assert shuttle.ledger.delivered == 99
+        assert shuttle.ledger.held == 1
+
+
+@virtual
+async def test_a_cancellation_is_no_such_error() -> None:
+    journal = Journal()
+    with trio.move_on_after(1):
+        async with make_shuttle(Drain(lambda _: TAKE), log=journal) as shuttle:
+            await shuttle.write(make_lines(1))
+            await trio.sleep_forever()
+    assert not journal.named("attempt.crashed")
