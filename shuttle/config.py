@@ -138,6 +138,10 @@ class Config:
             repeatable=True,
         ),
     ] = ()
+    follow_links: Annotated[
+        bool,
+        Setting("bool", "follow links that match a pattern, whoever made them", needs=(need.FILE,)),
+    ] = False
     follow: Annotated[
         bool,
         Setting("bool", "go on at the end of the files; -follow=false delivers them and exits", needs=(need.FILE,)),

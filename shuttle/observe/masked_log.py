@@ -1,5 +1,7 @@
 """A log without credentials: events pass through it to the log of the command, or of the program around a library."""
 
+from pathlib import PurePath
+
 from shuttle.core.mask import Mask
 from shuttle.observe.log import Logger
 
@@ -33,11 +35,13 @@ class MaskedLog:
         return {key: self._mask_one(value) for key, value in data.items()}
 
     def _mask_one(self, value: object) -> object:
-        """Return `value` if it is None, a truth value or a number, and its text without credentials otherwise."""
+        """Return `value` if it holds no text, or is a path without credentials; its text without them otherwise."""
         if value is None or isinstance(value, bool | int | float):
             return value
         text = str(value)
         if isinstance(value, BaseException) and not text:  # httpx's time-outs say nothing but their name
             text = type(value).__name__
         shown = self._mask(text[:READ_LIMIT])  # masked before it is shortened further: a half is hard to find
-        return shown if len(text) <= READ_LIMIT else f"{shown}..."
+        if len(text) > READ_LIMIT:
+            return f"{shown}..."
+        return value if shown == text and isinstance(value, PurePath) else shown

@@ -3,26 +3,31 @@
 import fnmatch
 import glob
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from shuttle.input.files.matching import find_distrust, find_matches
 from shuttle.input.files.rotation.siblings import is_sibling
+from shuttle.observe.log import Logger
 
 
 class Discovery:
     """Finds the paths that some patterns name or match. With `rotated`, rotated files count as any others."""
 
-    def __init__(self, patterns: Sequence[str], *, rotated: bool) -> None:
+    def __init__(self, patterns: Sequence[str], log: Logger, *, rotated: bool, follow_links: bool) -> None:
         self._patterns = [each for each in patterns if glob.has_magic(each) and not os.path.lexists(each)]
         self._named = [Path(each) for each in patterns if each not in self._patterns]
         self._rotated = rotated
+        self._log = log
+        self._follow_links = follow_links
+        self._distrusted: dict[Path, str] = {}  # what was told of
 
     def find(self, followed: Collection[Path], known: Iterable[Path] = ()) -> list[Path]:
         """Return the paths that are not `followed` yet. `known` paths count even if nothing is there now.
 
         A rotated file that matches a pattern, as `app.log.1` does `app.log*`, belongs to the path that it was.
         """
-        found = {Path(path) for pattern in self._patterns for path in glob.glob(pattern, recursive=True)}  # noqa: PTH207
+        found = {path for pattern in self._patterns for path in self._match(pattern, followed)}
         found.update(path for path in known if any(fnmatch.fnmatch(str(path), pattern) for pattern in self._patterns))
         every = found.union(followed, self._named)
         new = {path for path in found.difference(followed) if self._rotated or not find_origins(path, every)}
@@ -39,7 +44,20 @@ class Discovery:
 
     def list_unmatched(self) -> list[str]:
         """Return the patterns that nothing matches now."""
-        return [pattern for pattern in self._patterns if not glob.glob(pattern, recursive=True)]  # noqa: PTH207
+        return [pattern for pattern in self._patterns if not any(find_matches(pattern))]
+
+    def _match(self, pattern: str, followed: Collection[Path]) -> Iterator[Path]:
+        """Yield the paths that match, but for those that are not to be followed, each of which is told of once."""
+        for path in map(Path, find_matches(pattern)):
+            if path in followed or path in self._named:
+                yield path
+            elif reason := find_distrust(path, pattern, follow_links=self._follow_links):
+                if self._distrusted.get(path) != reason:
+                    self._distrusted[path] = reason
+                    self._log.warning("file.distrusted", path=path, error=reason)
+            else:
+                self._distrusted.pop(path, None)
+                yield path
 
     def is_named(self, path: Path) -> bool:
         """Say whether `path` was given by name and not by a pattern."""

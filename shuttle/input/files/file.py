@@ -131,11 +131,6 @@ class File:
             self._seen = (self._seen + data)[-TAIL:]
         return self.counted >= end
 
-    def count_rest(self) -> int:
-        """Return how many lines begin behind the offset."""
-        self.count_unread(_NO_LIMIT)
-        return self.count_lost()
-
     def count_lost(self) -> int:
         """Return how many of the counted lines are lost if nothing more of the file can be read."""
         if self.counted <= self.offset:

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from shuttle.input.files.watcher import Watcher
 
 
+COUNTING = 0.5  # seconds that are spent at the end on counting what deleted files still have
+
+
 class FileInput:
     """The files of a configuration."""
 
@@ -49,7 +52,7 @@ class FileInput:
         self._labels = Labels(config.framing)
         self._catalogue = Catalogue(checkpoints, self._labels, clock)
         self._recorder = Recorder(checkpoints, self._catalogue)
-        self._discovery = Discovery(config.file, rotated=not config.follow)
+        self._discovery = Discovery(config.file, log, rotated=not config.follow, follow_links=config.follow_links)
         self._paths = FollowedPaths(self._discovery, log)
         self._queue = ReadyQueue()
         self._progress = Progress()
@@ -183,10 +186,11 @@ class FileInput:
     def _close_paths(self, intake: Intake) -> None:
         """Close every file and forget the paths: what reads them again begins at the checkpoints."""
         self._cut = bool(self._paths.fifos)
+        until = self._clock() + COUNTING
         for path in self._paths.rotated.values():
-            self._gone.update(file.number for file in path.list_gone())
             try:
-                sources = path.close()
+                self._gone.update(file.number for file in path.list_gone())
+                sources = path.close(until)
             except OSError as error:
                 self._paths.note_unreadable(path.path, error)
                 continue

@@ -21,7 +21,7 @@ class ReadyQueue:
 
         After `leave` only if something of it would be gone for the next start.
         """
-        if not self.leaving or path.vanishing:
+        if not self.leaving or _is_vanishing(path):
             self.ready[path] = None
         self.wake()
 
@@ -29,7 +29,7 @@ class ReadyQueue:
         """Keep only those of `paths` of which something would be gone for the next start; say whether there are any."""
         self.leaving = True
         self.ready.clear()
-        self.ready.update((path, None) for path in paths if path.vanishing)
+        self.ready.update((path, None) for path in paths if _is_vanishing(path))
         self.wake()
         return bool(self.ready)
 
@@ -41,3 +41,10 @@ class ReadyQueue:
         """Return the event that `wake` sets from now on."""
         self._changed = anyio.Event()
         return self._changed
+
+
+def _is_vanishing(path: RotatedPath) -> bool:
+    try:
+        return bool(path.vanishing)
+    except OSError:  # nothing of it can be read
+        return False

@@ -53,7 +53,7 @@ class Tracker:
                 self.find()
                 paths |= {path for path, one in rotated.items() if path.parent in others and len(one.files) != 1}
                 paths |= self._find_copied(changes)
-            for path in paths:
+            for path in paths & rotated.keys():
                 self.look_at(path)
 
     def find(self, *, first: bool = False) -> None:
@@ -65,7 +65,8 @@ class Tracker:
             if rotated is None:
                 continue
             self._watch(path.parent)
-            self._watch_target(path)
+            with contextlib.suppress(OSError, RuntimeError):  # it is looked at again, and told of then
+                self._watch_target(path)
             if not rotated.files and not self._watcher:
                 self._paths.note_unreadable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
             self._queue.put(rotated)
@@ -73,13 +74,17 @@ class Tracker:
     def look_at(self, path: Path) -> None:
         """Notice what has become of a followed path, and have it read if there is something to read."""
         rotated = self._paths.rotated[path]
-        if rotated.look() or not rotated.is_tidy:
-            self._queue.put(rotated)
-        if rotated.error:
-            self._paths.note_unreadable(path, rotated.error)
+        try:
+            if rotated.look() or not rotated.is_tidy:
+                self._queue.put(rotated)
+            error = rotated.error
+            self._watch_target(path)
+        except (OSError, RuntimeError) as failure:  # RuntimeError: links that lead to each other
+            error = failure if isinstance(failure, OSError) else OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        if error:
+            self._paths.note_unreadable(path, error)
         else:
             self._paths.note_readable(path)
-        self._watch_target(path)
 
     def _find_copied(self, changes: "Changes") -> set[Path]:
         """Return paths whose files were not read at all, and may have been copied beside them and truncated."""

@@ -4,6 +4,7 @@ import anyio
 
 from shuttle.input.files.progress import Progress
 from shuttle.input.files.ready_queue import ReadyQueue
+from shuttle.input.files.rotation.rotated_path import RotatedPath
 
 STALL = 0.1  # seconds without a piece taken in: the drain holds up the reading, and what waits is counted
 PAUSE = 0.02  # seconds between two pieces of a backlog that is counted
@@ -24,5 +25,12 @@ class UnreadCounter:
             taken = progress.taken
             await anyio.sleep(STALL)
             while progress.blocked.is_set() and progress.taken == taken:
-                more = [path for path in list(self._queue.ready) if path.count_unread()]
+                more = [path for path in list(self._queue.ready) if _has_more(path)]
                 await anyio.sleep(PAUSE if more else STALL)
+
+
+def _has_more(path: RotatedPath) -> bool:
+    try:
+        return path.count_unread()
+    except OSError:  # who reads it tells of that
+        return False

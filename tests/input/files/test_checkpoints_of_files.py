@@ -227,7 +227,7 @@ async def test_the_rest_is_held_with_a_store_and_lost_without(log: Path, state: 
 @virtual
 async def test_refused_lines_are_not_sent_again_by_the_next_start(log: Path, state: Path) -> None:
     append(log, *number_lines(0, 10))
-    async with following(Drain(Answer(404)), log, from_="beginning", state_dir=state) as shuttle:
+    async with following(Drain(Answer(400)), log, from_="beginning", state_dir=state) as shuttle:
         await trio.sleep(SOON)
     assert shuttle.ledger.lost == 10
     drain = Drain()

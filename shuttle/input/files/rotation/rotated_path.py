@@ -128,8 +128,10 @@ class RotatedPath:
             due = min(due, first.grown + QUIET)
         return overdue, due
 
-    def close(self) -> list[Source]:
+    def close(self, until: float = math.inf) -> list[Source]:
         """Close every file, and count what of deleted ones was not read: the next start finds nothing of them.
+
+        At the time `until` the counting ends, and what was counted is a lower bound.
 
         Returns:
             The sources of the deleted ones: what was read of their last lines is all that there will be.
@@ -140,8 +142,13 @@ class RotatedPath:
         sources = []
         try:
             for file in self.vanishing:
-                if lines := file.count_rest():
-                    self._missed.note(self.path, lines, "the file was deleted, and the reading has ended")
+                while more := file.count_unread():
+                    if self._clock() >= until:
+                        break
+                if lines := file.count_lost():
+                    reason = "the file was deleted, and the reading has ended"
+                    more_reason = f"{reason}; it has more lines than that" if more else reason
+                    self._missed.note(self.path, lines, more_reason)
                 sources.append(file.source)
         finally:
             for file in self.files:
