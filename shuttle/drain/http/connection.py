@@ -1,9 +1,9 @@
 """One HTTP/1.1 connection to the drain: sends requests, and reads the answers with llhttp.
 
 Strategy: the status decides what becomes of a batch. Whatever is odd about the rest of an answer costs the connection,
-and nothing more. llhttp is strict. If it refuses an answer, the status is read from the bytes as they came, as
-forgivingly as Go and curl do. An answer is bounded: its head, its body, and all of it together, with everything that a
-chunked body may have beside the content.
+and nothing more. llhttp is strict. If it refuses a head, the head is read as forgivingly as Go and curl read it, and
+given to another llhttp without what is odd about it; so the body behind it is read too. An answer is bounded: its head,
+its body, and all of it together, with everything that a chunked body may have beside the content.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import cast
 import httptools
 import httpx
 
-from shuttle.drain.http.head import FINAL, read_head
+from shuttle.drain.http.head import END, FINAL, read_head, write_head
 
 CONTENT_LIMIT = 512 * 1024  # bytes of a body; Kinesis tells of 500 records in a sixth of it or more
 HEAD_LIMIT = 64 * 1024  # bytes of status and headers; nginx and Apache send 8 KiB at most
@@ -83,8 +83,8 @@ class Connection(asyncio.Protocol):
         self._answer: Answer | None = None
         self._reusable = False
         self._received = 0
-        self._head: list[bytes] = []  # what came before the status was known
-        self._refusal: httpx.RemoteProtocolError | None = None  # llhttp's, of the head
+        self._head = bytearray()  # what came before the status was known
+        self._refusal: httpx.RemoteProtocolError | None = None  # llhttp's, of a head that has not come to its end
         self.made_at = 0.0
         """When it was opened, in seconds of the event loop's clock."""
 
@@ -100,7 +100,7 @@ class Connection(asyncio.Protocol):
         self._answer = Answer(self)
         self._reusable = False
         self._received = 0
-        self._head = []
+        self._head.clear()
         self._transport.writelines((head, body))
         return self._answer
 
@@ -134,35 +134,47 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         self._received += len(data)
+        known = len(self._head)
         if not self._answer.status:
-            self._head.append(data)
+            self._head += data
         if self._refusal is None:
-            self._parse(data)
-        elif b"\n" in data:  # no head ends without it, and each look costs as much as the head is long
-            self._forgive(self._refusal)
+            refusal = self._parse(data)
+        else:  # each look costs as much as the head is long
+            refusal = self._refusal if END.search(self._head, max(0, known - 2)) else None
+        if refusal:
+            self._forgive(refusal)
         if self._answer and not self._answer.status and self._received > HEAD_LIMIT:
             self._fail(httpx.RemoteProtocolError(f"the head of the answer is longer than {HEAD_LIMIT} bytes"))
         elif self._answer and self._received > ANSWER_LIMIT:
             self._fail(httpx.RemoteProtocolError(f"the answer is longer than {ANSWER_LIMIT} bytes"))
 
-    def _parse(self, data: bytes) -> None:
+    def _parse(self, data: bytes) -> httpx.RemoteProtocolError | None:
+        """Let llhttp read `data`, and return why it refuses it."""
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:  # two bases; the second: status 101
-            refusal = httpx.RemoteProtocolError(f"the answer is not HTTP: {error}")
-            if self._answer and not self._answer.status:
-                self._refusal = refusal
-                self._forgive(refusal)
-            else:
-                self._fail(refusal)
+            return httpx.RemoteProtocolError(f"the answer is not HTTP: {error}")
+        return None
 
     def _forgive(self, refusal: httpx.RemoteProtocolError) -> None:
-        """Wait for the end of a head that llhttp refuses."""
+        """Wait for the end of a head that llhttp refuses, and read the answer without what is odd about the head."""
+        answer = self._answer
+        if answer is None or answer.status:
+            self._fail(refusal)
+            return
         try:
-            if read_head(b"".join(self._head), over=False):
-                self._fail(refusal)
+            head = read_head(bytes(self._head), over=False)
         except ValueError:
             self._fail(refusal)
+            return
+        self._refusal = refusal
+        if head:
+            self._refusal = None
+            answer.headers.clear()
+            self._parser = httptools.HttpResponseParser(self)
+            if again := self._parse(write_head(head) + head.rest):
+                self._fail(again)
+            answer.headers[:] = head.headers
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the answer that is awaited: no more of it comes."""
@@ -180,11 +192,11 @@ class Connection(asyncio.Protocol):
         self.abort()
         if answer and not answer.begun.done():
             try:
-                head = read_head(b"".join(self._head), over=True)
+                head = read_head(bytes(self._head), over=True)
             except ValueError:
                 head = None
             if head:
-                answer.status, answer.headers = head
+                answer.status, answer.headers = head.status, head.headers
                 answer.begun.set_result(None)
             else:
                 answer.begun.set_exception(error)

@@ -5,16 +5,21 @@ from typing import NamedTuple
 
 SWITCHING = 101
 FINAL = 200  # statuses below it announce another answer (RFC 9110, 15.2)
+END = re.compile(rb"\n\r?\n")  # of a head
 _BEGINNING = b"HTTP/"
 _STATUS_LINE = re.compile(rb"HTTP/[0-9](?:\.[0-9])?[ \t]+([1-9][0-9]{2})(?![0-9])[^\n]*\n", re.IGNORECASE)
-_END = re.compile(rb"\n\r?\n")
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+_LENGTH = re.compile(rb"[0-9]{1,15}")
+_FRAMING = {b"connection", b"upgrade", b"content-length", b"transfer-encoding"}  # what says where an answer ends
+_CONTROLS = bytes.maketrans(bytes((*range(32), 127)), b" " * 33)
 
 
 class Head(NamedTuple):
-    """A final status and its headers."""
+    """A final status, its headers, and what came behind them."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
+    rest: bytes
 
 
 def read_head(data: bytes, *, over: bool) -> Head | None:
@@ -32,15 +37,44 @@ def read_head(data: bytes, *, over: bool) -> Head | None:
             if b"\n" in data or not _BEGINNING.startswith(data[: len(_BEGINNING)].upper()):
                 raise ValueError("there is no status")
             return None
-        end = _END.search(data, found.end() - 1)
+        end = END.search(data, found.end() - 1)
         status = int(found[1])
         if status == SWITCHING:
             raise ValueError("what follows is another protocol")
         if status >= FINAL and (end or over):
-            lines = data[found.end() : end.start() if end else len(data)].splitlines()
-            pairs = [line.partition(b":") for line in lines]
-            return Head(status, [(name.strip(), value.strip()) for name, colon, value in pairs if colon])
+            return Head(
+                status,
+                _read_headers(data[found.end() : end.start() if end else len(data)]),
+                data[end.end() :] if end else b"",
+            )
         if end is None:
             return None
         data = data[end.end() :]
     return None
+
+
+def _read_headers(data: bytes) -> list[tuple[bytes, bytes]]:
+    headers = []
+    for line in data.splitlines():
+        name, colon, value = line.partition(b":")
+        if colon and _NAME.fullmatch(name := name.rstrip()):  # and not the second line of a folded header
+            headers.append((name, value.translate(_CONTROLS).strip()))
+    return headers
+
+
+def write_head(head: Head) -> bytes:
+    """Return `head` as llhttp accepts it. The connection ends with the answer."""
+    values: dict[bytes, list[bytes]] = {name: [] for name in _FRAMING}
+    lines = [b"HTTP/1.1 %d" % head.status]
+    for name, value in head.headers:
+        if name.lower() in _FRAMING:
+            values[name.lower()] += [part.strip() for part in value.split(b",")]
+        else:
+            lines.append(b"%b: %b" % (name, value))
+    codings, lengths = values[b"transfer-encoding"], set(values[b"content-length"])
+    if codings and codings[-1].lower() == b"chunked":
+        lines.append(b"Transfer-Encoding: chunked")  # it decides, if there is a length too (RFC 9112, 6.3)
+    elif not codings and len(lengths) == 1 and _LENGTH.fullmatch(length := lengths.pop()):
+        lines.append(b"Content-Length: " + length)
+    lines.append(b"Connection: close")
+    return b"\r\n".join(lines) + b"\r\n\r\n"

@@ -208,6 +208,50 @@ def test_a_retry_after_is_read_from_an_odd_head() -> None:
     run(check)
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\nContent-Length: 2\n\n{}",
+        b"http/1.1 200\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nServer: a\r\n b\r\nContent-Length : 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nServer: \0\r\nContent-Length: 2\r\n\r\n{}",
+        CONTINUE.replace(b"\r", b"") + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+    ],
+    ids=lambda head: repr(head[:50]),
+)
+@pytest.mark.parametrize("size", [1, 7, HEAD_LIMIT])
+def test_the_body_behind_an_odd_head_is_read(head: bytes, size: int) -> None:
+    """AWS says in it which records it has."""
+
+    async def check() -> None:
+        line = Line()
+        line.feed(*(head[start : start + size] for start in range(0, len(head), size)))
+        await line.answer.begun
+        assert (line.answer.status, line.answer.complete) == (200, True)
+        assert await line.read() == b"{}"
+        await line.answer.aclose()
+        assert line.wire.closed
+        assert line.released == []
+
+    run(check)
+
+
+@pytest.mark.parametrize("lengths", [b"Content-Length: 1\r\nContent-Length: 9\r\n", b"Content-Length: -2\r\n"])
+def test_a_body_of_unknown_length_ends_with_the_connection(lengths: bytes) -> None:
+    async def check() -> None:
+        line = Line()
+        line.feed(b"HTTP/1.1 200 OK\r\n" + lengths + b"\r\n{", b"}")
+        await line.answer.begun
+        assert not line.answer.over
+        line.connection.connection_lost(None)
+        assert await line.read() == b"{}"
+
+    run(check)
+
+
 ENDLESS = {
     "trailers": (b"HTTP/1.1 204 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"A: b\r\n" * 1000),
     "one trailer": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: ", b"b" * 6000),
