@@ -18,7 +18,6 @@ from shuttle.drain.http.head import END, FINAL, read_head, write_head
 CONTENT_LIMIT = 512 * 1024  # bytes of a body; Kinesis tells of 500 records in a sixth of it or more
 HEAD_LIMIT = 64 * 1024  # bytes of status and headers; nginx and Apache send 8 KiB at most
 ANSWER_LIMIT = HEAD_LIMIT + 2 * CONTENT_LIMIT  # bytes of all of it: sizes of chunks, extensions and trailers, too
-REST_TIME = 1.0  # seconds for the rest of a body that nobody wants: it only saves a new connection
 SENT = "sent"  # the extension of a request that says whether it was given to a connection
 
 
@@ -42,7 +41,6 @@ class Answer(httpx.AsyncByteStream):
         self.content: list[bytes] = []
         self.length = 0
         self._connection = connection
-        self._left = False
         self._ended: asyncio.Future[None] | None = None  # made for whoever waits: most answers come in one piece
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -57,16 +55,10 @@ class Answer(httpx.AsyncByteStream):
         self.over = True
         if self._ended and not self._ended.done():
             self._ended.set_result(None)
-        if self._left:
-            self._connection.finish()
 
     def leave(self) -> None:
-        """Want nothing more of the body. The connection can be used again if the rest of it comes soon."""
-        if self.over:
-            self._connection.finish()
-        else:
-            self._left = True
-            asyncio.get_running_loop().call_later(REST_TIME, self._connection.give_up, self)
+        """Want nothing more of the body. The connection can be used again when the rest of it has come."""
+        self._connection.leave()
 
     async def aclose(self) -> None:
         """Release the connection. It can be used again if the answer is complete."""
@@ -82,6 +74,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._answer: Answer | None = None
         self._reusable = False
+        self._left = False  # nobody waits for the rest of the answer
         self._received = 0
         self._head = bytearray()  # what came before the status was known
         self._refusal: httpx.RemoteProtocolError | None = None  # llhttp's, of a head that has not come to its end
@@ -92,6 +85,11 @@ class Connection(asyncio.Protocol):
     def open(self) -> bool:
         """Whether the connection is open, as far as is known."""
         return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is still to come to its end."""
+        return self._answer is not None
 
     def send(self, head: bytes, body: bytes) -> Answer:
         """Send a request and return its answer, which is still to come."""
@@ -113,10 +111,16 @@ class Connection(asyncio.Protocol):
         else:
             self.abort()
 
-    def give_up(self, answer: Answer) -> None:
-        """Close the connection if it still waits for the rest of `answer`."""
-        if self._answer is answer:
-            self.abort()
+    def leave(self) -> None:
+        """Finish with the answer now, and read what is left of it while the connection is idle.
+
+        An answer that ends with the connection has no use for that, and closes it.
+        """
+        if self._answer is None or self._answer.over or not self._parser.should_keep_alive():
+            self.finish()
+        else:
+            self._left = True
+            self._release(self)
 
     def abort(self) -> None:
         """Close at once."""
@@ -242,3 +246,13 @@ class Connection(asyncio.Protocol):
             self._reusable = self._parser.should_keep_alive() and not self._transport.get_write_buffer_size()
             self._answer.complete = True
             self._answer.end()
+            if self._left:
+                self._forget()
+
+    def _forget(self) -> None:
+        """Forget an answer that nobody waited for, now that it is whole."""
+        self._left = False
+        self._answer = None
+        if not self._reusable:
+            self.abort()
+        self._reusable = False

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 IDLE_LIMIT = 4.5  # seconds; logplex closes a connection after 5 s without a request
 AGE_LIMIT = 60.0  # seconds; a drain that moved is found within as long as its name's records usually live
+BUSY_MOST = 8  # idle connections that still read a body which nobody wants: each saves only a new one
 _EYEBALLS_DELAY = 0.25  # seconds (RFC 8305, section 5)
 _PORTS = {"http": 80, "https": 443}
 
@@ -74,14 +75,21 @@ class DirectTransport(httpx.AsyncBaseTransport):
             self._sweeper = None
 
     def _take_idle(self) -> Connection | None:
-        """Return the connection that was used last, if it can be used again."""
+        """Return the connection that was used last, if any can be used again."""
         oldest = asyncio.get_running_loop().time() - IDLE_LIMIT
-        while self._idle:
+        busy = []
+        found = None
+        while self._idle and found is None:
             idle_since, connection = self._idle.pop()
-            if idle_since >= oldest and connection.open:
-                return connection
-            connection.abort()
-        return None
+            if idle_since < oldest or not connection.open:
+                connection.abort()
+            elif connection.busy:
+                busy.append((idle_since, connection))
+            else:
+                found = connection
+        if busy:
+            self._idle += reversed(busy)
+        return found
 
     def _release(self, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
@@ -89,9 +97,18 @@ class DirectTransport(httpx.AsyncBaseTransport):
         if now >= connection.made_at + AGE_LIMIT:
             connection.abort()
             return
+        if connection.busy:
+            self._make_room()
         self._idle.append((now, connection))
         if self._sweeper is None:
             self._sweeper = loop.call_at(now + IDLE_LIMIT, self._sweep)
+
+    def _make_room(self) -> None:
+        """Close the connection that has been busy longest with what nobody wants, if there are many."""
+        busy = [entry for entry in self._idle if entry[1].busy]
+        if len(busy) >= BUSY_MOST:
+            self._idle.remove(busy[0])
+            busy[0][1].abort()
 
     def _sweep(self) -> None:
         """Close the connections that were idle too long."""

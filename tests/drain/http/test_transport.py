@@ -6,8 +6,12 @@ import threading
 import httpx
 import pytest
 
+from shuttle.clock import bind_clocks
+from shuttle.core.outcome import Reply
 from shuttle.drain.http import transport as module
+from shuttle.drain.http.client import Client
 from shuttle.drain.http.transport import DirectTransport
+from tests.helpers.clients import wall
 from tests.helpers.loops import on_every_loop
 from tests.helpers.sockets import (
     GUARD,
@@ -252,3 +256,16 @@ async def test_the_address_may_be_ipv6() -> None:
         assert await post(transport, server.url) == 204
         await transport.aclose()
     assert server.requests[0].headers["Host"] == f"[::1]:{server.port}"
+
+
+@on_every_loop
+async def test_connections_whose_bodies_never_end_are_few() -> None:
+    """Nobody waits for these bodies, and aclose() closes all of them."""
+    transport = DirectTransport(None)
+    client = Client(transport, timeout=GUARD, clocks=bind_clocks(wall))
+    with Server(always(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe")) as server:
+        for _ in range(module.BUSY_MOST + 5):
+            assert await client.post(make_request(server.url)) == Reply(status=200)
+        await server.until(lambda: len(server.gone) >= 5)
+        await transport.aclose()
+        await server.until_all_gone()
