@@ -1,11 +1,9 @@
 """The client: makes one POST and returns the drain's reply as a value."""
 
-import math
 import platform
 from collections.abc import AsyncGenerator
 from functools import cache
 
-import anyio
 import httpx
 
 from shuttle import __version__
@@ -29,14 +27,13 @@ class Client:
         self._transport = transport
         self._timeout = timeout
         self._clocks = clocks
-        self._limits: set[Limit] = set()  # of the requests that have no answer yet
+        self._limits: set[Limit] = set()  # of the requests whose answers are still to come
 
     async def post(self, request: httpx.Request, *, shown: int = SHOWN) -> Reply:
         """Send `request` and return the reply with the first `shown` bytes of its body. A failure is a reply, too."""
         response = None
         seconds = self._timeout or _LONGEST
-        limit = Limit(self._clocks, self._clocks.monotonic() + seconds, grace=seconds)
-        self._limits.add(limit)
+        limit = self._begin_limit(seconds)
         try:
             with limit:
                 response = await self._transport.handle_async_request(request)
@@ -57,7 +54,7 @@ class Client:
         if response.is_success and shown <= SHOWN and isinstance(response.stream, Answer):
             response.stream.leave()
             return Reply(status=response.status_code)
-        content = await _finish(response, shown, self._choose_patience(response, shown))
+        content = await self._finish(response, shown)
         if response.is_success:
             return Reply(status=response.status_code, content=content)
         return Reply(
@@ -71,37 +68,43 @@ class Client:
     def _choose_patience(self, response: httpx.Response, shown: int) -> float:
         """Return the seconds for a reply's body: all the time if it is needed, and next to none if it has no end."""
         if shown > SHOWN:
-            return self._timeout or math.inf
+            return self._timeout or _LONGEST
         ends = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
         return PATIENCE if ends else ENDLESS_PATIENCE
 
     def break_off(self) -> None:
-        """Break off the requests that have no answer yet."""
+        """Break off the requests whose answers are still to come. What has come counts."""
         for limit in self._limits:
             limit.cancel()
 
+    def _begin_limit(self, seconds: float) -> Limit:
+        limit = Limit(self._clocks, self._clocks.monotonic() + seconds, grace=seconds)
+        self._limits.add(limit)
+        return limit
 
-async def _finish(response: httpx.Response, shown: int, patience: float) -> bytes:
-    """Close `response` and return the beginning of its body. The status stands, whatever happens to the body."""
-    stream = response.stream  # and not aiter_raw(), which fails when a transport gives the body in whole
-    if isinstance(stream, httpx.ByteStream):  # all of it has come, as nearly always, and nothing is open any more
-        return b"".join(stream)[:shown]
-    content = b""
-    length = 0
-    assert isinstance(stream, httpx.AsyncByteStream)
-    pieces = aiter(stream)
-    try:
-        with anyio.move_on_after(patience):
-            while length <= max(CONTENT_LIMIT, shown) and (piece := await anext(pieces, None)) is not None:
-                content = (content + piece)[:shown]
-                length += len(piece)
-    except (httpx.TransportError, OSError):
-        pass  # cut off in the middle
-    finally:
-        if isinstance(pieces, AsyncGenerator):
-            await pieces.aclose()
-        await response.aclose()
-    return content
+    async def _finish(self, response: httpx.Response, shown: int) -> bytes:
+        """Close `response` and return the beginning of its body. The status stands, whatever happens to the body."""
+        stream = response.stream  # and not aiter_raw(), which fails when a transport gives the body in whole
+        if isinstance(stream, httpx.ByteStream):  # all of it has come, as nearly always, and nothing is open any more
+            return b"".join(stream)[:shown]
+        content = b""
+        length = 0
+        assert isinstance(stream, httpx.AsyncByteStream)
+        pieces = aiter(stream)
+        limit = self._begin_limit(self._choose_patience(response, shown))
+        try:
+            with limit:
+                while length <= max(CONTENT_LIMIT, shown) and (piece := await anext(pieces, None)) is not None:
+                    content = (content + piece)[:shown]
+                    length += len(piece)
+        except (httpx.TransportError, OSError):
+            pass  # cut off in the middle
+        finally:
+            self._limits.discard(limit)
+            if isinstance(pieces, AsyncGenerator):
+                await pieces.aclose()
+            await response.aclose()
+        return content
 
 
 @cache

@@ -11,11 +11,12 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shuttle.clock import bind_clocks
 from shuttle.core.mask import Mask
 from shuttle.core.outcome import Reply
-from shuttle.drain.http.client import CONTENT_LIMIT, ENDLESS_PATIENCE, PATIENCE, SHOWN
+from shuttle.drain.http.client import CONTENT_LIMIT, ENDLESS_PATIENCE, PATIENCE, SHOWN, Client
 from tests.helpers.chunks import cut_at
-from tests.helpers.clients import attempt
+from tests.helpers.clients import attempt, wall
 from tests.helpers.drains import NEVER
 from tests.helpers.virtual import virtual
 
@@ -295,6 +296,27 @@ async def test_a_body_without_a_length_is_not_waited_for(status: int) -> None:
 async def test_an_answer_that_is_needed_has_all_the_time(limit: float, ends: bool) -> None:
     transport = Transport(200, Body(30.0, b"{}"), ends=ends)
     assert (await attempt(transport, REQUEST, limit, shown=CONTENT_LIMIT)).content == b"{}"
+
+
+@pytest.mark.parametrize("limit", [0.0, 1000.0])
+@virtual
+async def test_an_answer_that_is_needed_is_broken_off_too(limit: float) -> None:
+    """What has come of it is kept."""
+    transport = Transport(200, Body(b"{", NEVER))
+    client = Client(transport, timeout=limit, clocks=bind_clocks(wall))
+    replies = []
+
+    async def post() -> None:
+        replies.append(await client.post(REQUEST, shown=CONTENT_LIMIT))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(post)
+        await trio.sleep(3.0)
+        client.break_off()
+    assert trio.current_time() == 3.0
+    assert replies == [Reply(status=200)]
+    assert replies[0].content == b"{"
+    assert transport.body.closed == 1
 
 
 @pytest.mark.parametrize("status", [200, 400, 503])
