@@ -41,20 +41,33 @@ class Answer(httpx.AsyncByteStream):
         self.content: list[bytes] = []
         self.length = 0
         self._connection = connection
-        self._ended: asyncio.Future[None] | None = None  # made for whoever waits: most answers come in one piece
+        self._more: asyncio.Future[None] | None = None  # made for whoever waits: most answers come in one piece
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        if not self.over:
-            self._ended = self._ended or asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._ended)
-        for piece in self.content:
-            yield piece
+        given = 0
+        while given < len(self.content) or not self.over:
+            if given == len(self.content):
+                self._more = asyncio.get_running_loop().create_future()
+                await self._more
+            pieces = self.content[given:]
+            given += len(pieces)
+            for piece in pieces:
+                yield piece
+
+    def add(self, content: bytes) -> None:
+        """Keep a part of the body."""
+        self.content.append(content)
+        self.length += len(content)
+        self._wake()
 
     def end(self) -> None:
         """Note that the body is over."""
         self.over = True
-        if self._ended and not self._ended.done():
-            self._ended.set_result(None)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._more and not self._more.done():
+            self._more.set_result(None)
 
     def leave(self) -> None:
         """Want nothing more of the body. The connection can be used again when the rest of it has come."""
@@ -234,8 +247,7 @@ class Connection(asyncio.Protocol):
         """Keep a part of the body, up to the limit."""
         if self._answer is None:
             return
-        self._answer.content.append(content)
-        self._answer.length += len(content)
+        self._answer.add(content)
         if self._answer.length > CONTENT_LIMIT:
             self._fail(httpx.RemoteProtocolError(f"the body of the answer is longer than {CONTENT_LIMIT} bytes"))
 

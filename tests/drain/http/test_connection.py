@@ -252,6 +252,21 @@ def test_a_body_of_unknown_length_ends_with_the_connection(lengths: bytes) -> No
     run(check)
 
 
+def test_a_body_is_given_as_it_comes() -> None:
+    async def check() -> None:
+        line = Line()
+        line.feed(b"HTTP/1.1 403 No\r\n\r\nno ")
+        pieces = aiter(line.answer)
+        assert await anext(pieces) == b"no "
+        asyncio.get_running_loop().call_soon(line.feed, b"such ")
+        assert await asyncio.wait_for(anext(pieces), 5) == b"such "
+        line.feed(b"to", b"ken")
+        line.connection.connection_lost(None)
+        assert [piece async for piece in pieces] == [b"to", b"ken"]
+
+    run(check)
+
+
 def test_an_unwanted_body_without_a_length_is_not_waited_for() -> None:
     """It saves no connection: at 500 requests a second, 500 would stay open."""
 
@@ -317,9 +332,9 @@ def test_a_body_that_nobody_wants_holds_nothing_up() -> None:
         await line.answer.begun
         line.answer.leave()
         assert line.released == [line.connection]
-        assert line.connection.busy
+        before = line.connection.busy
         line.feed(b"llo")
-        assert not line.connection.busy
+        assert (before, line.connection.busy) == (True, False)
         assert not line.wire.closed
 
     run(check)

@@ -269,3 +269,20 @@ async def test_connections_whose_bodies_never_end_are_few() -> None:
         await server.until(lambda: len(server.gone) >= 5)
         await transport.aclose()
         await server.until_all_gone()
+
+
+@on_every_loop
+async def test_a_refusal_without_a_length_is_shown() -> None:
+    """The connection stays open, so that nothing says where the text ends."""
+
+    def refuse(peer: Peer) -> None:
+        peer.read()
+        peer.send(b"HTTP/1.1 403 Forbidden\r\n\r\nno such token")
+        peer.wait_gone()
+
+    transport = DirectTransport(None)
+    client = Client(transport, timeout=GUARD, clocks=bind_clocks(wall))
+    with Server(refuse) as server:
+        reply = await client.post(make_request(server.url))
+        assert (reply.status, reply.error) == (403, "no such token")
+        await server.until_all_gone()
