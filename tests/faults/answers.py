@@ -28,6 +28,7 @@ from shuttle.config import Config
 from shuttle.drain.http.connection import ANSWER_LIMIT, Connection
 from shuttle.drain.http.transport import DirectTransport
 from shuttle.shuttle import Shuttle
+from tests.faults.mutations import FAILING, GOOD, mutate
 
 LINES = 3  # of a batch
 TIMEOUT = 0.05  # seconds
@@ -35,46 +36,12 @@ PIECE = 4096  # bytes, of an endless answer
 MOST = 10 * ANSWER_LIMIT  # bytes of one
 _ID = re.compile(rb"X-Request-Id: (\S+)", re.IGNORECASE)
 _STATUS = rb"(?i)HTTP/[0-9.]*\s+%d\d\d"
-GOOD = [
-    b"HTTP/1.1 204 No Content\r\nServer: x\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\nA: b\r\n\r\n",
-    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Oh\r\nLink: </a>\r\n\r\nHTTP/1.1 202 OK\r\nContent-Length: 0\r\n\r\n",
-]
-FAILING = [
-    b"HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nContent-Length: 3\r\n\r\nno!",
-    b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n",
-    b"HTTP/1.1 429 Slow down\r\nRetry-After: 0\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n.\r\n0\r\n\r\n",
-]
 ENDLESS = [
     b"A: b\r\n" * 500,
     b"x" * PIECE,
     b"1;e=f\r\n.\r\n" * 400,
     b"\r\n" * 2000,
     b"HTTP/1.1 100 Continue\r\n\r\n" * 160,
-]
-WORDS = [
-    b"\r",
-    b"\n",
-    b"\r\n",
-    b"\r\n\r\n",
-    b":",
-    b" ",
-    b"\t",
-    b"\0",
-    b"\xff",
-    b"0",
-    b"-1",
-    b"9" * 30,
-    b"chunked",
-    b";",
-]
-WORDS += [
-    b"Content-Length: 5\r\n",
-    b"Transfer-Encoding: chunked\r\n",
-    b"Connection: close\r\n",
-    b"HTTP/1.1 ",
-    b"\r\n folded",
 ]
 
 
@@ -222,24 +189,8 @@ class Run:
         if chance.random() < 0.1:
             return Script(data[: chance.randrange(len(data) + 1)], endless=chance.choice(ENDLESS))
         for _ in range(chance.randrange(1, 4)):
-            data = self._mutate(data)
+            data = mutate(chance, data)
         return Script(data, breaks_off=chance.random() < 0.9)
-
-    def _mutate(self, data: bytes) -> bytes:
-        chance = self._random
-        place = chance.randrange(len(data) + 1)
-        end = min(len(data), place + chance.choice((0, 1, 1, 2, 8, 30)))
-        match chance.randrange(5):
-            case 0:
-                return data[:place] + data[end:]
-            case 1:
-                return data[:place] + chance.choice(WORDS) + data[end:]
-            case 2:
-                return data[:end] + data[place:]  # twice
-            case 3:
-                return data[:place]
-            case _:
-                return data[:place] + chance.randbytes(end - place) + data[end:]
 
     def cut(self, data: bytes) -> Iterator[bytes]:
         """Yield `data` in pieces."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import answers
+from tests.faults import answers, heads
 from tests.faults.files.run import Run as FilesRun
 from tests.faults.spool.run import Run as SpoolRun
 
@@ -30,3 +30,7 @@ def test_answers_mutated_at_random_cost_no_line() -> None:
     asyncio.run(run.run(seconds=60.0))
     assert run.books.problems == []
     assert run.books.requests > 1000
+
+
+def test_heads_mutated_at_random_are_read_right() -> None:
+    assert asyncio.run(heads.run(1, range(30_000))) == (29_999, [])
