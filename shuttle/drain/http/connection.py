@@ -13,7 +13,7 @@ from typing import cast
 import httptools
 import httpx
 
-from shuttle.drain.http.head import END, FINAL, read_head, write_head
+from shuttle.drain.http.head import END, FINAL, INTERIM, read_head, write_head
 
 CONTENT_LIMIT = 512 * 1024  # bytes of a body; Kinesis tells of 500 records in a sixth of it or more
 HEAD_LIMIT = 64 * 1024  # bytes of status and headers; nginx and Apache send 8 KiB at most
@@ -236,6 +236,9 @@ class Connection(asyncio.Protocol):
         if self._answer is None:
             return
         status = self._parser.get_status_code()
+        if status < INTERIM:
+            self._fail(httpx.RemoteProtocolError(f"the answer is not HTTP: its status is {status:03d}"))
+            return
         if status < FINAL:
             self._answer.headers.clear()
             return

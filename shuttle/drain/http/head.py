@@ -3,6 +3,7 @@
 import re
 from typing import NamedTuple
 
+INTERIM = 100  # statuses below it mean nothing
 SWITCHING = 101
 FINAL = 200  # statuses below it announce another answer (RFC 9110, 15.2)
 END = re.compile(rb"\n\r?\n")  # of a head

@@ -134,6 +134,20 @@ def test_an_invalid_answer_ends_the_connection(garbage: bytes, why: str, size: i
     run(check)
 
 
+@pytest.mark.parametrize("line", [b"HTTP/1.1 101 Switching", b"HTTP/1.1 000 OK", b"HTTP/1.1 099 OK"])
+def test_a_status_that_ends_nothing_is_not_waited_behind(line: bytes) -> None:
+    """The connection stays open, and nothing else comes."""
+
+    async def check() -> None:
+        connected = Line()
+        connected.feed(line + b"\r\n\r\n")
+        assert connected.answer.begun.done()
+        assert isinstance(connected.answer.begun.exception(), httpx.RemoteProtocolError)
+        assert connected.wire.closed
+
+    run(check)
+
+
 ODD = [
     b"HTTP/1.1 204 No Content\nServer: x\n\n",
     b"\n\nHTTP/1.1 204 No Content\r\n\r\n",
