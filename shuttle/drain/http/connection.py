@@ -58,16 +58,19 @@ class Answer(httpx.AsyncByteStream):
         """Keep a part of the body."""
         self.content.append(content)
         self.length += len(content)
-        self._wake()
+        if self._more:
+            self._wake(self._more)
 
     def end(self) -> None:
         """Note that the body is over."""
         self.over = True
-        self._wake()
+        if self._more:
+            self._wake(self._more)
 
-    def _wake(self) -> None:
-        if self._more and not self._more.done():
-            self._more.set_result(None)
+    @staticmethod
+    def _wake(more: asyncio.Future[None]) -> None:
+        if not more.done():
+            more.set_result(None)
 
     def leave(self) -> None:
         """Want nothing more of the body. The connection can be used again when the rest of it has come."""
@@ -111,7 +114,8 @@ class Connection(asyncio.Protocol):
         self._answer = Answer(self)
         self._reusable = False
         self._received = 0
-        self._head.clear()
+        if self._head:
+            self._head.clear()
         self._transport.writelines((head, body))
         return self._answer
 
@@ -147,23 +151,25 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse the bytes that arrived."""
-        if self._answer is None:  # nobody asked for anything
+        answer = self._answer
+        if answer is None:  # nobody asked for anything
             self.abort()
             return
         self._received += len(data)
+        refusal = self._refusal or self._parse(data)
+        if refusal or not answer.status:
+            self._read_on(data, refusal)
+        elif self._received > ANSWER_LIMIT:
+            self._fail(httpx.RemoteProtocolError(f"the answer is longer than {ANSWER_LIMIT} bytes"))
+
+    def _read_on(self, data: bytes, refusal: httpx.RemoteProtocolError | None) -> None:
+        """Keep `data` of a head that is not whole, or that llhttp refuses."""
         known = len(self._head)
-        if not self._answer.status:
-            self._head += data
-        if self._refusal is None:
-            refusal = self._parse(data)
-        else:  # each look costs as much as the head is long
-            refusal = self._refusal if END.search(self._head, max(0, known - 2)) else None
-        if refusal:
-            self._forgive(refusal)
+        self._head += data
+        if refusal and (self._refusal is None or END.search(self._head, max(0, known - 2))):
+            self._forgive(refusal)  # which costs as much as the head is long
         if self._answer and not self._answer.status and self._received > HEAD_LIMIT:
             self._fail(httpx.RemoteProtocolError(f"the head of the answer is longer than {HEAD_LIMIT} bytes"))
-        elif self._answer and self._received > ANSWER_LIMIT:
-            self._fail(httpx.RemoteProtocolError(f"the answer is longer than {ANSWER_LIMIT} bytes"))
 
     def _parse(self, data: bytes) -> httpx.RemoteProtocolError | None:
         """Let llhttp read `data`, and return why it refuses it."""

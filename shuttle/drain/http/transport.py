@@ -77,19 +77,20 @@ class DirectTransport(httpx.AsyncBaseTransport):
     def _take_idle(self) -> Connection | None:
         """Return the connection that was used last, if any can be used again."""
         oldest = asyncio.get_running_loop().time() - IDLE_LIMIT
-        busy = []
-        found = None
-        while self._idle and found is None:
-            idle_since, connection = self._idle.pop()
-            if idle_since < oldest or not connection.open:
-                connection.abort()
-            elif connection.busy:
-                busy.append((idle_since, connection))
-            else:
-                found = connection
-        if busy:
-            self._idle += reversed(busy)
-        return found
+        busy: list[tuple[float, Connection]] = []
+        try:
+            while self._idle:
+                idle_since, connection = self._idle.pop()
+                if idle_since < oldest or not connection.open:
+                    connection.abort()
+                elif connection.busy:
+                    busy.append((idle_since, connection))
+                else:
+                    return connection
+        finally:
+            if busy:
+                self._idle += reversed(busy)
+        return None
 
     def _release(self, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
