@@ -9,7 +9,8 @@ import httpx
 from shuttle import __version__
 from shuttle.clock import Clocks, Limit
 from shuttle.core.outcome import Reply, advise
-from shuttle.drain.http.connection import SENT, Answer
+from shuttle.drain.http.answer import Answer
+from shuttle.drain.http.connection import SENT
 from shuttle.drain.http.failures import describe
 
 CONTENT_LIMIT = 64 * 1024  # bytes of a body that are read so that the connection can be used again

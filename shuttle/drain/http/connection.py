@@ -7,12 +7,13 @@ its body, and all of it together, with everything that a chunked body may have b
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import cast
 
 import httptools
 import httpx
 
+from shuttle.drain.http.answer import Answer
 from shuttle.drain.http.head import END, FINAL, INTERIM, read_head, write_head
 
 CONTENT_LIMIT = 512 * 1024  # bytes of a body; Kinesis tells of 500 records in a sixth of it or more
@@ -23,62 +24,6 @@ SENT = "sent"  # the extension of a request that says whether it was given to a 
 
 class UnansweredError(httpx.RemoteProtocolError):
     """The connection was closed before the first byte of an answer."""
-
-
-class Answer(httpx.AsyncByteStream):
-    """The drain's answer as it arrives. As a stream it is the body, which ends early if the connection breaks."""
-
-    def __init__(self, connection: "Connection") -> None:
-        loop = asyncio.get_running_loop()
-        self.status = 0
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.begun: asyncio.Future[None] = loop.create_future()
-        """Done when status and headers are there; fails with an httpx.TransportError if none come."""
-        self.complete = False
-        """All of the answer is there."""
-        self.over = False
-        """Nothing more of the body comes."""
-        self.content: list[bytes] = []
-        self.length = 0
-        self._connection = connection
-        self._more: asyncio.Future[None] | None = None  # made for whoever waits: most answers come in one piece
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        given = 0
-        while given < len(self.content) or not self.over:
-            if given == len(self.content):
-                self._more = asyncio.get_running_loop().create_future()
-                await self._more
-            pieces = self.content[given:]
-            given += len(pieces)
-            for piece in pieces:
-                yield piece
-
-    def add(self, content: bytes) -> None:
-        """Keep a part of the body."""
-        self.content.append(content)
-        self.length += len(content)
-        if self._more:
-            self._wake(self._more)
-
-    def end(self) -> None:
-        """Note that the body is over."""
-        self.over = True
-        if self._more:
-            self._wake(self._more)
-
-    @staticmethod
-    def _wake(more: asyncio.Future[None]) -> None:
-        if not more.done():
-            more.set_result(None)
-
-    def leave(self) -> None:
-        """Want nothing more of the body. The connection can be used again when the rest of it has come."""
-        self._connection.leave()
-
-    async def aclose(self) -> None:
-        """Release the connection. It can be used again if the answer is complete."""
-        self._connection.finish()
 
 
 class Connection(asyncio.Protocol):
@@ -256,7 +201,10 @@ class Connection(asyncio.Protocol):
         """Keep a part of the body, up to the limit."""
         if self._answer is None:
             return
-        self._answer.add(content)
+        if self._left:
+            self._answer.length += len(content)
+        else:
+            self._answer.add(content)
         if self._answer.length > CONTENT_LIMIT:
             self._fail(httpx.RemoteProtocolError(f"the body of the answer is longer than {CONTENT_LIMIT} bytes"))
 

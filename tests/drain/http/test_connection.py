@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shuttle.drain.http.connection import ANSWER_LIMIT, CONTENT_LIMIT, HEAD_LIMIT, Answer, Connection, UnansweredError
+from shuttle.drain.http.connection import ANSWER_LIMIT, CONTENT_LIMIT, HEAD_LIMIT, Connection, UnansweredError
 from tests.helpers.chunks import cut_at
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -59,7 +59,7 @@ class Line:
         self.wire = Wire()
         self.connection = Connection(self.released.append)
         self.connection.connection_made(self.wire)
-        self.answer: Answer = self.connection.send(b"head", b"body")
+        self.answer = self.connection.send(b"head", b"body")
 
     def feed(self, *chunks: bytes) -> None:
         """Give what a transport would: nothing empty, and nothing once it is closed."""
