@@ -12,6 +12,7 @@ after the file was lost. `begin` tries again; what is found then was left by an 
 
 import contextlib
 import errno
+import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
 from enum import Enum
@@ -23,6 +24,7 @@ from shuttle.clock import Clock
 from shuttle.observe.log import Logger
 from shuttle.store import batch_table
 from shuttle.store.batch_table import PAGE, StoredBatch, Totals, measure
+from shuttle.store.private import open_file
 from shuttle.store.reserve import Reserve
 from shuttle.store.salvage import connect_each, divide, salvage
 from shuttle.store.schema import Schema
@@ -265,7 +267,7 @@ class Backlog:
         if error := self._error or self._find_damage():
             salvaged = self._replace(error, (), ())
         elif self._salvaging.exists():  # that process was killed, or the disk full
-            salvaged = self._salvage_into_new((), (), connect_each(self._database.list_broken()))
+            salvaged = self._salvage_into_new((), (), connect_each(self._database.list_broken(), SCHEMA))
         with self._database.transaction():
             pass  # makes the file
         return salvaged
@@ -328,10 +330,10 @@ class Backlog:
             with contextlib.suppress(OSError):
                 aside.unlink()
         with contextlib.suppress(OSError):
-            self._salvaging.touch(mode=0o600)
+            os.close(open_file(self._salvaging))
         self._database.set_aside(error)
         self._error = None
-        return self._salvage_into_new(held, settled, connect_each(self._database.list_broken()))
+        return self._salvage_into_new(held, settled, connect_each(self._database.list_broken(), SCHEMA))
 
     def _renew(self, held: Sequence[StoredBatch], settled: Collection[int]) -> bool:
         """Begin a new file where the one that is open is gone from; return whether all that can be read is in it."""

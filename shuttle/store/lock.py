@@ -6,8 +6,9 @@ import fcntl
 import os
 from pathlib import Path
 
+from shuttle.store.private import open_directory, open_file
+
 _UNWRITABLE = (errno.EROFS, errno.EACCES)
-_PRIVATE = 0o600
 FileId = tuple[int, int]
 
 
@@ -36,6 +37,7 @@ class DirectoryLock:
 
         Raises:
             InUseError: Another agent has the lock.
+            UnsafeError: Somebody else can write there, or has put there what is to be locked.
             OSError: The directory or the file cannot be made or opened.
         """
         try:
@@ -44,8 +46,11 @@ class DirectoryLock:
             self._acquire()
 
     def _acquire(self) -> None:
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = self._open()
+        directory = open_directory(self._directory)
+        try:
+            descriptor = self._open(directory)
+        finally:
+            os.close(directory)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             in_place = identify(os.fstat(descriptor)) == find_file(self._path)
@@ -77,14 +82,14 @@ class DirectoryLock:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def _open(self) -> int:
+    def _open(self, directory: int) -> int:
         """Open the file to be locked; on a disk that cannot be written it is locked all the same if it is there."""
         try:
-            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+            return open_file(self._path, directory=directory)
         except OSError as error:
             if error.errno in _UNWRITABLE:
                 with contextlib.suppress(OSError):
-                    return os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+                    return open_file(self._path, os.O_RDONLY, directory=directory, make=False)
             raise
 
 
@@ -100,6 +105,6 @@ def find_file(path: Path) -> FileId | None:
         OSError: It cannot be looked at.
     """
     try:
-        return identify(path.stat())
+        return identify(path.lstat())
     except (FileNotFoundError, NotADirectoryError):
         return None

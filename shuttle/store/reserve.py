@@ -4,8 +4,9 @@ import contextlib
 import os
 from pathlib import Path
 
+from shuttle.store.private import UnsafeError, open_file
+
 _MOST = 2 * 1024 * 1024  # bytes: to remove a batch touches a page or two of each table, and of the list of free pages
-_PRIVATE = 0o600
 
 
 class Reserve:
@@ -20,12 +21,20 @@ class Reserve:
         """Keep the room, if the disk has it."""
         if not self._kept:
             with contextlib.suppress(OSError):
-                file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+                file = self._open()
                 try:
                     os.posix_fallocate(file, 0, self.bytes)
                     self._kept = True
                 finally:
                     os.close(file)
+
+    def _open(self) -> int:
+        """Open the file; what somebody else has put in its place is removed, and never grown."""
+        try:
+            return open_file(self._path, os.O_WRONLY)
+        except UnsafeError:
+            self._path.unlink()
+            return open_file(self._path, os.O_WRONLY)
 
     def free(self) -> None:
         """Give the room to whoever needs it now.

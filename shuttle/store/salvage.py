@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from shuttle.store.batch_table import StoredBatch, select_one
-from shuttle.store.schema import connect
+from shuttle.store.private import check_files
+from shuttle.store.schema import SIDES, Schema, connect
 from shuttle.store.sqlite_errors import ERRORS
 
 _KEYS = "SELECT key FROM batches WHERE key > ? ORDER BY key"
@@ -30,11 +31,14 @@ def salvage(broken: sqlite3.Connection, known: Collection[int], since: float) ->
                         yield select_one(broken, key, since)
 
 
-def connect_each(paths: Iterable[Path]) -> Iterator[sqlite3.Connection]:
-    """Yield a connection to each of the files that can be opened, as long as it is looked at."""
+def connect_each(paths: Iterable[Path], schema: Schema) -> Iterator[sqlite3.Connection]:
+    """Yield a connection to each of the files that is this user's and has the tables, as long as it is looked at."""
     for path in paths:
-        with contextlib.suppress(*ERRORS), contextlib.closing(connect(path)) as connection:
-            yield connection
+        with contextlib.suppress(OSError, *ERRORS):
+            check_files(Path(f"{path}{side}") for side in SIDES)
+            with contextlib.closing(connect(path)) as connection:
+                schema.check_tables(connection)
+                yield connection
 
 
 def divide(stored: Iterable[StoredBatch]) -> Iterator[list[StoredBatch]]:

@@ -10,8 +10,23 @@ from tempfile import TemporaryDirectory
 
 from shuttle.store.sqlite_errors import ERRORS, BrokenError
 
+NO_STORE = "it has not the tables of a store, and no others"
 MOST_BROKEN = 10  # files set aside; a disk that breaks each one must not be filled with them as well
 LOG = "-wal"  # what the name of the write-ahead log ends with
+SIDES = ("", LOG, "-shm", "-journal")  # what SQLite may have of a database, and would take for the next one's
+
+
+# More than a store needs: what somebody else has put there must not take more. VACUUM attaches a database.
+_LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: 256 * 1024 * 1024,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 4096,
+    sqlite3.SQLITE_LIMIT_COLUMN: 32,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 32,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 4,
+    sqlite3.SQLITE_LIMIT_VDBE_OP: 10_000,
+    sqlite3.SQLITE_LIMIT_ATTACHED: 1,
+    sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 1,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +89,25 @@ class Schema:
             version: int = connection.execute("PRAGMA user_version").fetchone()[0]
             if version > self.version:
                 raise BrokenError(f"it is of version {version}; this log-shuttle can read version {self.version}")
-            found = {statement for (statement,) in connection.execute("SELECT sql FROM sqlite_master")}
-            if version < self.version or not found >= {statement.encode() for statement in self.statements}:
-                raise BrokenError("it has not the tables of a store")
+            if version < self.version:
+                raise BrokenError(NO_STORE)
+            self.check_tables(connection)
             if thoroughly:
                 result: bytes = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
                 if result != b"ok":
                     raise BrokenError(" ".join(result.decode("utf-8", "replace").split()))
+
+    def check_tables(self, connection: sqlite3.Connection) -> None:
+        """See that the tables are there and nothing else is: no trigger, view or index, which SQLite would run or ask.
+
+        Raises:
+            sqlite3.Error: They are not, or something is.
+        """
+        expected = {(b"table", name, name, statement) for name, statement in map(_name, self.statements)}
+        found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT ?", (len(expected) + 1,))
+        rows = found.fetchall()
+        if len(rows) != len(expected) or set(rows) != expected:
+            raise BrokenError(NO_STORE)
 
     def try_to_write(self, connection: sqlite3.Connection) -> None:
         """See that the file is not marked as one that may only be read; nothing is written.
@@ -101,7 +128,20 @@ def connect(path: Path) -> sqlite3.Connection:
     # Transactions are our own, and the thread may be another one each time.
     connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     connection.text_factory = bytes  # a broken text is none
+    for limit, most in _LIMITS.items():
+        connection.setlimit(limit, most)
+    try:
+        connection.execute("PRAGMA trusted_schema=OFF")
+        connection.execute("PRAGMA cell_size_check=ON")
+    except ERRORS:
+        connection.close()
+        raise
     return connection
+
+
+def _name(statement: str) -> tuple[bytes, bytes]:
+    """Return the name of the table that a statement makes, and the statement, as the database has them."""
+    return statement.split()[2].encode(), statement.encode()
 
 
 @contextlib.contextmanager

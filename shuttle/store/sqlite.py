@@ -25,11 +25,10 @@ from typing import Self
 from shuttle.errors import ConfigError, quote
 from shuttle.observe.log import Logger
 from shuttle.store.lock import DirectoryLock, FileId, InUseError, find_file, identify
-from shuttle.store.schema import LOG, Schema, connect_copy, transact
+from shuttle.store.private import UnsafeError, check_files, open_file
+from shuttle.store.schema import LOG, SIDES, Schema, connect_copy, transact
 from shuttle.store.sqlite_errors import ERRORS, BrokenError, GoneError, describe, is_broken, is_unwritable
 
-_PRIVATE = 0o600  # lines and paths are nobody else's business; SQLite gives the files beside the database its own mode
-_SIDES = ("", LOG, "-shm", "-journal")  # what SQLite may have of a database, and would take for the next one's
 # Errors at the start that no wait mends: what cannot be a directory, and a process without descriptors.
 _HOPELESS = (
     *(errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT),
@@ -45,7 +44,7 @@ class Database:
         self.path = directory / f"{schema.name}.sqlite"
         self._directory = directory
         self._schema = schema
-        self._names = {side: Path(f"{self.path}{side}") for side in _SIDES}
+        self._names = {side: Path(f"{self.path}{side}") for side in SIDES}
         self._names_aside = [Path(f"{self.path}.broken-{number}") for number in range(1, schema.most_broken + 1)]
         self._log = log
         self._lock = DirectoryLock(directory, schema.name)
@@ -64,7 +63,7 @@ class Database:
         """Lock `directory`; if it cannot be made or written now, each transaction tries it again.
 
         Raises:
-            ConfigError: It cannot be a directory, or another agent uses it.
+            ConfigError: It cannot be a directory, somebody else can write to it, or another agent uses it.
         """
         database = cls(directory, schema, log)
         try:
@@ -72,6 +71,9 @@ class Database:
         except InUseError:
             accepted = "must not be another running log-shuttle's; each needs its own"
             raise ConfigError(f"{schema.flag} {quote(str(directory))}: {accepted}") from None
+        except UnsafeError as error:
+            accepted = "must be a directory of this user alone; one that is not there yet is made"
+            raise ConfigError(f"{schema.flag} {quote(str(directory))}: {accepted} ({error.strerror})") from None
         except OSError as error:
             if error.errno in _HOPELESS:
                 raise database.refuse(error) from None
@@ -142,10 +144,9 @@ class Database:
             if self.released:
                 raise sqlite3.ProgrammingError("it was left to the next process")
             self.lock()
-            if self.exists and not self.path.is_file():
-                raise BrokenError("it is not a file")
+            self._check_files()
             self.fresh |= not self.exists
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+            file = open_file(self.path)  # SQLite gives the files beside the database its mode
             try:
                 opened = identify(os.fstat(file))
             finally:
@@ -175,6 +176,18 @@ class Database:
         if LOG not in self._files:
             with contextlib.suppress(OSError):  # all is written
                 self._note_log()
+
+    def _check_files(self) -> None:
+        """See that nobody else has put a file there that SQLite would open; it follows links, and takes any log.
+
+        Raises:
+            BrokenError: Somebody may have.
+            OSError: That cannot be looked at.
+        """
+        try:
+            check_files(self._names.values())
+        except UnsafeError as error:
+            raise BrokenError(error.strerror) from None
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         """Make the tables. If they are there, they must be those that were read in a copy."""
@@ -239,7 +252,7 @@ class Database:
         self.disconnect()
         names = self._names_aside
         aside = next((name for name in names if not os.path.lexists(name)), names[-1])
-        for side in _SIDES:
+        for side in SIDES:
             try:
                 self._names[side].replace(f"{aside}{side}")
             except FileNotFoundError:  # an older one may have left its own, which SQLite would take for this one's

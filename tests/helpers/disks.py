@@ -2,14 +2,14 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
-_NOBODY = 65534
+NOBODY = 65534
 
 
 @contextmanager
@@ -39,12 +39,21 @@ def reachable() -> Iterator[Path]:
 
 
 @contextmanager
-def without_rights() -> Iterator[None]:
-    """Be a user who may write only what is everybody's; root may write everything."""
+def without_rights(*own: Path) -> Iterator[None]:
+    """Be a user who may write only what is everybody's; root may write everything. `own` is that user's meanwhile."""
     user = os.geteuid()
     if not user:
-        os.seteuid(_NOBODY)
+        _give(own, NOBODY)
+        os.seteuid(NOBODY)
     try:
         yield
     finally:
         os.seteuid(user)
+        if not user:
+            _give(own, user)
+
+
+def _give(directories: Sequence[Path], user: int) -> None:
+    for directory in directories:
+        for path in (directory, *directory.iterdir()):
+            os.chown(path, user, -1, follow_symlinks=False)

@@ -177,10 +177,21 @@ def test_a_database_that_is_in_use_is_not_set_aside(directory: Path) -> None:
     assert len(restart(directory).files) == 40
 
 
-def test_sqlites_own_statistics_do_no_harm(directory: Path) -> None:
-    recorded = restart(directory)
-    change(directory / FILE, "CREATE INDEX mine ON files (checksum)", "ANALYZE")
-    assert restart(directory) == recorded
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TRIGGER mine AFTER INSERT ON files BEGIN DELETE FROM plans; END",
+        "CREATE VIEW mine AS SELECT * FROM files",
+        "CREATE INDEX mine ON files (checksum)",
+        "CREATE TABLE mine (word)",
+        "ALTER TABLE files ADD COLUMN twice AS (key * 2)",
+    ],
+)
+def test_what_is_no_store_of_ours_is_set_aside(statement: str, directory: Path) -> None:
+    change(directory / FILE, statement)
+    with logged(directory) as (store, journal):
+        assert read(store) == EMPTY
+    assert len(journal.named("state.broken")) == 1
 
 
 def test_a_row_missing_from_its_page_is_noticed(tmp_path: Path) -> None:

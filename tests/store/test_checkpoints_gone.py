@@ -101,7 +101,7 @@ def test_a_directory_without_rights_does_not_stop_the_start() -> None:
     with reachable() as place:
         directory = place / "state"
         directory.mkdir(mode=0o555)
-        with without_rights():
+        with without_rights(directory):
             store, journal = start(directory)
             recorded = fill(store)
             assert [event for event, _ in journal.events] == ["state.failed"]
@@ -119,8 +119,8 @@ def test_unreadable_checkpoints_are_a_configuration_error(closed: str) -> None:
         store, _ = start(directory)
         fill(store)
         store.close()
-        directory.chmod(0o700 if closed == "directory" else 0o755)
+        directory.chmod(0 if closed == "directory" else 0o755)
         (directory / FILE).chmod(0)
-        with without_rights(), pytest.raises(ConfigError, match=r"^-state-dir .*Permission denied"):
+        with without_rights(directory), pytest.raises(ConfigError, match=r"^-state-dir .*Permission denied"):
             start(directory)
         directory.chmod(0o700)
