@@ -158,9 +158,17 @@ async def _exchange(connection: Connection, head: bytes, body: bytes) -> httpx.R
 
 
 def _write_head(request: httpx.Request) -> bytes:
+    """Return the head of a request.
+
+    Raises:
+        httpx.LocalProtocolError: Something in it would end a line, and begin a header or another request.
+    """
     lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
     lines += [b"%b: %b" % header for header in request.headers.raw]
-    return b"\r\n".join(lines) + b"\r\n\r\n"
+    head = b"\r\n".join(lines)
+    if head.count(b"\r") + head.count(b"\n") != 2 * (len(lines) - 1) or b"\0" in head:
+        raise httpx.LocalProtocolError("a header of the request holds a line end or NUL")
+    return head + b"\r\n\r\n"
 
 
 class PooledTransport(httpx.AsyncHTTPTransport):

@@ -286,3 +286,12 @@ async def test_a_refusal_without_a_length_is_shown() -> None:
         reply = await client.post(make_request(server.url))
         assert (reply.status, reply.error) == (403, "no such token")
         await server.until_all_gone()
+
+
+@pytest.mark.parametrize(
+    "header", [(b"X-Id", b"a\r\nX: y"), (b"X-Id", b"a\nX: y"), (b"X\r\nY", b"a"), (b"X-Id", b"\0")]
+)
+def test_a_header_that_holds_a_line_end_is_refused(header: tuple[bytes, bytes]) -> None:
+    request = httpx.Request("POST", "http://drain.example/", headers=[header])
+    with pytest.raises(httpx.LocalProtocolError, match="line end or NUL"):
+        asyncio.run(DirectTransport(None).handle_async_request(request))
