@@ -12,7 +12,7 @@ from hashlib import blake2s
 
 HEAD = 1024  # bytes: some lines, whose time stamps tell apart what begins with the same banner
 TAIL = 256  # bytes: a line or two, at a place that another file has other lines at
-_DIGEST = 16  # bytes: no two contents share one by accident
+DIGEST = 16  # bytes: no two contents share one by accident
 
 Read = Callable[[int, int], bytes]
 """Takes an offset and a length in bytes and returns what is there; it is less only where the content ends."""
@@ -70,4 +70,4 @@ def is_same_content(fingerprint: Fingerprint, read: Read) -> bool:
 
 
 def _make_hash(data: bytes) -> bytes:
-    return blake2s(data, digest_size=_DIGEST, usedforsecurity=False).digest()
+    return blake2s(data, digest_size=DIGEST, usedforsecurity=False).digest()

@@ -174,6 +174,8 @@ def split_body(body: bytes) -> list[bytes]:
     while place < len(body):
         space = body.index(b" ", place)
         end = space + 1 + int(body[place:space])
+        if not space < end <= len(body):  # a length below zero would lead back, without end
+            raise ValueError("a frame has not the length that it says")
         frames.append(body[place:end])
         place = end
     return frames

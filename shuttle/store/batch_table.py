@@ -12,6 +12,7 @@ from contextlib import closing
 from typing import Any, NamedTuple
 
 from shuttle.core.batch import OVERHEAD, Batch
+from shuttle.store.fields import MOST_KEY, MOST_SECONDS, are_long, is_id, is_number, is_time
 from shuttle.store.sqlite_errors import BrokenError
 
 # Bytes. To add and to remove 3 batches of 100 KB a transaction, or one of 300 bytes, took, in microseconds:
@@ -34,7 +35,12 @@ _DELETE_BODY = "DELETE FROM bodies WHERE key = ?"
 _OLDEST = "SELECT born FROM batches ORDER BY key LIMIT 1"
 _TOTALS = "SELECT count(*), coalesce(sum(lines), 0), coalesce(sum(size), 0), coalesce(max(key), 0) FROM batches"
 # A frame has 3 bytes at least, its length and newline included: no batch has more lines than it has room for.
-_IMPLAUSIBLE = "SELECT 1 FROM batches WHERE lines < 1 OR lines * 3 > size OR frames < lines LIMIT 1"
+_IMPLAUSIBLE = (
+    "SELECT 1 FROM batches WHERE NOT (lines >= 1 AND lines * 3 <= size AND frames >= lines) "
+    "OR typeof(lines) != 'integer' OR typeof(frames) != 'integer' OR typeof(size) != 'integer' OR "
+    "typeof(born) != 'real' OR typeof(id) != 'text' OR length(id) != 32 "
+    "OR NOT born BETWEEN -?1 AND ?1 OR NOT key BETWEEN 1 AND ?2 LIMIT 1"
+)
 # What the bodies take, or less, since `measure` rounds up.
 _LEAST = "SELECT coalesce(sum(CASE WHEN size < ?1 THEN size ELSE max(?1, size - ?2) END - ?3), 0) FROM batches"
 
@@ -68,8 +74,8 @@ def count(connection: sqlite3.Connection, *, file_bytes: int) -> tuple[Totals, i
     Raises:
         sqlite3.Error: It cannot be right.
     """
-    if connection.execute(_IMPLAUSIBLE).fetchone():
-        raise BrokenError("a batch has more lines than bytes")
+    if connection.execute(_IMPLAUSIBLE, (MOST_SECONDS, MOST_KEY)).fetchone():
+        raise BrokenError("a batch cannot be what its row says")
     *totals, last_key = _read_numbers(connection.execute(_TOTALS).fetchone())
     if connection.execute(_LEAST, (PAGE // 4, PAGE, OVERHEAD)).fetchone()[0] > file_bytes:
         raise BrokenError("its batches are larger than the file")
@@ -132,9 +138,19 @@ def _decode(content: Any, since: float) -> StoredBatch:
         row = (key, id_.decode(), born, lines, frames, long.decode())
         if _check(row, body) != checksum:
             raise BrokenError("a row is not what was written")
-        pairs = tuple((index, number) for index, number in json.loads(long))
-        return StoredBatch(key, Batch(row[1], body, lines, frames, pairs, born - since))
-    except (TypeError, ValueError, AttributeError):  # nothing, or something else
+        pairs = json.loads(long)
+        if not (
+            is_number(key, 1, MOST_KEY)
+            and is_id(row[1])
+            and is_time(born)
+            and is_number(lines, 1, len(body) // 3)
+            and is_number(frames, lines)
+            and isinstance(pairs, list)
+            and are_long(pairs, lines, frames)
+        ):
+            raise BrokenError("a row holds what no batch has")
+        return StoredBatch(key, Batch(row[1], body, lines, frames, tuple(map(tuple, pairs)), born - since))
+    except (TypeError, ValueError, AttributeError, RecursionError):  # nothing, or something else
         raise BrokenError("a row cannot be read") from None
 
 

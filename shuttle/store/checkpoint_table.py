@@ -10,8 +10,9 @@ import zlib
 from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from shuttle.core.fingerprint import Fingerprint
+from shuttle.core.fingerprint import DIGEST, HEAD, Fingerprint
 from shuttle.core.position import Span
+from shuttle.store.fields import MOST_KEY, is_id, is_number, is_stamp
 from shuttle.store.schema import Schema
 from shuttle.store.sqlite_errors import BrokenError
 
@@ -27,6 +28,9 @@ SCHEMA = Schema(
     pragmas=("synchronous=OFF",),
     advice="what is to be recorded is kept in memory, and recorded as soon as that is possible",
 )
+
+
+_MOST_UNSIGNED = (1 << 64) - 1  # of devices and inodes
 
 
 class Plan(NamedTuple):
@@ -90,11 +94,11 @@ class CheckpointTable(Generic[_Row]):
         """
         rows = {}
         for key, content, checksum in database.execute(self._select):
-            if not isinstance(content, bytes) or _check(key, content) != checksum:
+            if not is_number(key, 1, MOST_KEY) or not isinstance(content, bytes) or _check(key, content) != checksum:
                 raise BrokenError("a row is not what was written")
             try:
                 rows[key] = self._decode(key, json.loads(content))
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, AttributeError, RecursionError):
                 raise BrokenError("a row cannot be read") from None
         self.rows = rows
         self._stored = set(rows)
@@ -156,9 +160,26 @@ def _encode_file(known: Checkpoint) -> object:
 def _decode_file(key: int, content: Any) -> Checkpoint:
     path, device, inode, offset, head_length, head, tail = content
     fingerprint = Fingerprint(device, inode, offset, head_length, bytes.fromhex(head), bytes.fromhex(tail))
+    numbers = all(is_number(number, 0, _MOST_UNSIGNED) for number in (device, inode)) and is_number(offset)
+    hashes = len(fingerprint.head) == len(fingerprint.tail) == DIGEST
+    if not (numbers and hashes and is_number(head_length, 0, HEAD) and path and "\0" not in path):
+        raise BrokenError("a row holds what no file has")
     return Checkpoint(key, os.fsdecode(path.encode("utf-8", "surrogateescape")), fingerprint)
 
 
 def _decode_plan(_key: int, content: Any) -> Plan:
     id_, spans = content
-    return Plan(id_, tuple(Span(*span) for span in spans))
+    plan = Plan(id_, tuple(Span(*span) for span in spans))
+    if not is_id(id_) or not all(map(_is_span, plan.spans)):
+        raise BrokenError("a row holds what no plan has")
+    return plan
+
+
+def _is_span(span: Span) -> bool:
+    return (
+        is_number(span.file, 1)
+        and is_number(span.start)
+        and is_number(span.end, span.start + 1)
+        and is_number(span.lines, 1, span.end - span.start)
+        and is_stamp(span.stamp)
+    )

@@ -25,7 +25,7 @@ from shuttle.store.checkpoint_table import (
     make_plan_table,
 )
 from shuttle.store.sqlite import Database
-from shuttle.store.sqlite_errors import ERRORS, is_broken
+from shuttle.store.sqlite_errors import ERRORS, BrokenError, is_broken
 
 FILE = f"{SCHEMA.name}.sqlite"
 LOCK = f"{SCHEMA.name}.lock"
@@ -172,6 +172,16 @@ class Checkpoints:
         self._plans.settle()
 
 
+def _check_plans(plans: CheckpointTable[Plan]) -> None:
+    """See that each plan has an id of its own.
+
+    Raises:
+        BrokenError: Two have the same.
+    """
+    if len({plan.id for plan in plans.rows.values()}) < len(plans.rows):
+        raise BrokenError("two plans have the same id")
+
+
 def _load(database: Database, files: CheckpointTable[Checkpoint], plans: CheckpointTable[Plan]) -> bool:
     """Fill the tables and say whether there was a database to fill them from; a broken one is set aside.
 
@@ -185,6 +195,7 @@ def _load(database: Database, files: CheckpointTable[Checkpoint], plans: Checkpo
         with database.examine(thoroughly=True, copy=True) as connection:
             files.load(connection)
             plans.load(connection)
+            _check_plans(plans)
     except ERRORS as error:
         if not is_broken(error, at_start=True):
             raise

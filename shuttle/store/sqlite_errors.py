@@ -3,8 +3,17 @@
 import sqlite3
 
 ERRORS = (sqlite3.Error, UnicodeDecodeError)  # the second if SQLite's text for an error quotes a broken schema
-# The beginnings of the names of errors. SQLITE_ERROR: a table is not there, or already.
-_BROKEN = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ")
+# The beginnings of the names of errors. SQLITE_ERROR: a table is not there, or already. SQLITE_TOOBIG and
+# SQLITE_INTERRUPT: it is more than the limits of `schema` allow.
+_BROKEN = (
+    "SQLITE_CORRUPT",
+    "SQLITE_NOTADB",
+    "SQLITE_ERROR",
+    "SQLITE_IOERR_READ",
+    "SQLITE_IOERR_SHORT_READ",
+    "SQLITE_TOOBIG",
+    "SQLITE_INTERRUPT",
+)
 _BROKEN_AT_START = (*_BROKEN, "SQLITE_IOERR_CORRUPTFS")
 _READ_ONLY = "SQLITE_READONLY"  # at the start the file was opened to be written: then only its header forbids it
 _UNWRITABLE = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_FULL", "SQLITE_IOERR")

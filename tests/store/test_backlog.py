@@ -92,7 +92,7 @@ class AgainstADictionary(RuleBasedStateMachine):
             self.directory, most_bytes=PLENTY, log=SILENT, wall=lambda: EPOCH, clock=lambda: 0.0
         )
 
-    @rule(lengths=st.lists(st.sampled_from([0, 10, PAGE, 100_000]), max_size=5), removed=st.sets(st.integers(0, 30)))
+    @rule(lengths=st.lists(st.sampled_from([3, 10, PAGE, 100_000]), max_size=5), removed=st.sets(st.integers(0, 30)))
     def change(self, lengths: list[int], removed: set[int]) -> None:
         added = [make_batch(self.backlog.last_key + number, length) for number, length in enumerate(lengths, 1)]
         keys = write(self.backlog, added, sorted(removed))

@@ -417,7 +417,7 @@ def test_a_kill_on_a_full_disk_leaves_the_last_state(steps: list[tuple[str, int]
                     database.execute(f"PRAGMA max_page_count={1 if step == 'full' else ROOM}").fetchall()
                     continue
                 case "plan":
-                    store.record(planned=[make_plan(number, *range(10 * choice))])
+                    store.record(planned=[make_plan(number, *range(1, 10 * choice))])
                 case "settle" if plans:
                     store.record(settled=[plans[choice % len(plans)].id])
                 case "enroll":
