@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +17,10 @@ LOG = "-wal"  # what the name of the write-ahead log ends with
 SIDES = ("", LOG, "-shm", "-journal")  # what SQLite may have of a database, and would take for the next one's
 
 
+# Steps of SQLite's machine. To add up a spool takes about one a byte if each batch is a line of 3 bytes.
+_STEPS_A_CALL = 100_000
+_STEPS_A_BYTE = 10
+_LEAST_CALLS = 10
 # More than a store needs: what somebody else has put there must not take more. VACUUM attaches a database.
 _LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: 256 * 1024 * 1024,
@@ -158,6 +163,21 @@ def connect_copy(path: Path) -> Iterator[sqlite3.Connection]:
                 shutil.copyfile(f"{path}{side}", Path(name, f"copy{side}"))
         with contextlib.closing(connect(Path(name, "copy"))) as connection:
             yield connection
+
+
+@contextlib.contextmanager
+def bounded(connection: sqlite3.Connection, file_bytes: int) -> Iterator[None]:
+    """Interrupt SQLite if it does more in the block than a file of so many bytes explains.
+
+    Pages may be planted so that the tree of a table leads back into itself: to count its rows would not end.
+    """
+    most = _LEAST_CALLS + file_bytes * _STEPS_A_BYTE // _STEPS_A_CALL
+    calls = count()
+    connection.set_progress_handler(lambda: next(calls) >= most, _STEPS_A_CALL)
+    try:
+        yield
+    finally:
+        connection.set_progress_handler(None, 0)
 
 
 @contextlib.contextmanager

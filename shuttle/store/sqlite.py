@@ -26,7 +26,7 @@ from shuttle.errors import ConfigError, quote
 from shuttle.observe.log import Logger
 from shuttle.store.lock import DirectoryLock, FileId, InUseError, find_file, identify
 from shuttle.store.private import UnsafeError, check_files, open_file
-from shuttle.store.schema import LOG, SIDES, Schema, connect_copy, transact
+from shuttle.store.schema import LOG, SIDES, Schema, bounded, connect_copy, transact
 from shuttle.store.sqlite_errors import ERRORS, BrokenError, GoneError, describe, is_broken, is_unwritable
 
 # Errors at the start that no wait mends: what cannot be a directory, and a process without descriptors.
@@ -209,7 +209,8 @@ class Database:
         """
         try:
             connection = self.connect()
-            self._schema.inspect(connection, thoroughly=thoroughly)
+            with bounded(connection, self.size):
+                self._schema.inspect(connection, thoroughly=thoroughly)
             self._schema.try_to_write(connection)
         except (OSError, *ERRORS) as error:
             if not copy or not is_unwritable(error):
@@ -217,12 +218,13 @@ class Database:
             self.disconnect()
             self.note_failure(error)
             self._copied = find_file(self.path)
-            with connect_copy(self.path) as connection:
+            with connect_copy(self.path) as connection, bounded(connection, self.size):
                 self._schema.inspect(connection, thoroughly=thoroughly)
                 yield connection
         else:
             self.begun = True
-            yield connection
+            with bounded(connection, self.size):
+                yield connection
 
     def list_broken(self) -> list[Path]:
         """Return the files that were set aside."""

@@ -13,6 +13,8 @@ from shuttle.core.batch import OVERHEAD
 from shuttle.core.position import Span
 from shuttle.store.checkpoint_table import Plan
 from shuttle.store.checkpoints import FILE, Checkpoints
+from shuttle.store.schema import bounded
+from shuttle.store.sqlite_errors import is_broken
 from tests.helpers.batches import make_batch
 from tests.helpers.checkpoints import STAMP, State, make_fingerprint, opened, read
 from tests.helpers.virtual import Journal
@@ -175,6 +177,15 @@ def test_two_plans_with_one_id_are_set_aside(tmp_path: Path) -> None:
         plant_checkpoint(tmp_path, "plans", json.dumps([ID, [SPAN]]).encode(), key)
     with opened(tmp_path, quiet=False) as store:
         assert store.plans() == []
+
+
+def test_what_has_no_end_is_broken() -> None:
+    numbers = "WITH RECURSIVE n(k) AS (SELECT 0 UNION ALL SELECT 0 FROM n) SELECT count(*) FROM n"
+    with closing(sqlite3.connect(":memory:")) as connection:
+        with bounded(connection, 1000), pytest.raises(sqlite3.OperationalError) as caught:
+            connection.execute(numbers).fetchone()
+        assert is_broken(caught.value)
+        assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_an_endless_trigger_is_set_aside(tmp_path: Path) -> None:
