@@ -9,7 +9,7 @@ PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13 python3.1
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint reference bench clean
+.PHONY: help demo test lint lowest lock reference bench clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,17 @@ lint: $(VENV)/installed-test ## ruff and mypy
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+lowest: ## the tests with the lowest versions that pyproject.toml admits
+	@PIP_CONSTRAINT=lowest.txt $(MAKE) VENV=.venv-lowest lowest.txt .venv-lowest/installed-test
+	.venv-lowest/bin/python -m pytest
+
+lowest.txt: pyproject.toml tests/helpers/requirements.py
+	@$(PYTHON) -m tests.helpers.requirements lowest > $@
+
+lock: $(VENV)/installed-test ## write requirements.lock: what the image holds, with hashes
+	$(BIN)/python -m tests.helpers.requirements lock > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+
 reference: $(VENV)/installed ## write the flags and the rooms, as the code has them, into the documents
 	$(BIN)/python -m shuttle.command.reference README.md
 	$(BIN)/python -m tests.helpers.rooms docs/rooms.md
@@ -34,7 +45,7 @@ bench: $(VENV)/installed-test ## measure; make bench BENCH='--peer go=./log-shut
 	$(BIN)/python -m bench $(BENCH)
 
 clean: ## remove all that was made
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest lowest.txt build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: pip runs again when pyproject.toml has changed. The code itself is installed as a link to its sources.
