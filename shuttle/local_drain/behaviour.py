@@ -33,6 +33,11 @@ class Behaviour:
     max_body: int = 0
     """The largest body that 413 is not the answer to; 0 is logplex's limit, which it answers 500 to."""
 
+    patience: float = 60.0
+    """How long a client may take for a request's head and again for its body; so long an idle connection is kept."""
+    most_connections: int = 500
+    """How many connections there may be at once; others are closed."""
+
     status: int = 0
     """The answer to every request in place of the right one."""
     retry_after: int | None = None

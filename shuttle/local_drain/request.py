@@ -13,8 +13,10 @@ NO_ANSWER = 0  # in place of a status: the connection ends instead
 _CONTENT_TYPE = "application/logplex-1"
 _PIECE = 64 * 1024  # bytes read at once
 _LONGEST_LINE = 4096  # bytes of a chunk's size with its extensions, or of a trailer
+_MOST_TRAILERS = 100  # as many as http.server takes headers
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;|\r?\n)")
 _NUMBER = re.compile(r"[0-9]{1,15}")
+_GZIP_PIECE = 2048  # bytes unpacked at once
 _GZIP = 31  # zlib's wbits for a gzip header and trailer round the largest window
 
 
@@ -36,7 +38,7 @@ def read_body(stream: BufferedIOBase, headers: Message, limit: int) -> bytes:
     What is longer is read all the same: a client that is still sending does not see an answer.
 
     Raises:
-        BodyError: Content-Length or a chunk's size is no number.
+        BodyError: Where the body ends is not said, or said in two ways, or in a way that is not known here.
         ConnectionError: The client went away before the end.
     """
     body = bytearray()
@@ -84,27 +86,52 @@ def read_count(headers: Message, name: str) -> int:
 
 
 def _read_pieces(stream: BufferedIOBase, headers: Message) -> Iterator[bytes]:
-    if headers.get("Transfer-Encoding", "").lower() != "chunked":
-        length = headers.get("Content-Length", "0")
-        if not _NUMBER.fullmatch(length):
-            raise BodyError(400, f"Content-Length is {length!r} and not a number")
-        yield from _read_exactly(stream, int(length))
-        return
+    encoding = ", ".join(headers.get_all("Transfer-Encoding", []))
+    lengths = headers.get_all("Content-Length", [])
+    if encoding and lengths:
+        raise BodyError(400, "both Transfer-Encoding and Content-Length are there")
+    if encoding and encoding.strip().lower() != "chunked":
+        raise BodyError(400, f"Transfer-Encoding is {encoding!r} and not chunked")
+    if encoding:
+        yield from _read_chunks(stream)
+    else:
+        yield from _read_exactly(stream, _parse_length(lengths))
+
+
+def _parse_length(lengths: list[str]) -> int:
+    if len(set(lengths)) > 1:
+        raise BodyError(400, "Content-Length is there twice, and different")
+    length = lengths[0] if lengths else "0"
+    if not _NUMBER.fullmatch(length):
+        raise BodyError(400, f"Content-Length is {length!r} and not a number")
+    return int(length)
+
+
+def _read_chunks(stream: BufferedIOBase) -> Iterator[bytes]:
     while size := _read_chunk_size(stream):
         yield from _read_exactly(stream, size)
-        stream.readline(_LONGEST_LINE)
-    while stream.readline(_LONGEST_LINE).strip():  # trailers, up to an empty line
-        pass
+        if _read_line(stream).strip(b"\r\n"):
+            raise BodyError(400, "a chunk is longer than its size")
+    for _ in range(_MOST_TRAILERS + 1):  # and an empty line
+        if not _read_line(stream).strip():
+            return
+    raise BodyError(400, f"there are more than {_MOST_TRAILERS} trailers")
 
 
 def _read_chunk_size(stream: BufferedIOBase) -> int:
-    line = stream.readline(_LONGEST_LINE)
-    if not line:
-        raise ConnectionError("the client went away in the middle of its request")
-    size = _CHUNK_SIZE.match(line)
+    size = _CHUNK_SIZE.match(_read_line(stream))
     if size is None:
         raise BodyError(400, "a chunk's size is not a number")
     return int(size[1], 16)
+
+
+def _read_line(stream: BufferedIOBase) -> bytes:
+    line = stream.readline(_LONGEST_LINE)
+    if len(line) == _LONGEST_LINE and not line.endswith(b"\n"):
+        raise BodyError(400, f"a line of a chunked body has more than {_LONGEST_LINE} bytes")
+    if not line.endswith(b"\n"):
+        raise ConnectionError("the client went away in the middle of its request")
+    return line
 
 
 def _read_exactly(stream: BufferedIOBase, size: int) -> Iterator[bytes]:
@@ -131,15 +158,20 @@ def _decode(headers: Message, body: bytes, max_body: int) -> bytes:
 def _gunzip(body: bytes, limit: int) -> bytes:
     """Return what `body` unpacks to, and no more than `limit` + 1 bytes of it."""
     plain = bytearray()
+    member = zlib.decompressobj(_GZIP)
     try:
-        while body and len(plain) <= limit:  # a gzip file is one member or several
-            member = zlib.decompressobj(_GZIP)
-            plain += member.decompress(body, limit + 1 - len(plain))
-            if not member.eof and len(plain) <= limit:
-                raise RequestError(400, "bad gzip: it ends too early")
-            body = member.unused_data
+        # In small pieces: zlib copies what follows a member, and there may be a member in every twenty bytes.
+        for start in range(0, len(body), _GZIP_PIECE):
+            piece = body[start : start + _GZIP_PIECE]
+            while piece and len(plain) <= limit:
+                if member.eof:  # a gzip file is one member or several
+                    member = zlib.decompressobj(_GZIP)
+                plain += member.decompress(piece, limit + 1 - len(plain))
+                piece = member.unused_data if member.eof else b""
     except zlib.error as error:
         raise RequestError(400, f"bad gzip: {error}") from None
+    if not member.eof and len(plain) <= limit:
+        raise RequestError(400, "bad gzip: it ends too early")
     return bytes(plain)
 
 

@@ -1,11 +1,14 @@
 """The local drain's HTTP: one thread a connection, one answer a request."""
 
+import contextlib
+import math
 import socket
 import socketserver
 import ssl
 import struct
 import sys
 import threading
+import time
 from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -50,18 +53,40 @@ class Server(socketserver.ThreadingTCPServer):
     def __init__(self, drain: Receiver, context: ssl.SSLContext | None) -> None:
         super().__init__((HOST, drain.behaviour.port), Handler)
         self.drain = drain
-        self.connections: set[socket.socket] = set()
+        self.connections: dict[socket.socket, float] = {}
         if context:  # the handshake waits for the first read, in the connection's own thread
             self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Start the connection's thread."""
-        self.connections.add(request)
+        """Start the connection's thread, unless there are too many."""
+        most = self.drain.behaviour.most_connections
+        if len(self.connections) >= most:
+            self.drain.note(f"connection closed: there are {most} already")
+            super().shutdown_request(request)
+            return
+        self.limit(request)
         super().process_request(request, client_address)
+
+    def limit(self, request: socket.socket) -> None:
+        """Give the client of a connection its time, from now on, for what it does next."""
+        self.connections[request] = time.monotonic() + self.drain.behaviour.patience
+
+    def lift_limit(self, request: socket.socket) -> None:
+        """Give the client of a connection all the time there is: it waits for the drain."""
+        self.connections[request] = math.inf
+
+    def service_actions(self) -> None:
+        """End the connections of clients whose time is up. It is called at every turn of the accepting thread."""
+        now = time.monotonic()
+        for request, deadline in list(self.connections.items()):
+            if deadline <= now and self.connections.pop(request, 0):  # once, and only if it has not ended meanwhile
+                self.drain.note(f"connection ended: nothing complete came in {self.drain.behaviour.patience:g} s")
+                with contextlib.suppress(OSError):  # it has ended by itself
+                    socket.socket.shutdown(request, socket.SHUT_RDWR)  # its thread sees the end
 
     def shutdown_request(self, request: Any) -> None:
         """Close the connection at the end of its thread."""
-        self.connections.discard(request)
+        self.connections.pop(request, None)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -84,8 +109,10 @@ class Handler(BaseHTTPRequestHandler):
         """Answer a request, or hang up if its behaviour says so."""
         drain = self.server.drain
         behaviour = drain.begin()
+        self.server.limit(self.request)
         try:
             body = read_body(self.rfile, self.headers, behaviour.max_body or BODY_LIMIT)
+            self.server.lift_limit(self.request)
             drain.stopping.wait(behaviour.delay)
             frames = self._check(body, behaviour)
         except RequestError as error:
@@ -116,6 +143,7 @@ class Handler(BaseHTTPRequestHandler):
         return check_request(self.headers, body, authorizations=behaviour.authorizations, max_body=behaviour.max_body)
 
     def _answer(self, status: int, text: str = "", *, retry_after: int | None = None) -> None:
+        self.server.limit(self.request)  # for the answer, and for the next request
         body = f"{text}\n".encode() if status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED) else b""
         self.send_response(status)
         if status == HTTPStatus.UNAUTHORIZED:
