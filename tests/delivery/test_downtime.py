@@ -29,6 +29,7 @@ async def test_a_drain_that_is_up_gets_a_request_per_outlet(num_outlets: int) ->
 @pytest.mark.parametrize("failure", [Answer(503, delay=0.5), Answer(429, delay=0.5), HANG, REFUSE, CLOSE])
 @virtual
 async def test_a_drain_that_is_down_gets_one_request_at_a_time(failure: Answer, num_outlets: int) -> None:
+    """And one of a batch that has not failed yet, which may be taken while the drain hangs on another."""
     drain = Drain(failure)
     async with make_shuttle(drain, num_outlets=num_outlets, batch_size=1, timeout=1.0) as shuttle:
         await shuttle.write(make_lines(1))
@@ -37,7 +38,7 @@ async def test_a_drain_that_is_down_gets_one_request_at_a_time(failure: Answer, 
         drain.most_at_once = 0
         await shuttle.write(make_lines(30, first=1))
         await trio.sleep(100)
-        assert drain.most_at_once == 1
+        assert drain.most_at_once <= min(2, num_outlets)
         assert 100 / 6.5 - 1 <= len(drain.calls) - before <= 100
         drain.script = in_turn(then=Answer(delay=0.5))
         await trio.sleep(40)
