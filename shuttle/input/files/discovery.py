@@ -1,5 +1,6 @@
 """Which paths are to be followed: those given by name, and those that match a pattern and are not rotated files."""
 
+import errno
 import fnmatch
 import glob
 import os
@@ -58,6 +59,21 @@ class Discovery:
             else:
                 self._distrusted.pop(path, None)
                 yield path
+
+    def check(self, path: Path, opened: os.stat_result) -> None:
+        """Check what was opened at `path`: since it was found or looked at last, a link may have taken its place.
+
+        Raises:
+            PermissionError: The path only matched a pattern, and may not be followed to there.
+        """
+        if path in self._named:
+            return
+        patterns = [each for each in self._patterns if fnmatch.fnmatch(str(path), each) or "**" in each]
+        reasons = [find_distrust(path, each, follow_links=self._follow_links) for each in patterns]
+        if reasons and all(reasons):
+            raise PermissionError(errno.EACCES, reasons[0], os.fspath(path))
+        if not os.path.samestat(path.stat(), opened):
+            raise PermissionError(errno.EACCES, "it leads elsewhere than a moment ago", os.fspath(path))
 
     def is_named(self, path: Path) -> bool:
         """Say whether `path` was given by name and not by a pattern."""

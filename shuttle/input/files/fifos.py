@@ -51,6 +51,11 @@ class Fifos:
         if stat.S_ISREG(status.st_mode):
             os.close(fd)
             return False
+        try:
+            self._paths.check(path, status)
+        except OSError:
+            os.close(fd)
+            raise
         self._paths.fifos.add(path)
         self._tasks.start_soon(self._read, path, fd, stat.S_ISFIFO(status.st_mode))
         return True
@@ -75,7 +80,13 @@ class Fifos:
         try:
             await read(fd)
             while fifo and self._follow and not self._queue.leaving:
-                await read(open_path(path)[0])
+                fd, status = open_path(path)
+                try:
+                    self._paths.check(path, status)
+                except OSError:
+                    os.close(fd)
+                    raise
+                await read(fd)
         except OSError as error:
             self._paths.note_unreadable(path, error)
         finally:

@@ -38,6 +38,10 @@ class FollowedPaths:
             self.rotated.pop(path.path, None)
         return over
 
+    def check(self, path: Path, opened: os.stat_result) -> None:
+        """Check what was opened at `path`; raise PermissionError if it may not be read."""
+        self._discovery.check(path, opened)
+
     def clear(self) -> None:
         """Follow nothing any more."""
         self.rotated.clear()

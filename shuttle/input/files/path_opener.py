@@ -64,6 +64,7 @@ class PathOpener:
                 missed=self._missed,
                 clock=self._clock,
                 at_end=first and self._at_end,
+                check=self._paths.check,
             )
         except OSError as error:
             self._paths.note_unreadable(path, error)

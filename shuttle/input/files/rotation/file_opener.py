@@ -1,6 +1,7 @@
 """Opens what a path leads to, and what rotation left of what it led to before."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from pathlib import Path
 
@@ -10,12 +11,16 @@ from shuttle.input.files.open_file import Key, OpenFile, open_live, open_sibling
 from shuttle.input.files.rotation.siblings import LOOKS, find_rest
 from shuttle.store.checkpoint_table import Checkpoint
 
+Check = Callable[[Path, os.stat_result], None]
+"""Raises OSError if what was opened at a path may not be read."""
+
 
 class FileOpener:
     """Opens the files of one path."""
 
-    def __init__(self, path: Path, missed: MissedLines) -> None:
+    def __init__(self, path: Path, missed: MissedLines, check: Check | None = None) -> None:
         self.path = path
+        self._check = check
         self._missed = missed
 
     def open_live(self) -> OpenFile | None:
@@ -24,7 +29,17 @@ class FileOpener:
         Raises:
             OSError: It leads to something that cannot be read.
         """
-        return open_live(self.path)
+        live = open_live(self.path)
+        if live and self._check:
+            try:
+                self._check(self.path, live.stat())
+            except FileNotFoundError:  # rotation has just taken it away
+                live.close()
+                return None
+            except OSError:
+                live.close()
+                raise
+        return live
 
     def recognize_live(self, known: Sequence[Checkpoint], live: OpenFile) -> Checkpoint | None:
         """Return the checkpoint of what the path leads to: of that file, or of one that is gone and that it copies."""

@@ -16,7 +16,7 @@ from shuttle.input.files.file import File
 from shuttle.input.files.missed_lines import MissedLines
 from shuttle.input.files.open_file import FileState
 from shuttle.input.files.rotation.file_chain import FileChain
-from shuttle.input.files.rotation.file_opener import FileOpener
+from shuttle.input.files.rotation.file_opener import Check, FileOpener
 from shuttle.input.files.rotation.resumption import Resumption
 from shuttle.input.files.rotation.siblings import find_rest
 from shuttle.store.checkpoint_table import Checkpoint
@@ -52,6 +52,7 @@ class RotatedPath:
         missed: MissedLines,
         clock: Clock,
         at_end: bool,
+        check: Check | None = None,
     ) -> Self:
         """Open what there is to be read; `known` are the path's checkpoints, the oldest first.
 
@@ -60,7 +61,7 @@ class RotatedPath:
         Raises:
             OSError: The path leads to something that cannot be read. Nothing is left open.
         """
-        opener = FileOpener(path, missed)
+        opener = FileOpener(path, missed, check)
         resumption = Resumption(opener, known, catalogue=catalogue, missed=missed, at_end=at_end)
         return cls(FileChain(opener, resumption.files, resumption.left, catalogue, missed), missed, clock)
 
