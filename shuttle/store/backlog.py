@@ -6,6 +6,10 @@ a power cut, too, but what was written last may be missing: the disk is waited f
 file, every few megabytes, and not with each batch. Each row has a checksum, so that what is read is what was written.
 Memory has the totals and nothing a row.
 
+A broken file is set aside, and what can be read of it is taken over. What does not fit on the disk then is left to the
+next process, and counted lost by this one, which does not take it in any more. A batch that was settled meanwhile, and
+stands in a file that is aside, comes again under its old id.
+
 The backlog is open while it knows what stands in the file. A disk that cannot be used leaves it closed, at the start or
 after the file was lost. `begin` tries again; what is found then was left by an earlier process.
 """
@@ -14,7 +18,7 @@ import contextlib
 import errno
 import os
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from enum import Enum
 from itertools import chain
 from pathlib import Path
@@ -24,6 +28,7 @@ from shuttle.clock import Clock
 from shuttle.observe.log import Logger
 from shuttle.store import batch_table
 from shuttle.store.batch_table import PAGE, StoredBatch, Totals, measure
+from shuttle.store.lock import FileId, find_file
 from shuttle.store.private import open_file
 from shuttle.store.reserve import Reserve
 from shuttle.store.salvage import connect_each, divide, salvage
@@ -86,7 +91,7 @@ class Backlog:
         self._since = wall() - clock()  # the epoch's seconds when the clock was 0
         self._inherited = 0  # the newest key that an earlier process has left
         self._error: Exception | None = None  # why the file cannot be gone on with
-        self._given_up = False  # on what is in the broken file: this process has counted it lost
+        self._given_up: set[FileId] = set()  # broken files: this process has counted lost what is in them
         self._totals = Totals()
         self.oldest: float | None = None
         """When the first line of the oldest batch was read, in seconds since the epoch."""
@@ -236,7 +241,8 @@ class Backlog:
             complete = self._renew(held, settled) if gone else self._replace(error, held, settled)
         except (OSError, *ERRORS) as failure:
             self._database.note_failure(failure)
-            self._given_up = not gone
+            if not gone:
+                self._give_up()
             self._lose()
             return False
         self._tell_salvaged(complete=complete)
@@ -253,6 +259,16 @@ class Backlog:
         self._totals = Totals()
         self.oldest = None
 
+    def _give_up(self) -> None:
+        """Leave what is in broken files to the next process: here it is counted lost, and must not come back."""
+        with contextlib.suppress(OSError):
+            self._given_up.update(filter(None, map(find_file, (self._database.path, *self._database.list_broken()))))
+
+    def _connect_broken(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection to each broken file that this process has not given up."""
+        broken = self._database.list_broken()
+        return connect_each([path for path in broken if find_file(path) not in self._given_up], SCHEMA)
+
     def _judge(self, error: Exception) -> DiskFault:
         if isinstance(error, GoneError) or is_broken(error):
             self._error = error
@@ -267,7 +283,7 @@ class Backlog:
         if error := self._error or self._find_damage():
             salvaged = self._replace(error, (), ())
         elif self._salvaging.exists():  # that process was killed, or the disk full
-            salvaged = self._salvage_into_new((), (), connect_each(self._database.list_broken(), SCHEMA))
+            salvaged = self._salvage_into_new((), (), self._connect_broken())
         with self._database.transaction():
             pass  # makes the file
         return salvaged
@@ -333,7 +349,7 @@ class Backlog:
             os.close(open_file(self._salvaging))
         self._database.set_aside(error)
         self._error = None
-        return self._salvage_into_new(held, settled, connect_each(self._database.list_broken(), SCHEMA))
+        return self._salvage_into_new(held, settled, self._connect_broken())
 
     def _renew(self, held: Sequence[StoredBatch], settled: Collection[int]) -> bool:
         """Begin a new file where the one that is open is gone from; return whether all that can be read is in it."""
@@ -364,13 +380,11 @@ class Backlog:
         """
         self._take_over(held)
         complete = False
-        if not self._given_up:
-            known = {*settled, *(key for key, _ in held)}
-            with contextlib.suppress(OSError, *ERRORS):
-                for stored in divide(chain.from_iterable(salvage(source, known, self._since) for source in sources)):
-                    self._take_over(stored)
-                complete = True
-        self._given_up = False
+        known = {*settled, *(key for key, _ in held)}
+        with contextlib.suppress(OSError, *ERRORS):
+            for stored in divide(chain.from_iterable(salvage(source, known, self._since) for source in sources)):
+                self._take_over(stored)
+            complete = self._given_up.isdisjoint(map(find_file, self._database.list_broken()))
         try:
             self._count()
         except (OSError, *ERRORS) as error:
