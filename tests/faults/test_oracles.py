@@ -29,7 +29,7 @@ def test_answers_mutated_at_random_cost_no_line() -> None:
     run = answers.Run(seed=1)
     asyncio.run(run.run(seconds=60.0))
     assert run.books.problems == []
-    assert run.books.requests > 1000
+    assert run.books.requests > 100
 
 
 def test_heads_mutated_at_random_are_read_right() -> None:

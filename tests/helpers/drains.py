@@ -1,6 +1,7 @@
 """A drain in memory that does what a test's script says, and keeps every request as a strict receiver reads it."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -10,6 +11,7 @@ import httpx
 import trio
 
 from shuttle.core.backoff import read_retry_after
+from shuttle.core.outcome import Reply, Verdict, judge
 from tests.helpers.virtual import wall
 
 _FRAME = re.compile(rb"<\d{1,3}>1 \S{32} (\S+) \S+ (\S+) - - ([^\n]*)\n")
@@ -111,6 +113,8 @@ class Drain(httpx.AsyncBaseTransport):
         """What it took, by Frame-Id."""
         self.heard: list[Call] = []
         """What it took and the sender was told of."""
+        self.denied: Counter[str] = Counter()
+        """How often it answered, by Frame-Id, that the endpoint takes nothing."""
         self.paused_until = 0.0
         """When the last pause that it asked for ends, in seconds of the virtual clock."""
         self.at_once = 0
@@ -131,6 +135,7 @@ class Drain(httpx.AsyncBaseTransport):
             self.at_once -= 1
         if answer.error:
             raise answer.error("scripted")
+        self.denied[call.id] += judge(Reply(answer.status), lines=1).verdict is Verdict.DENIED
         pause = read_retry_after(answer.headers.get("Retry-After", ""), wall())
         self.paused_until = max(self.paused_until, trio.current_time() + pause)
         if answer.status // 100 == 2:
