@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 import httpx
 
-from shuttle.core.host_name import is_host
+from shuttle.core.host_name import is_address, is_host
 from shuttle.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -65,8 +65,9 @@ def parse_endpoint(url: str, *, bearer_token: str = "", appname: str = "token", 
     except (httpx.InvalidURL, UnicodeError):
         raise ConfigError(f"-logs-url cannot be parsed ({_HINT}); it {_ACCEPTED}") from None
     behind = b"@" in parsed.raw_path or "@" in parsed.fragment
-    if behind and not ("." in host or ":" in host or host == "localhost"):
-        # A password's / ? or # would end what looks like a host, and that would be shown.
+    certain = is_address(host) or host == "localhost" or ("." in host and parsed.port is None)
+    if behind and not certain:
+        # A password's / ? or # would end what looks like a host and its port; these would be shown, and be sent to.
         raise ConfigError(f"-logs-url has a / ? # or @ before an @ ({_HINT}); it {_ACCEPTED}")
     _check_server(parsed)
     if destination := _find_stream(parsed):

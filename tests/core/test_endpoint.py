@@ -91,6 +91,8 @@ def test_the_request_has_a_path_but_no_userinfo_and_no_fragment(url: str, shown:
         (f"https://u:1#{MARK}@host/", "before an @"),
         (f"https://{MARK}/x@host/", "before an @"),
         (f"https://u:p@{MARK}/x@host/", "before an @"),
+        (f"https://me@corp.example:12/{MARK}@host/", "before an @"),
+        (f"https://my.user:12/{MARK}@host/", "before an @"),
         (f"https://u:{MARK}\udc80@host/", "cannot be parsed"),
         (f"https://u:{MARK}@kinesis.us-east-1.amazonaws.com/", "names no stream"),
         ("https://u:987654", "port"),

@@ -119,7 +119,7 @@ class Life:
 
     async def leave(self) -> None:
         """Have batches for the next process."""
-        await self.put(*(make_batch(number, 10, lines=number) for number in range(7, 10)))
+        await self.put(*(make_batch(number, 100, lines=number) for number in range(7, 10)))
         await self.process.spool.release()
 
     async def go_on(self) -> None:
@@ -130,7 +130,7 @@ class Life:
         await self.process.update()
         await self.put(make_batch(14, third, lines=14))
         await self.take(3, settled=2)
-        await self.put(make_batch(15, 10, lines=15), make_batch(16, 10, lines=16))
+        await self.put(make_batch(15, 100, lines=15), make_batch(16, 100, lines=16))
         await self.process.update()
         await self.take(1, settled=3)
         await self.process.update()
