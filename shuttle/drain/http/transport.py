@@ -76,12 +76,13 @@ class DirectTransport(httpx.AsyncBaseTransport):
 
     def _take_idle(self) -> Connection | None:
         """Return the connection that was used last, if any can be used again."""
-        oldest = asyncio.get_running_loop().time() - IDLE_LIMIT
+        now = asyncio.get_running_loop().time()
         busy: list[tuple[float, Connection]] = []
         try:
             while self._idle:
                 idle_since, connection = self._idle.pop()
-                if idle_since < oldest or not connection.open:
+                over = idle_since < now - IDLE_LIMIT or connection.made_at < now - AGE_LIMIT
+                if over or not connection.open:
                     connection.abort()
                 elif connection.busy:
                     busy.append((idle_since, connection))
