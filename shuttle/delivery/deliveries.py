@@ -58,6 +58,8 @@ class Delivery:
     """A report may still ride on it."""
     failures: int = 0
     """Failed attempts to send the part in hand."""
+    counted: int = 0
+    """Of these, the ones that count for `max_attempts`."""
     late: int = 0
     """Of these, the ones that were sent and had no answer in time."""
     failing_since: float = 0.0

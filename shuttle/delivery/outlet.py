@@ -136,7 +136,8 @@ class Outlet:
             match outcome.verdict:
                 case Verdict.MORE:
                     self._accounts.note_progress()
-                    delivery.failures, delivery.late, delivery.not_before = 0, 0, 0.0
+                    delivery.failures = delivery.counted = delivery.late = 0
+                    delivery.not_before = 0.0
                 case Verdict.HALVE:
                     delivery.suspicion = None  # the drain has read it
                     self._halve(delivery)
@@ -201,7 +202,8 @@ class Outlet:
         if delivery.shipment and not delivery.shipment.told:
             self._accounts.put_back(delivery.owed)
         delivery.shipment, delivery.owed = None, Owed()
-        delivery.failures, delivery.late, delivery.not_before = 0, 0, 0.0
+        delivery.failures = delivery.counted = delivery.late = 0
+        delivery.not_before = 0.0
 
     def _halve(self, delivery: Delivery) -> None:
         """Send the current part as two halves, the first one next."""
@@ -231,6 +233,7 @@ class Outlet:
     def _note_failure(self, delivery: Delivery) -> None:
         outcome = delivery.outcome
         delivery.failures += 1
+        delivery.counted += outcome.verdict is not Verdict.DENIED
         if delivery.failures == 1:
             delivery.failing_since = self._clock()
         if outcome.sent:
@@ -256,7 +259,7 @@ class Outlet:
         if denied and self._limits.journaled:
             return False
         too_old = delivery.began >= delivery.part.born + self._limits.max_age
-        return too_old or (delivery.failures == self._limits.max_attempts and not denied)
+        return too_old or (delivery.counted == self._limits.max_attempts and not denied)
 
     def _is_culprit(self, delivery: Delivery) -> bool:
         divisible = delivery.shipment and delivery.shipment.divisible

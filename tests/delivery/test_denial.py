@@ -63,7 +63,7 @@ def test_the_spool_is_never_emptied_by_denials(tmp_path: Path, age: float | None
     async def main() -> None:
         async with make_shuttle(drain, spool=tmp_path / "spool", max_age=age, max_attempts=1) as shuttle:
             await shuttle.write(make_lines(5000))
-            await trio.sleep(600)
+            await trio.sleep(40)
             assert shuttle.ledger.held == 5000
             drain.script = in_turn(TAKE)
             await trio.sleep(LONGEST_DENIED_DELAY)
@@ -117,3 +117,14 @@ async def test_an_outage_is_told_every_minute() -> None:
         drain.script = in_turn(TAKE)
         await trio.sleep(200)
         assert len(journal.named("drain.still_down")) == 3
+
+
+@virtual
+async def test_a_denial_between_failures_does_not_lift_max_attempts() -> None:
+    drain = Drain(in_turn(TAKE, 503, 401, 503, 401, 503, TAKE))
+    async with make_shuttle(drain, max_attempts=3, num_outlets=1) as shuttle:
+        await shuttle.write(make_lines(500))
+        await trio.sleep(1)
+        await shuttle.write(make_lines(1))
+        await trio.sleep(200)
+        assert str(shuttle.ledger) == "read=501 delivered=500 dropped=0 lost=1 held=0"

@@ -27,7 +27,7 @@ def test_spooled_lines_arrive_whatever_happens(tmp_path: Path) -> None:
 
 def test_answers_mutated_at_random_cost_no_line() -> None:
     run = answers.Run(seed=1)
-    asyncio.run(run.run(seconds=60.0))
+    asyncio.run(run.run(seconds=30.0))
     assert run.books.problems == []
     assert run.books.requests > 100
 
