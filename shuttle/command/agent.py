@@ -35,6 +35,8 @@ EXIT_SPOOLED = 4  # the rest is in the spool, and the next start delivers it
 EXIT_SIGNAL = 128  # and the signal's number: a replay was interrupted
 READING_SHARE = 0.8  # of land_timeout: how long a stopped agent goes on reading; the rest is for delivering
 STDIN, STDOUT, STDERR = 0, 1, 2
+SKIPPED = f"app={APP} level=warning at=log.skipped lines={{}}"
+"""What tells of lines of the log that stderr did not take."""
 
 
 def run(config: Config) -> int:
@@ -48,7 +50,7 @@ def run(config: Config) -> int:
     else:
         _check_stdin()
     bar = _make_bar(config)
-    writer: Writer = bar or LineWriter(STDERR)
+    writer: Writer = bar or LineWriter(STDERR, told=SKIPPED)
     mask = Mask(find_credentials(config, os.environ))
     system_log = SystemLog(APP) if config.log_to_syslog else None
     log = MaskedLog(make_logger(verbose=config.verbose, writer=writer, system_log=system_log), mask)

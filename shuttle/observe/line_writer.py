@@ -22,12 +22,16 @@ _PTMX = os.makedev(5, 2)  # the other end of a terminal: to open it is to make a
 class LineWriter:
     """Whole lines to a file descriptor, or nothing: a line that cannot be written now is skipped and counted.
 
+    With `told` the next line that can be written has another before it: `told`, with the number of those skipped in it.
+
     Attributes:
         skipped: Lines that were not written, or not in whole.
     """
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, told: str = "") -> None:
         self.skipped = 0
+        self._told = told
+        self._untold = 0
         self._fd = fd
         self._torn = False
 
@@ -37,14 +41,21 @@ class LineWriter:
         A newline inside becomes the two characters \n. Nothing is raised when the descriptor is closed or its reader
         gone, when a pipe is full, or the disk.
         """
+        if self._told and self._untold and self._put(self._told.format(self._untold)):
+            self._untold = 0
+        if not self._put(text):
+            self.skipped += 1
+            self._untold += 1
+
+    def _put(self, text: str) -> bool:
+        """Write `text` as a line; return whether that was possible."""
         line = _encode(text)
         if self._torn:  # a full disk took the front of a line: what comes next must not stand behind it
             line = b"\n" + line
         written = write_now(self._fd, line)
         if written:
             self._torn = written < len(line)
-        if written < len(line):
-            self.skipped += 1
+        return written == len(line)
 
 
 def _encode(text: str) -> bytes:

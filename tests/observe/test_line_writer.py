@@ -77,6 +77,19 @@ def test_a_full_pipe_costs_lines_and_no_time_until_its_reader_reads() -> None:
         assert out.skipped == 2
 
 
+def test_skipped_lines_are_told_of_as_soon_as_possible() -> None:
+    with pipe() as (reader, writer):
+        out = LineWriter(writer, told="skipped={}")
+        while not out.skipped:
+            out.write("x" * 1000)
+        out.write("also skipped")
+        os.read(reader, 1 << 20)
+        out.write("flows again")
+        out.write("and on")
+        assert os.read(reader, LIMIT) == b"skipped=2\nflows again\nand on\n"
+        assert out.skipped == 2
+
+
 def test_lines_to_a_pipe_are_whole_however_it_fills() -> None:
     with pipe() as (reader, writer):
         out = LineWriter(writer)
