@@ -32,7 +32,7 @@ from shuttle.store.lock import FileId, find_file
 from shuttle.store.private import open_file
 from shuttle.store.reserve import Reserve
 from shuttle.store.salvage import connect_each, divide, salvage
-from shuttle.store.schema import Schema
+from shuttle.store.schema import Schema, measure_file
 from shuttle.store.sqlite import Database
 from shuttle.store.sqlite_errors import ERRORS, BrokenError, GoneError, is_broken
 
@@ -301,6 +301,8 @@ class Backlog:
             with self._database.examine(thoroughly=False):
                 self._count()
         except ERRORS as error:
+            with contextlib.suppress(BrokenError, OSError):
+                self._database.check()  # a file that is gone may look broken, and can still be read
             if is_broken(error, at_start=True):
                 return error
             raise
@@ -313,7 +315,7 @@ class Backlog:
             sqlite3.Error: They cannot be right.
         """
         connection = self._database.connect()
-        self._totals, last_key = batch_table.count(connection, file_bytes=self._database.size)
+        self._totals, last_key = batch_table.count(connection, file_bytes=measure_file(connection))
         self.last_key = max(self.last_key, last_key)
         self.oldest = batch_table.read_oldest(connection)
 

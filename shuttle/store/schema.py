@@ -165,12 +165,24 @@ def connect_copy(path: Path) -> Iterator[sqlite3.Connection]:
             yield connection
 
 
-@contextlib.contextmanager
-def bounded(connection: sqlite3.Connection, file_bytes: int) -> Iterator[None]:
-    """Interrupt SQLite if it does more in the block than a file of so many bytes explains.
+def measure_file(connection: sqlite3.Connection) -> int:
+    """Return the bytes of the database, as the connection has it: the name of its file may lead elsewhere by now.
 
-    Pages may be planted so that the tree of a table leads back into itself: to count its rows would not end.
+    Raises:
+        sqlite3.Error: It cannot be read.
     """
+    (pages,), (page,) = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+    return int(pages) * int(page)
+
+
+@contextlib.contextmanager
+def bounded(connection: sqlite3.Connection) -> Iterator[None]:
+    """Interrupt SQLite if it does more in the block than the size of its file explains.
+
+    Pages may be planted so that the tree of a table leads back into itself: to count its rows would not end. The size
+    is the connection's own: the file may have been moved or deleted meanwhile.
+    """
+    file_bytes = measure_file(connection)
     most = _LEAST_CALLS + file_bytes * _STEPS_A_BYTE // _STEPS_A_CALL
     calls = count()
     connection.set_progress_handler(lambda: next(calls) >= most, _STEPS_A_CALL)

@@ -99,11 +99,6 @@ class Database:
         return True
 
     @property
-    def size(self) -> int:
-        """The bytes of its files."""
-        return sum(path.stat().st_size for path in self._names.values() if path.exists())
-
-    @property
     def current(self) -> bool:
         """Whether it has its tables, and the next process finds it."""
         with contextlib.suppress(OSError, *ERRORS):
@@ -209,7 +204,7 @@ class Database:
         """
         try:
             connection = self.connect()
-            with bounded(connection, self.size):
+            with bounded(connection):
                 self._schema.inspect(connection, thoroughly=thoroughly)
             self._schema.try_to_write(connection)
         except (OSError, *ERRORS) as error:
@@ -218,12 +213,12 @@ class Database:
             self.disconnect()
             self.note_failure(error)
             self._copied = find_file(self.path)
-            with connect_copy(self.path) as connection, bounded(connection, self.size):
+            with connect_copy(self.path) as connection, bounded(connection):
                 self._schema.inspect(connection, thoroughly=thoroughly)
                 yield connection
         else:
             self.begun = True
-            with bounded(connection, self.size):
+            with bounded(connection):
                 yield connection
 
     def list_broken(self) -> list[Path]:

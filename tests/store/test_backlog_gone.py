@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from shuttle.errors import ConfigError
-from shuttle.store.backlog import NAME, Backlog, DiskFault
+from shuttle.store import batch_table
+from shuttle.store.backlog import NAME, SCHEMA, Backlog, DiskFault
 from shuttle.store.batch_table import StoredBatch
+from shuttle.store.schema import measure_file
+from shuttle.store.sqlite import Database
 from tests.helpers.batches import make_batch
 from tests.helpers.descriptors import list_descriptors
 from tests.helpers.disks import mounted, reachable, remount, without_rights
@@ -39,6 +42,22 @@ def test_each_operation_notices_that_the_file_is_gone(operation: str, tmp_path: 
     shutil.rmtree(directory)
     assert OPERATIONS[operation](backlog) is DiskFault.GONE
     backlog.close()
+
+
+def test_a_large_file_that_is_moved_as_it_is_opened_is_read_on(tmp_path: Path) -> None:
+    """Its size cannot be looked up by its name any more."""
+    directory = tmp_path / "spool"
+    backlog = open_backlog(directory)
+    batches = [make_batch(number, 10) for number in range(1, 60_001)]
+    assert isinstance(write(backlog, batches, []), list)
+    backlog.close()
+    database = Database.open(directory, SCHEMA, Journal())
+    database.connect()
+    directory.rename(tmp_path / "moved")
+    with database.examine(thoroughly=False) as connection:
+        totals, _ = batch_table.count(connection, file_bytes=measure_file(connection))
+    assert totals.batches == 60_000
+    database.release()
 
 
 @pytest.mark.parametrize("moved", [False, True])

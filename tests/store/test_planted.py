@@ -182,7 +182,7 @@ def test_two_plans_with_one_id_are_set_aside(tmp_path: Path) -> None:
 def test_what_has_no_end_is_broken() -> None:
     numbers = "WITH RECURSIVE n(k) AS (SELECT 0 UNION ALL SELECT 0 FROM n) SELECT count(*) FROM n"
     with closing(sqlite3.connect(":memory:")) as connection:
-        with bounded(connection, 1000), pytest.raises(sqlite3.OperationalError) as caught:
+        with bounded(connection), pytest.raises(sqlite3.OperationalError) as caught:
             connection.execute(numbers).fetchone()
         assert is_broken(caught.value)
         assert connection.execute("SELECT 1").fetchone() == (1,)

@@ -21,6 +21,8 @@ import sniffio
 from shuttle.core.endpoint import Endpoint
 from shuttle.core.host_name import is_excluded
 from shuttle.drain.http.connection import SENT, Connection, UnansweredError
+from shuttle.drain.http.limits import AGE_LIMIT, IDLE_LIMIT
+from shuttle.drain.http.pooled_transport import PooledTransport
 from shuttle.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
 
     from shuttle.drain.http.tls import Tls
 
-IDLE_LIMIT = 4.5  # seconds; logplex closes a connection after 5 s without a request
-AGE_LIMIT = 60.0  # seconds; a drain that moved is found within as long as its name's records usually live
 BUSY_MOST = 8  # idle connections that still read a body which nobody wants: each saves only a new one
 _EYEBALLS_DELAY = 0.25  # seconds (RFC 8305, section 5)
 _PORTS = {"http": 80, "https": 443}
@@ -172,15 +172,6 @@ def _write_head(request: httpx.Request) -> bytes:
     return head + b"\r\n\r\n"
 
 
-class PooledTransport(httpx.AsyncHTTPTransport):
-    """httpx's own transport. A final dot of the host is for DNS alone: no certificate has it."""
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request` and return the answer."""
-        request.extensions["sni_hostname"] = request.url.host.removesuffix(".")
-        return await super().handle_async_request(request)
-
-
 def make_transport(endpoint: Endpoint, tls: "Tls | None") -> httpx.AsyncBaseTransport:
     """Return the transport for the drain: httpx's behind a proxy and on trio, else the direct one.
 
@@ -192,7 +183,9 @@ def make_transport(endpoint: Endpoint, tls: "Tls | None") -> httpx.AsyncBaseTran
         return DirectTransport(tls)
     limits = httpx.Limits(keepalive_expiry=IDLE_LIMIT)
     try:
-        return PooledTransport(verify=tls.context if tls else True, proxy=proxy, limits=limits)
+        return PooledTransport(
+            lambda: httpx.AsyncHTTPTransport(verify=tls.context if tls else True, proxy=proxy, limits=limits)
+        )
     except (ValueError, httpx.InvalidURL, ImportError):  # ImportError: a SOCKS proxy needs a package
         name = f"{endpoint.url.scheme}_proxy or all_proxy"
         raise ConfigError(f"{name} (not shown) must be http://[user:password@]host:port") from None

@@ -1,0 +1,95 @@
+"""httpx's own transport, which goes through proxies and runs on trio, with connections of a maximum age.
+
+Its pool closes idle connections, but a connection in use may live for ever. So the pool itself has a maximum age: then
+another one takes its place, with the TLS settings as they are now, and it is closed as soon as its last answer is.
+"""
+
+from collections.abc import AsyncIterator, Callable
+
+import anyio
+import httpx
+
+from shuttle.drain.http.limits import AGE_LIMIT
+
+
+class _Pool:
+    """A transport, and how many of its answers are open."""
+
+    def __init__(self, transport: httpx.AsyncHTTPTransport) -> None:
+        self.transport = transport
+        self.made_at = anyio.current_time()
+        self.answers = 0
+        self.retired = False
+
+    async def release(self) -> None:
+        """Note that an answer is closed, or did not come."""
+        self.answers -= 1
+        await self.close_if_over()
+
+    async def close_if_over(self) -> None:
+        """Close the connections if nothing is to come of them."""
+        if self.retired and not self.answers:
+            await self.transport.aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of an answer; closing it releases the pool."""
+
+    def __init__(self, stream: httpx.AsyncByteStream, pool: _Pool) -> None:
+        self._stream = stream
+        self._pool = pool
+        self._closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._stream:
+            yield piece
+
+    async def aclose(self) -> None:
+        """Close the answer."""
+        await self._stream.aclose()
+        if not self._closed:
+            self._closed = True
+            await self._pool.release()
+
+
+class PooledTransport(httpx.AsyncBaseTransport):
+    """Sends requests by transports that `make` makes, one after the other.
+
+    A final dot of the host is for DNS alone: no certificate has it.
+    """
+
+    def __init__(self, make: Callable[[], httpx.AsyncHTTPTransport]) -> None:
+        self._make = make
+        self._pool = _Pool(make())
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send `request` and return the answer.
+
+        Raises:
+            httpx.TransportError: There is no answer.
+        """
+        request.extensions["sni_hostname"] = request.url.host.removesuffix(".")
+        pool = await self._choose()
+        pool.answers += 1
+        try:
+            response = await pool.transport.handle_async_request(request)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await pool.release()
+            raise
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _Body(response.stream, pool)
+        return response
+
+    async def aclose(self) -> None:
+        """Close every idle connection."""
+        await self._pool.transport.aclose()
+
+    async def _choose(self) -> _Pool:
+        """Return the pool for the next request."""
+        old = self._pool
+        if anyio.current_time() >= old.made_at + AGE_LIMIT:
+            self._pool = _Pool(self._make())
+            old.retired = True
+            await old.close_if_over()
+        return self._pool
