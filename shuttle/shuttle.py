@@ -97,7 +97,8 @@ class Shuttle:
                 self._hurry(parts)
         except BaseException:  # cancelled while it landed
             self._hurry(parts)
-            raise
+            if not isinstance(error, Exception):  # the block's own error comes out, as it does of a task group
+                raise
         finally:
             interruption = await _see_out(landing)
             tasks.cancel_scope.shield = True

@@ -81,6 +81,20 @@ def test_the_hosts_error_is_raised_unchanged(backend: str) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_the_hosts_error_comes_out_of_a_cancelled_block(backend: str) -> None:
+    async def main() -> None:
+        with anyio.move_on_after(0.1):
+            async with Shuttle(Config(logs_url=drain.url)):
+                try:
+                    await anyio.sleep_forever()
+                finally:
+                    raise LookupError("the host's own")
+
+    with LocalDrain() as drain, pytest.raises(LookupError):
+        run(backend, main)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_cancelled_host_lands_for_a_second_at_most(backend: str) -> None:
     ledgers: list[Ledger] = []
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 EXIT_UNREADABLE = 1  # stdin, or a path of a replay, was not read to its end; what was read is delivered
 EXIT_MISSING = 3  # lines were dropped or lost; Go exits with 0
-EXIT_SPOOLED = 4  # the rest is in the spool, and the next start delivers it
+EXIT_SPOOLED = 4  # the rest is in the spool, or in the files of a replay, and the next start delivers it
 EXIT_SIGNAL = 128  # and the signal's number: a replay was interrupted
 READING_SHARE = 0.8  # of land_timeout: how long a stopped agent goes on reading; the rest is for delivering
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -193,6 +193,10 @@ class _Agent:
             advice = "deliver the files again before they are removed"
             self._log.warning("replay.interrupted", unread=self._unread, held=ledger.held, advice=advice)
             return EXIT_SIGNAL + self._signal
+        if replays and ledger.held and not self._signal:
+            advice = "the next start delivers the rest; do not remove the files"
+            self._log.warning("replay.incomplete", held=ledger.held, advice=advice)
+            return EXIT_MISSING if ledger.dropped or ledger.lost else EXIT_SPOOLED
         if ledger.dropped or ledger.lost:
             return EXIT_MISSING
         if self._unreadable or (replays and self._shuttle.incomplete):

@@ -104,7 +104,7 @@ Exit codes:
   1  the configuration cannot be used, or stdin, or a file of a replay, was not read to its end
   2  the command line cannot be read
   3  lines were dropped (the queue was full) or lost (given up, or refused by the drain)
-  4  none was, but some are in the spool still: the next start delivers them
+  4  none was, but some are in the spool still, or in the files of a replay: the next start delivers them
   128 + n  with -follow=false: signal n came before everything was delivered
 
 Signals:

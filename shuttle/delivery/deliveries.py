@@ -173,6 +173,10 @@ class Deliveries:
         ended = self._queue.closed and len(self._queue) == 0
         return ended or len(self._failing) >= max(1, self._outlets - 1)
 
+    def is_alone(self) -> bool:
+        """Return whether nothing waits, and every outlet that has a batch fails with it."""
+        return len(self._queue) == 0 and len(self._failing) == len(self._held)
+
     def _is_full(self) -> bool:
         return sum(not delivery.is_suspect for delivery in self._aside) >= MOST_ASIDE
 

@@ -90,6 +90,11 @@ class Gate:
         return denied and not self.attempts.accepted and not self._inside
 
     @property
+    def is_landing(self) -> bool:
+        """Whether the shuttle lands."""
+        return self._landing_since <= self._clock()
+
+    @property
     def is_last_round(self) -> bool:
         """Whether the last round has begun."""
         return self._clock() >= self.last_round_from

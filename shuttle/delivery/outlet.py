@@ -40,6 +40,8 @@ from shuttle.delivery.size_limit import SizeLimit
 HOPELESS = 16  # lines of a batch refused one by one, by a hopeless drain, before the rest is given up
 REFUSALS = 1000  # in a row make a drain hopeless: as many as a batch of 500 bad lines; before it took any, it is one
 LATE = 2  # requests of a batch that were sent and had no answer in time show that it is too large
+ALONE_FAILURES = 12  # after which a batch is halved if there is no other: in a short outage it keeps its id
+HANGS = 4  # time-outs after which a batch is halved if no other can be tried; the drain may have it, under its own id
 FAILURES = 3  # with an answer, after which a batch is halved if no other can be tried
 STRUCK_DELAY = 1.0  # seconds, the longest for a suspect batch while the drain takes others
 UNSTRUCK_DELAY = 30.0  # seconds, the longest for one while there are no others: nothing new can be learned
@@ -151,6 +153,8 @@ class Outlet:
         self._note_failure(delivery)
         if self._is_exhausted(delivery):
             self._conclude(delivery)
+            while delivery.parts and self._is_too_old(delivery):
+                self._conclude(delivery)
         elif self._is_culprit(delivery):
             delivery.outcome = delivery.outcome._replace(
                 error=f"the drain fails on this line, and takes others: {delivery.outcome.error}"
@@ -258,8 +262,11 @@ class Outlet:
         denied = delivery.outcome.verdict is Verdict.DENIED
         if denied and self._limits.journaled:
             return False
-        too_old = delivery.began >= delivery.part.born + self._limits.max_age
-        return too_old or (delivery.counted == self._limits.max_attempts and not denied)
+        return self._is_too_old(delivery) or (delivery.counted == self._limits.max_attempts and not denied)
+
+    def _is_too_old(self, delivery: Delivery) -> bool:
+        """Return whether the last attempt began when the batch was too old already."""
+        return delivery.began >= delivery.batch.born + self._limits.max_age
 
     def _is_culprit(self, delivery: Delivery) -> bool:
         divisible = delivery.shipment and delivery.shipment.divisible
@@ -269,14 +276,18 @@ class Outlet:
     def _is_to_halve(self, delivery: Delivery) -> bool:
         if delivery.part.lines <= 1 or not (delivery.shipment and delivery.shipment.divisible):
             return False
-        fails = delivery.outcome.answered and delivery.failures >= FAILURES and self._limits.max_attempts is None
+        hangs = delivery.late >= HANGS
+        fails = (delivery.outcome.answered or hangs) and delivery.failures >= FAILURES
+        fails = fails and self._limits.max_attempts is None
         too_large = delivery.late >= LATE and self._size_limit.excludes(delivery.part)
-        return delivery.is_suspect or too_large or (fails and self._deliveries.is_stuck())
+        alone = delivery.failures >= ALONE_FAILURES and self._deliveries.is_alone()
+        return delivery.is_suspect or too_large or (fails and (alone or self._deliveries.is_stuck()))
 
     def _is_to_turn(self, delivery: Delivery) -> bool:
         """Return whether the other parts of the batch are to go before a single line that fails."""
-        alone = self._limits.outlets == 1 and self._clock() < delivery.failing_since + ALONE
-        fails = delivery.outcome.answered and delivery.failures >= FAILURES and not alone
+        patient = self._limits.outlets == 1 and not self._gate.is_landing
+        alone = patient and self._clock() < delivery.failing_since + ALONE
+        fails = (delivery.outcome.answered or delivery.late >= HANGS) and delivery.failures >= FAILURES and not alone
         return len(delivery.parts) > 1 and (delivery.is_suspect or fails) and self._limits.max_attempts is None
 
     def _is_to_wait(self, delivery: Delivery) -> bool:

@@ -140,3 +140,23 @@ async def test_a_batch_too_large_for_the_link_is_halved() -> None:
         assert str(shuttle.ledger) == "read=5000 delivered=5000 dropped=0 lost=0 held=0"
     late = [call for call in drain.calls if len(call.body) > 640_000]
     assert len(late) == 2  # the next batches are small enough at once
+
+
+@pytest.mark.parametrize("failure", [Answer(500), HANG], ids=str)
+@virtual
+async def test_poison_on_a_quiet_day_costs_its_own_line_at_most(failure: Answer) -> None:
+    """Nothing else comes that could show that the drain works."""
+    drain = Drain(fail_on({150}, failure))
+    async with make_shuttle(drain, batch_size=100, max_age=1e6) as shuttle:
+        await shuttle.write(make_lines(200))
+        await trio.sleep(1200)
+        assert shuttle.ledger.delivered == 199
+
+
+@pytest.mark.parametrize("failure", [Answer(500), Answer(403), Answer(404)], ids=str)
+@virtual
+async def test_poison_at_the_end_leaves_the_other_lines_their_time(failure: Answer) -> None:
+    drain = Drain(fail_on({2501}, failure))
+    async with make_shuttle(drain, batch_size=100, num_outlets=1) as shuttle:
+        await shuttle.write(make_lines(6000))
+    assert shuttle.ledger.delivered == 5999

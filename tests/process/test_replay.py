@@ -34,6 +34,33 @@ def test_an_interrupted_replay_exits_with_the_signal(state: bool, tmp_path: Path
     assert 0 < unread < log.stat().st_size
 
 
+def test_a_replay_that_holds_lines_says_so_and_does_not_exit_with_0(tmp_path: Path) -> None:
+    """The checkpoints say where the next start goes on; who removes the files destroys the rest."""
+    (tmp_path / "app.log").write_bytes(b"".join(make_lines(100)))
+    flags = ("-follow=false", "-file", str(tmp_path / "app.log"), "-state-dir", str(tmp_path / "state"))
+    with LocalDrain(Behaviour(status=401)) as drain:
+        ended = run("-logs-url", drain.url, *flags)
+    assert ended.code == 4
+    assert "held=100" in ended.named("replay.incomplete")[0]
+    with LocalDrain() as drain:
+        assert run("-logs-url", drain.url, *flags).code == 0
+    assert drain.messages == make_lines(100)
+
+
+def test_a_replay_with_a_path_that_is_not_trusted_exits_with_1(tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_bytes(b"".join(make_lines(100)))
+    (tmp_path / "null.log").symlink_to("/dev/null")
+    with LocalDrain() as drain:
+        assert run("-logs-url", drain.url, "-follow=false", "-file", str(tmp_path / "*.log")).code == 1
+    assert drain.messages == make_lines(100)
+
+
+def test_a_file_without_a_size_is_read_once() -> None:
+    with LocalDrain() as drain:
+        assert run("-logs-url", drain.url, "-follow=false", "-file", "/proc/version").code == 0
+    assert drain.messages == Path("/proc/version").read_bytes().splitlines(keepends=True)
+
+
 @pytest.mark.parametrize("missing", ["gone.log", "*.gone"])
 def test_a_replay_with_a_missing_file_delivers_the_rest(missing: str, tmp_path: Path) -> None:
     (tmp_path / "app.log").write_bytes(b"".join(make_lines(3)))

@@ -75,6 +75,11 @@ class Discovery:
         if not os.path.samestat(path.stat(), opened):
             raise PermissionError(errno.EACCES, "it leads elsewhere than a moment ago", os.fspath(path))
 
+    @property
+    def distrusts(self) -> bool:
+        """Whether something that matches is not to be followed."""
+        return bool(self._distrusted)
+
     def is_named(self, path: Path) -> bool:
         """Say whether `path` was given by name and not by a pattern."""
         return path in self._named

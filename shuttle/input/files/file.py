@@ -97,8 +97,9 @@ class File:
         Raises:
             OSError: It cannot be read.
         """
-        if self.opened.stat().st_size < max(self.offset, self.counted):
-            return True
+        size = self.opened.stat().st_size
+        if size < max(self.offset, self.counted) and (size or not self.read_at(0, 1)):
+            return True  # those of /proc have no size, and yet something in them
         known = self._look_back(0, _COMPARED)
         seen = self._seen[-_COMPARED:] if self.counted > self.offset else b""
         return (

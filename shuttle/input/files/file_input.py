@@ -143,7 +143,7 @@ class FileInput:
     @property
     def incomplete(self) -> bool:
         """Whether something that the configuration names was not read: it is not there, or cannot be read."""
-        return self._paths.incomplete or self._cut
+        return self._paths.incomplete or self._cut or self._discovery.distrusts
 
     async def record(self, batches: Sequence[Batch]) -> None:
         """Record batches that are about to be sent; those of FIFOs cannot be read again."""

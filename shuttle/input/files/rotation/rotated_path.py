@@ -85,11 +85,19 @@ class RotatedPath:
         """
         for file in self.vanishing if vanishing else list(self.files):
             if file.state is not FileState.WHOLE and file.is_cut():
-                self._chain.begin_again(file)
-                return self.read(length, vanishing=vanishing)
+                return self._begin_again(file, length)
             if data := file.read(length):
                 file.grown = self._clock()
                 return file, data
+        return None
+
+    def _begin_again(self, file: File, length: int) -> tuple[File, bytes] | None:
+        """Begin with a truncated file again, and return its first bytes; None if it has none."""
+        self._chain.begin_again(file)
+        for again in list(self.files):
+            if data := again.read(length):
+                again.grown = self._clock()
+                return again, data
         return None
 
     def count_unread(self) -> bool:
