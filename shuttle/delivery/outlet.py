@@ -202,8 +202,8 @@ class Outlet:
         return delivery.shipment
 
     def _unload(self, delivery: Delivery) -> None:
-        """Finish a shipment. If the drain does not have its reports, they are owed again."""
-        if delivery.shipment and not delivery.shipment.told:
+        """Finish a shipment. If the drain does not have its reports, or there is no shipment, they are owed again."""
+        if not (delivery.shipment and delivery.shipment.told):
             self._accounts.put_back(delivery.owed)
         delivery.shipment, delivery.owed = None, Owed()
         delivery.failures = delivery.counted = delivery.late = 0

@@ -4,8 +4,10 @@ import httpx
 import pytest
 import trio
 
+from shuttle.config import Config
+from shuttle.shuttle import Shuttle
 from tests.helpers.drains import TAKE, Call, Drain, in_turn
-from tests.helpers.virtual import Journal, make_lines, make_shuttle, virtual
+from tests.helpers.virtual import Journal, make_lines, make_shuttle, virtual, wall
 
 
 class Broken(Drain):
@@ -60,3 +62,23 @@ async def test_a_cancellation_is_no_such_error() -> None:
             await shuttle.write(make_lines(1))
             await trio.sleep_forever()
     assert not journal.named("attempt.crashed")
+
+
+class BreakingClock(Journal):
+    """Is a wall clock, too. It breaks once, when the next batch is loaded after the first loss was logged."""
+
+    def wall(self) -> float:
+        if self.named("lines.lost") and not self.named("attempt.crashed"):
+            raise OverflowError("the clock")
+        return wall()
+
+
+@virtual
+async def test_what_a_batch_that_could_not_be_loaded_was_to_report_is_owed_again() -> None:
+    drain, clock = Drain(in_turn(503)), BreakingClock()
+    config = Config(logs_url="http://drain.example/logs", num_outlets=1, batch_size=2, max_attempts=1)
+    async with Shuttle(config, log=clock, transport=drain, random=lambda: 0.5, wall=clock.wall) as shuttle:
+        await shuttle.write(make_lines(6))
+    assert clock.named("attempt.crashed")
+    assert str(shuttle.ledger) == "read=6 delivered=2 dropped=0 lost=4 held=0"
+    assert drain.told("L13") == 4
