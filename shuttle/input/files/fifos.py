@@ -45,20 +45,32 @@ class Fifos:
             OSError: It cannot be read, or is a directory.
         """
         try:
-            fd, status = open_path(path)
+            opened = self._open_irregular(path)
         except FileNotFoundError:
             return False
-        if stat.S_ISREG(status.st_mode):
-            os.close(fd)
+        if opened is None:
             return False
-        try:
-            self._paths.check(path, status)
-        except OSError:
-            os.close(fd)
-            raise
+        fd, status = opened
         self._paths.fifos.add(path)
         self._tasks.start_soon(self._read, path, fd, stat.S_ISFIFO(status.st_mode))
         return True
+
+    def _open_irregular(self, path: Path) -> tuple[int, os.stat_result] | None:
+        """Return descriptor and status of what is at `path`; None if that is a regular file.
+
+        Raises:
+            OSError: It is not there, cannot or may not be read, or is a directory.
+        """
+        fd, status = open_path(path)
+        try:
+            if not stat.S_ISREG(status.st_mode):
+                self._paths.check(path, status)
+                return fd, status
+        except OSError:
+            os.close(fd)
+            raise
+        os.close(fd)
+        return None
 
     async def _read(self, path: Path, fd: int, fifo: bool) -> None:
         """Read to the end; of a FIFO to that of every writer, as long as files are followed."""
@@ -80,12 +92,11 @@ class Fifos:
         try:
             await read(fd)
             while fifo and self._follow and not self._queue.leaving:
-                fd, status = open_path(path)
-                try:
-                    self._paths.check(path, status)
-                except OSError:
-                    os.close(fd)
-                    raise
+                opened = self._open_irregular(path)
+                if opened is None:  # a file took its place, and is followed as such
+                    break
+                fd, status = opened
+                fifo = stat.S_ISFIFO(status.st_mode)
                 await read(fd)
         except OSError as error:
             self._paths.note_unreadable(path, error)

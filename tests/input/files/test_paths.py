@@ -259,6 +259,23 @@ async def test_a_fifo_accepts_the_next_writer_at_once(tmp_path: Path) -> None:
 
 
 @virtual
+async def test_a_file_that_takes_the_place_of_a_fifo_is_read_once(tmp_path: Path) -> None:
+    drain = Drain()
+    fifo = tmp_path / "app.log"
+    os.mkfifo(fifo)
+    async with following(drain, fifo):
+        fd = await open_writer(fifo)
+        append(tmp_path / "other", b"two")
+        (tmp_path / "other").rename(fifo)
+        os.write(fd, b"one\n")
+        os.close(fd)
+        await trio.sleep(SOON)
+        append(fifo, b"three")
+        await trio.sleep(SOON)
+        assert drain.lines == [b"one", b"two", b"three"]
+
+
+@virtual
 async def test_without_following_a_fifo_is_read_until_its_writer_goes(tmp_path: Path) -> None:
     drain = Drain()
     fifo = tmp_path / "fifo"
