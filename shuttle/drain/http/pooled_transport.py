@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 import anyio
 import httpx
 
-from shuttle.drain.http.limits import AGE_LIMIT
+from shuttle.drain.http.lifetimes import AGE_LIMIT
 
 
 class _Pool:

@@ -21,7 +21,7 @@ import sniffio
 from shuttle.core.endpoint import Endpoint
 from shuttle.core.host_name import is_excluded
 from shuttle.drain.http.connection import SENT, Connection, UnansweredError
-from shuttle.drain.http.limits import AGE_LIMIT, IDLE_LIMIT
+from shuttle.drain.http.lifetimes import AGE_LIMIT, IDLE_LIMIT
 from shuttle.drain.http.pooled_transport import PooledTransport
 from shuttle.errors import ConfigError
 
