@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from shuttle.command.flags import Value, parse_value
 from shuttle.command.options import DEFAULTS, FLAGS
 from shuttle.config import SETTINGS, Config
-from shuttle.core.endpoint import AMAZON
+from shuttle.core.endpoint import may_be_amazon
 from shuttle.core.setting import name_flag
 from shuttle.errors import ConfigError, UsageError
 
@@ -83,9 +83,9 @@ def find_warnings(flags: Mapping[str, Value], environ: Mapping[str, str]) -> Ite
     for variable in environ:
         # An image often says by ..._VERSION what it holds, and -version is no setting.
         if variable.startswith(PREFIX) and variable not in {*_VARIABLES, f"{PREFIX}VERSION"}:
-            names = [known.removeprefix(PREFIX) for known in _VARIABLES]
             import difflib  # noqa: PLC0415  # start-up: only mistakes need it
 
+            names = [known.removeprefix(PREFIX) for known in _VARIABLES]
             nearest = difflib.get_close_matches(variable.removeprefix(PREFIX), names, n=1)
             yield f"{variable} sets nothing" + (f": did you mean {PREFIX}{nearest[0]}?" if nearest else "")
 
@@ -113,7 +113,7 @@ def _find_urls(flags: Mapping[str, Value], environ: Mapping[str, str]) -> list[G
 def _find_aws_endpoint(given: dict[str, Given], environ: Mapping[str, str]) -> None:
     """Take AWS's own variables of an endpoint, the more particular one first, if no setting of ours has it."""
     host = re.match(r"https?://(?:[^/?#]*@)?([^/?#:@]+)", given["logs_url"].value or "")
-    if not host or not any(name in host[1].lower() for name in AMAZON):
+    if not host or not may_be_amazon(host[1]):
         return
     from shuttle.core import aws_stream as aws  # noqa: PLC0415  # start-up: few need it
 

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 SCHEMES = ("http", "https")
 HIGHEST_PORT = 65_535
-AMAZON = ("amazonaws.", "api.aws")
-"""One of these is part of the name of each host of Amazon's."""
+_AMAZON = ("amazonaws.", "api.aws")  # one of these is part of the name of each host of Amazon's
 _UNSAFE = r"[\x00-\x20\x7f]"
 _ACCEPTED = (
     "must be http://[user:password@]host[:port]/path or https://... (the value is not shown: it may hold a password)"
@@ -81,6 +80,11 @@ def parse_endpoint(url: str, *, bearer_token: str = "", appname: str = "token", 
     return Endpoint(url=clean, authorization=_authorize(parsed.userinfo, bearer_token, appname), shown=_show(clean))
 
 
+def may_be_amazon(host: str) -> bool:
+    """Return whether `core/aws_stream.py` is needed to tell whose host this is. It takes time to load."""
+    return any(name in host.lower() for name in _AMAZON)
+
+
 def _check_server(url: httpx.URL) -> None:
     """Refuse what no request can be sent to."""
     if url.scheme not in SCHEMES:
@@ -98,7 +102,7 @@ def _check_server(url: httpx.URL) -> None:
 
 def _find_stream(url: httpx.URL) -> "Destination | None":
     """Return the stream that `url` names; None if its host is none of Amazon's."""
-    if not any(name in url.host.lower() for name in AMAZON):
+    if not may_be_amazon(url.host):
         return None
     from shuttle.core.aws_stream import read_destination, read_host  # noqa: PLC0415  # start-up: few need it
 
