@@ -36,7 +36,7 @@ class Suspicion:
         self._own = 0  # failures that count in `failed`
         self._strikes = 0
         self._rate = 1.0  # of the failures of others
-        self.is_new = False
+        self.is_struck = False
         """Whether the last failure was a strike."""
 
     @property
@@ -59,6 +59,6 @@ class Suspicion:
         passed = now.passed - self._before.passed
         failed = max(0, now.failed - self._before.failed - self._own)
         self._rate = (failed + 1) / (passed + failed + 2)
-        self.is_new = now.accepted > self._seen
-        self._strikes += self.is_new
+        self.is_struck = now.accepted > self._seen
+        self._strikes += self.is_struck
         self._seen = now.accepted

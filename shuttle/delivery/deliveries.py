@@ -10,8 +10,8 @@ queue into memory. Then a batch that has failed PATIENCE times changes places wi
 If there is a single outlet, order matters. Then a batch is put aside only if it is suspect, or if it was sent PATIENCE
 times without an answer.
 
-What is aside comes before the queue, but not to the last free outlet. A single outlet takes TURNS batches from the
-queue for each from aside.
+What is aside comes before the queue, but not to the last free outlet. A single outlet takes QUEUE_SHARE batches
+from the queue for each from aside.
 """
 
 from collections import deque
@@ -28,7 +28,7 @@ from shuttle.delivery.shipment import Shipment
 MOST_ASIDE = 8  # batches that are not suspect; each takes -batch-bytes of memory at most
 MOST_SUSPECTS = 64  # batches; a wrong word in every tenth of them may be found out at once
 PATIENCE = 3  # failures
-TURNS = 4
+QUEUE_SHARE = 4  # batches from the queue, for each from aside
 
 
 class Part(NamedTuple):
@@ -47,7 +47,7 @@ class Delivery:
     parts: list[Part]
     """What is still to be sent; the last one is in hand."""
     before: Attempts = Attempts(0, 0, 0)  # noqa: RUF009  # it never changes
-    """How those of all batches had ended when the last attempt of the part in hand began that may be its first."""
+    """How the attempts of all batches had ended when the last attempt began. It stays once there is a suspicion."""
     suspicion: Suspicion | None = None
     """Against the part in hand, once it has failed."""
     shipment: Shipment | None = None
@@ -59,9 +59,9 @@ class Delivery:
     failures: int = 0
     """Failed attempts to send the part in hand."""
     counted: int = 0
-    """Of these, the ones that count for `max_attempts`."""
+    """How many of these count for `max_attempts`."""
     late: int = 0
-    """Of these, the ones that were sent and had no answer in time."""
+    """How many of these were sent and had no answer in time."""
     failing_since: float = 0.0
     """When the first of them failed."""
     not_before: float = 0.0
@@ -83,13 +83,13 @@ class Delivery:
         """Whether the part in hand is the problem, rather than the drain."""
         return self.suspicion is not None and self.suspicion.is_suspect
 
-    def turn(self) -> None:
+    def postpone_part(self) -> None:
         """Put the part in hand behind the others."""
         part = self.parts.pop()
         self.parts.insert(0, Part(part.batch, self.suspicion))
         self.suspicion = self.parts[-1].suspicion
 
-    def clear(self) -> None:
+    def clear_suspicions(self) -> None:
         """Forget what is held against the parts: the culprit was found."""
         self.parts = [Part(part.batch) for part in self.parts]
         self.suspicion = None
@@ -104,7 +104,7 @@ class Deliveries:
         self._held: set[Delivery] = set()
         self._failing: set[Delivery] = set()  # of those held, the ones whose last attempt has failed
         self._aside: deque[Delivery] = deque()
-        self._turn = 0
+        self._from_queue = 0
 
     @property
     def others_wait(self) -> bool:
@@ -121,7 +121,7 @@ class Deliveries:
         delivery = self._take_aside()
         if delivery is None and (batch := await self._queue.take()):
             delivery = Delivery(batch, [Part(batch)], untold=not batch.again)
-            self._turn += 1
+            self._from_queue += 1
         if delivery is None and self._aside:
             delivery = next((each for each in self._aside if not each.tried_last), self._aside[0])
             self._aside.remove(delivery)
@@ -173,8 +173,8 @@ class Deliveries:
         ended = self._queue.closed and len(self._queue) == 0
         return ended or len(self._failing) >= max(1, self._outlets - 1)
 
-    def is_alone(self) -> bool:
-        """Return whether nothing waits, and every outlet that has a batch fails with it."""
+    def all_fail(self) -> bool:
+        """Return whether nothing waits in the queue, and every batch that an outlet has is failing."""
         return len(self._queue) == 0 and len(self._failing) == len(self._held)
 
     def _is_full(self) -> bool:
@@ -185,7 +185,7 @@ class Deliveries:
         found = next((delivery for delivery in self._aside if not delivery.tried_last), None)
         if found is None or not self._is_due():
             return None
-        self._turn = 0
+        self._from_queue = 0
         self._aside.remove(found)
         return found
 
@@ -195,5 +195,5 @@ class Deliveries:
         if len(self._aside) - suspects > MOST_ASIDE or suspects > MOST_SUSPECTS:
             return True
         if self._outlets == 1:
-            return self._turn >= TURNS or len(self._queue) == 0
+            return self._from_queue >= QUEUE_SHARE or len(self._queue) == 0
         return len(self._failing) < self._outlets - 1

@@ -105,15 +105,15 @@ class Gate:
         `not_before` is 0 for a batch that has not failed yet. Once the last round has begun, a batch that has not been
         `tried` in it passes at once. Give every pass back with `leave`.
         """
-        self._untried += not not_before
-        try:
-            return await self._wait(not_before, tried=tried)
-        finally:
-            self._untried -= not not_before
-
-    async def _wait(self, not_before: float, *, tried: bool) -> Pass:
-        now = entered = self._clock()
         untried = not not_before
+        self._untried += untried
+        try:
+            return await self._wait(not_before, untried=untried, tried=tried)
+        finally:
+            self._untried -= untried
+
+    async def _wait(self, not_before: float, *, untried: bool, tried: bool) -> Pass:
+        now = entered = self._clock()
         while True:
             changed = self._changed
             last_round_from = math.inf if tried else self.last_round_from

@@ -11,9 +11,13 @@ current part is loaded into a shipment, which makes attempts. The outcome of eac
 - DENIED: the same, but only age counts, and in a journal not even that: somebody may put the endpoint right.
 - HALVE: two halves replace the part.
 
-A part that fails is halved as well if it is suspect (core/suspicion.py), if it was too large for the time twice, or if
-the drain answers each time that it fails and nothing else can be tried. A single line lets the other parts of its batch
-go first. If it is certain to be the culprit, it is lost.
+A part that fails is halved as well if it is suspect (core/suspicion.py), or if it was too large for the time twice. It
+is also halved if it failed FAILURES times, the drain answers or HANGS attempts had no answer in time, and no batch can
+be tried that does not fail. While outlets are idle because nothing waits, that takes LONE_FAILURES.
+
+A single line that fails lets the other parts of its batch go first. If it is certain to be the culprit, it is lost. If
+a part is lost because it is too old, so are the other parts of its batch that are too old: the drain is down, and they
+need no attempt each.
 
 In the last round of a landing every batch gets one more attempt. If it fails, the delivery is put aside, so that the
 batches behind it get their attempt. When the queue is empty, the deliveries put aside are tried again, in turn. Batches
@@ -40,12 +44,12 @@ from shuttle.delivery.size_limit import SizeLimit
 HOPELESS = 16  # lines of a batch refused one by one, by a hopeless drain, before the rest is given up
 REFUSALS = 1000  # in a row make a drain hopeless: as many as a batch of 500 bad lines; before it took any, it is one
 LATE = 2  # requests of a batch that were sent and had no answer in time show that it is too large
-ALONE_FAILURES = 12  # after which a batch is halved if there is no other: in a short outage it keeps its id
+LONE_FAILURES = 12  # after which a batch is halved if no other is tried: in a short outage it keeps its id
 HANGS = 4  # time-outs after which a batch is halved if no other can be tried; the drain may have it, under its own id
-FAILURES = 3  # with an answer, after which a batch is halved if no other can be tried
+FAILURES = 3  # after which a batch that is answered is halved if no other can be tried
 STRUCK_DELAY = 1.0  # seconds, the longest for a suspect batch while the drain takes others
 UNSTRUCK_DELAY = 30.0  # seconds, the longest for one while there are no others: nothing new can be learned
-ALONE = 60.0  # seconds that a single outlet stays with a line that fails, since the order matters
+ORDER_PATIENCE = 60.0  # seconds that a single outlet stays with a line that fails, since the order matters
 
 
 class Limits(NamedTuple):
@@ -160,13 +164,13 @@ class Outlet:
                 error=f"the drain fails on this line, and takes others: {delivery.outcome.error}"
             )
             self._conclude(delivery)
-            delivery.clear()  # the other parts are not suspect any more
+            delivery.clear_suspicions()  # the other parts are not suspect any more
         elif self._is_to_halve(delivery):
             self._halve(delivery)
             return not (delivery.is_suspect and self._deliveries.is_to_step_aside(delivery))
-        elif self._is_to_turn(delivery):
+        elif self._is_to_postpone(delivery):
             self._unload(delivery)
-            delivery.turn()
+            delivery.postpone_part()
         elif self._is_to_wait(delivery) or self._deliveries.is_to_step_aside(delivery):
             return False
         return True
@@ -251,7 +255,7 @@ class Outlet:
         if delivery.suspicion is None or not delivery.is_suspect:
             longest = LONGEST_DELAY
         else:
-            longest = STRUCK_DELAY if delivery.suspicion.is_new else UNSTRUCK_DELAY
+            longest = STRUCK_DELAY if delivery.suspicion.is_struck else UNSTRUCK_DELAY
         delivery.not_before = self._clock() + next_delay(delivery.failures, self._random, longest)
 
     def _is_hopeless(self, delivery: Delivery) -> bool:
@@ -276,19 +280,23 @@ class Outlet:
     def _is_to_halve(self, delivery: Delivery) -> bool:
         if delivery.part.lines <= 1 or not (delivery.shipment and delivery.shipment.divisible):
             return False
-        hangs = delivery.late >= HANGS
-        fails = (delivery.outcome.answered or hangs) and delivery.failures >= FAILURES
-        fails = fails and self._limits.max_attempts is None
         too_large = delivery.late >= LATE and self._size_limit.excludes(delivery.part)
-        alone = delivery.failures >= ALONE_FAILURES and self._deliveries.is_alone()
-        return delivery.is_suspect or too_large or (fails and (alone or self._deliveries.is_stuck()))
+        lone = delivery.failures >= LONE_FAILURES and self._deliveries.all_fail()
+        fails = self._fails_without_limit(delivery) and (lone or self._deliveries.is_stuck())
+        return delivery.is_suspect or too_large or fails
 
-    def _is_to_turn(self, delivery: Delivery) -> bool:
+    def _is_to_postpone(self, delivery: Delivery) -> bool:
         """Return whether the other parts of the batch are to go before a single line that fails."""
-        patient = self._limits.outlets == 1 and not self._gate.is_landing
-        alone = patient and self._clock() < delivery.failing_since + ALONE
-        fails = (delivery.outcome.answered or delivery.late >= HANGS) and delivery.failures >= FAILURES and not alone
-        return len(delivery.parts) > 1 and (delivery.is_suspect or fails) and self._limits.max_attempts is None
+        if len(delivery.parts) <= 1 or self._limits.max_attempts is not None:
+            return False
+        in_order = self._limits.outlets == 1 and not self._gate.is_landing
+        patient = in_order and self._clock() < delivery.failing_since + ORDER_PATIENCE
+        return delivery.is_suspect or (self._fails_without_limit(delivery) and not patient)
+
+    def _fails_without_limit(self, delivery: Delivery) -> bool:
+        """Return whether the drain keeps failing on the part in hand, and `max_attempts` does not end that."""
+        fails = delivery.failures >= FAILURES and (delivery.outcome.answered or delivery.late >= HANGS)
+        return fails and self._limits.max_attempts is None
 
     def _is_to_wait(self, delivery: Delivery) -> bool:
         """Return whether a delivery that failed in the last round lets others go first."""
