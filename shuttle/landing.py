@@ -15,8 +15,11 @@ Each may be called while another is being handled, in any order and more than on
 what happens to the lines that are still held. Those in files with checkpoints or in the spool stay held, and the rest
 is lost. Then the drain is told how many lines were dropped or lost, if there is time.
 
-A part of the time is kept for that report. Before it the last round begins: each batch gets one more attempt, whatever
-the gate says. Shortly before the deadline attempts that have no answer yet are broken off if others wait.
+A part of the time before a limit is kept for that report. While the drain is down, the report would probably fail as
+well. So most of that part goes to the lines then.
+
+Before the deadline the last round begins: each batch gets one more attempt, whatever the gate says. Shortly before the
+deadline attempts that have no answer yet are broken off if others wait.
 """
 
 import math
@@ -37,6 +40,7 @@ from shuttle.delivery.outlets import Outlets
 REPORT_TIME = 1.0  # seconds kept back, at most, for a last report of what was dropped or lost
 REPORT_PATIENCE = 5.0  # seconds for it if all was delivered and no limit was set
 REPORT_SHARE = 0.1  # of the time for landing: the most that is kept back
+REPORT_SHARE_DOWN = 0.25  # of what is kept back: what is left of it while the drain is down
 LAST_ROUND = 2.0  # seconds that the last round begins before the deadline, at most
 LAST_ROUND_SHARE = 0.2  # of the time for landing: the most that the last round gets
 HANGING = 1.0  # seconds before the deadline, at most, when attempts without an answer are broken off
@@ -73,8 +77,10 @@ class Landing:
         self._clock = clocks.monotonic
         self._limit = math.inf
         self._reserve = min(REPORT_TIME, REPORT_SHARE * timeout)  # seconds kept back for a last report
+        self._reserve_share = 1.0  # of it that is kept back
         self._progress_at = 0.0
         self._aborted = False
+        self._moved = anyio.Event()
         self._began = anyio.Event()
         self._ended = anyio.Event()
         self._delivering = Limit(clocks, math.inf, grace=GRACE)
@@ -85,7 +91,7 @@ class Landing:
         """The time when delivering ends, in seconds of the monotonic clock; infinite while the shuttle runs."""
         if self.phase is Phase.RUNNING:
             return math.inf
-        return min(self._limit - self._reserve, self._progress_at + self._timeout)
+        return min(self._limit - self._reserve_share * self._reserve, self._progress_at + self._timeout)
 
     def begin(self) -> None:
         """Begin to land: the input has ended."""
@@ -130,6 +136,7 @@ class Landing:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._break_off_hanging, crew.outlets)
                     tasks.start_soon(self._leave_hopeless)
+                    tasks.start_soon(self._share_reserve)
                     await crew.intake.finish()
                     await crew.outlets.ended.wait()
                     tasks.cancel_scope.cancel()
@@ -148,11 +155,24 @@ class Landing:
         await self._gate.wait_hopeless()
         self._delivering.cancel()
 
+    async def _share_reserve(self) -> None:
+        """Give the lines most of the time kept for the report while the drain is down, and what is left of it after."""
+        while True:
+            await self._gate.wait_until(is_open=False)
+            self._reserve_share = REPORT_SHARE_DOWN
+            self._move()
+            await self._gate.wait_until(is_open=True)
+            if self._clock() < self._limit - self._reserve:
+                self._reserve_share = 1.0
+                self._move()
+
     async def _break_off_hanging(self, outlets: Outlets) -> None:
         """Break off attempts that have no answer shortly before the deadline; progress may put that off."""
         time = min(HANGING, HANGING_SHARE * self._timeout)
-        while self._clock() < self.deadline - time:  # noqa: ASYNC110  # the time moves
-            await anyio.sleep_until(self.deadline - time)
+        while self._clock() < self.deadline - time:
+            moved = self._moved
+            with anyio.CancelScope(deadline=self.deadline - time):
+                await moved.wait()
         outlets.break_off()
 
     def end(self) -> None:
@@ -177,6 +197,8 @@ class Landing:
                 crew.accounts.losses.give_up(held, "given up at the end")
 
     def _move(self) -> None:
+        self._moved.set()
+        self._moved = anyio.Event()
         self._delivering.deadline = self.deadline
         self._gate.land(by=self.deadline, last_round_from=self._last_round_from)
 

@@ -67,6 +67,33 @@ async def test_a_2xx_after_a_503_ends_the_pause_while_landing() -> None:
     assert shuttle.ledger.delivered == 20_000
 
 
+@pytest.mark.parametrize("left", [2.0, 1.0, 0.5])
+@pytest.mark.parametrize("answer", [PAUSED, CLOSE, Answer(500)], ids=["pauses", "closes", "fails"])
+@pytest.mark.parametrize("limit", [None, 10.0])
+@virtual
+async def test_a_drain_that_is_back_before_the_end_gets_everything(
+    limit: float | None, answer: Answer, left: float
+) -> None:
+    """A pause lasted a second at least, and the last second was kept for a report that had nothing to say."""
+    drain = Drain(lambda _: answer if trio.current_time() < LAND_TIMEOUT - left else TAKE)
+    async with make_shuttle(drain, land_timeout=LAND_TIMEOUT) as shuttle:
+        await shuttle.write(make_lines(20_000))
+        await shuttle.land(by=limit)
+    assert str(shuttle.ledger) == "read=20000 delivered=20000 dropped=0 lost=0 held=0"
+    assert len(drain.calls) < 400
+
+
+@virtual
+async def test_the_drain_is_told_what_a_landing_loses() -> None:
+    """It takes batches, more slowly than the time allows."""
+    drain = Drain(lambda call: Answer(delay=2.5 if call.lines else 0.1))
+    async with make_shuttle(drain, num_outlets=1, batch_size=1, land_timeout=LAND_TIMEOUT) as shuttle:
+        await shuttle.write(make_lines(100))
+        await shuttle.land(by=LAND_TIMEOUT)
+    assert trio.current_time() <= LAND_TIMEOUT
+    assert shuttle.ledger.delivered == 3
+    assert drain.told("L13") == shuttle.ledger.lost == 97
+
 @pytest.mark.parametrize("limit", [None, 10.0])
 @virtual
 async def test_every_batch_gets_one_more_attempt_before_the_end(limit: float | None) -> None:
@@ -112,6 +139,18 @@ async def test_requests_that_hang_keep_no_batch_from_its_last_attempt(limit: flo
         await shuttle.write(make_lines(400))
         await shuttle.land(by=limit)
     assert shuttle.ledger.delivered >= 360
+
+
+@virtual
+async def test_a_limit_that_comes_while_landing_breaks_off_what_hangs() -> None:
+    """The moment was computed when the landing began."""
+    drain = Drain(lambda _: HANG if len(drain.calls) <= 4 else TAKE)
+    async with make_shuttle(drain, batch_size=1, timeout=60.0) as shuttle, trio.open_nursery() as tasks:
+        await shuttle.write(make_lines(10))
+        tasks.start_soon(shuttle.land)
+        await trio.sleep(1.0)
+        shuttle.limit_landing(10.0)
+    assert shuttle.ledger.delivered == 10
 
 
 @pytest.mark.parametrize("uvloop", [True, False])

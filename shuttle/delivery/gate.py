@@ -14,7 +14,7 @@ grow, because the gate has shut since the request passed. If one is accepted, th
 asked for ends, because the drain takes batches. If one is refused, the pause goes on.
 
 While the shuttle lands, delays are short, and a pause that the drain asks for lasts a quarter of the remaining time at
-most. At `last_round_from` the last round begins: every batch that has not been tried since then passes at once. So each
+most. So a drain that is back in the last second still gets what is held. At `last_round_from` the last round begins: every batch that has not been tried since then passes at once. So each
 batch gets one more attempt before the end, whatever the drain asked for.
 """
 
@@ -34,7 +34,8 @@ from shuttle.observe.throttle import Throttle
 LONGEST_DENIED_DELAY = 30.0  # seconds; who mends a password or a path looks for the lines within half a minute
 UNTRIED_FIRST = 0.02  # seconds that a batch which has failed lets others go first, when the gate may be probed
 LANDING_DELAY = 1.0  # seconds; at the end of a process every chance to deliver counts
-LANDING_SHARE = 0.25  # of the time that is left: the longest pause while landing
+LANDING_SHARE = 0.25  # of the time that is left: the longest delay or pause while landing
+LEAST_LANDING_DELAY = 0.1  # seconds that it may last even so: ten requests a second hurt no drain
 
 
 class Pass(NamedTuple):
@@ -120,7 +121,8 @@ class Gate:
             if now >= last_round_from:
                 return self._pass(probe=False, untried=untried)
             probe = bool(self._failures)
-            own = min(not_before, max(entered, self._landing_since) + LANDING_DELAY)
+            since = max(entered, self._landing_since)
+            own = min(not_before, since + self._limit_landing_delay(since))
             opens = self._delayed_until + (UNTRIED_FIRST if self._untried and not untried else 0.0)
             ready = max(self._asked_until, own, opens if probe else 0.0)
             blocked = probe and (self._probing[True] or (self._probing[False] and not untried))
@@ -173,7 +175,7 @@ class Gate:
         self._land_by = by
         self._landing_since = min(self._landing_since, now)
         self.last_round_from = last_round_from
-        self._delayed_until = min(self._delayed_until, now + LANDING_DELAY)
+        self._delayed_until = min(self._delayed_until, now + self._limit_landing_delay(now))
         self._asked_until = min(self._asked_until, self._limit_pause(now))
         self._change()
 
@@ -220,7 +222,7 @@ class Gate:
             self._failures += 1
             longest = LONGEST_DENIED_DELAY if outcome.verdict is Verdict.DENIED else LONGEST_DELAY
             if self._landing_since <= now:
-                longest = LANDING_DELAY
+                longest = self._limit_landing_delay(now)
             self._delayed_until = now + next_delay(self._failures, self._random, longest)
             self._report(now, outcome)
         asked_until = now + read_retry_after(outcome.retry_after, self._wall())
@@ -230,7 +232,11 @@ class Gate:
         """Return the latest time until which the drain may ask for a pause."""
         if self._landing_since > now:
             return math.inf
-        return now + max(LANDING_DELAY, LANDING_SHARE * (self._land_by - now))
+        return now + max(LEAST_LANDING_DELAY, LANDING_SHARE * (self._land_by - now))
+
+    def _limit_landing_delay(self, now: float) -> float:
+        """Return how long a delay that begins `now` lasts at most, in seconds, if the shuttle lands."""
+        return min(LANDING_DELAY, max(LEAST_LANDING_DELAY, LANDING_SHARE * (self._land_by - now)))
 
     def _report(self, now: float, outcome: Outcome) -> None:
         """Log that the drain is down, once for each outage, and less often if the drain flaps."""
