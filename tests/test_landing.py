@@ -94,6 +94,7 @@ async def test_the_drain_is_told_what_a_landing_loses() -> None:
     assert shuttle.ledger.delivered == 3
     assert drain.told("L13") == shuttle.ledger.lost == 97
 
+
 @pytest.mark.parametrize("limit", [None, 10.0])
 @virtual
 async def test_every_batch_gets_one_more_attempt_before_the_end(limit: float | None) -> None:

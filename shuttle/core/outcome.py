@@ -36,6 +36,8 @@ class Reply:
     """The request was written to a connection, at least in part."""
     late: bool = False
     """There was no reply in time."""
+    arrived: float = 1.0
+    """The share of the request that the drain's machine has, as far as is known, when there was no reply in time."""
     content: bytes = field(default=b"", repr=False, compare=False)
     """The beginning of the body."""
 
@@ -50,6 +52,7 @@ class Outcome(NamedTuple):
     retry_after: str = ""
     sent: bool = True
     late: bool = False
+    arrived: float = 1.0
 
     @property
     def failed(self) -> bool:
@@ -90,7 +93,9 @@ def judge(reply: Reply, *, lines: int) -> Outcome:
 
 def conclude(reply: Reply, verdict: Verdict) -> Outcome:
     """Return the outcome of an attempt that got `reply`, with `verdict`."""
-    return Outcome(verdict, reply.status, reply.error, reply.advice, reply.retry_after, reply.sent, reply.late)
+    return Outcome(
+        verdict, reply.status, reply.error, reply.advice, reply.retry_after, reply.sent, reply.late, reply.arrived
+    )
 
 
 def _read_status(status: int | None, lines: int) -> Verdict:

@@ -14,8 +14,9 @@ grow, because the gate has shut since the request passed. If one is accepted, th
 asked for ends, because the drain takes batches. If one is refused, the pause goes on.
 
 While the shuttle lands, delays are short, and a pause that the drain asks for lasts a quarter of the remaining time at
-most. So a drain that is back in the last second still gets what is held. At `last_round_from` the last round begins: every batch that has not been tried since then passes at once. So each
-batch gets one more attempt before the end, whatever the drain asked for.
+most. So a drain that is back in the last second still gets what is held. At `last_round_from` the last round begins:
+every batch that has not been tried since then passes at once. So each batch gets one more attempt before the end,
+whatever the drain asked for.
 """
 
 import math

@@ -11,9 +11,10 @@ current part is loaded into a shipment, which makes attempts. The outcome of eac
 - DENIED: the same, but only age counts, and in a journal not even that: somebody may put the endpoint right.
 - HALVE: two halves replace the part.
 
-A part that fails is halved as well if it is suspect (core/suspicion.py), or if it was too large for the time twice. It
-is also halved if it failed FAILURES times, the drain answers or HANGS attempts had no answer in time, and no batch can
-be tried that does not fail. While outlets are idle because nothing waits, that takes LONE_FAILURES.
+A part that fails is halved as well if it is suspect (core/suspicion.py). So it is if it is too large for the time-out:
+it was too late LATE times, or once and did not arrive. It is also halved if it failed FAILURES times and the drain
+answers, or if HANGS attempts had no answer in time, LATE of them while landing, and no batch can be tried that does not
+fail. While outlets are idle because nothing waits, that takes LONE_FAILURES.
 
 A single line that fails lets the other parts of its batch go first. If it is certain to be the culprit, it is lost. If
 a part is lost because it is too old, so are the other parts of its batch that are too old: the drain is down, and they
@@ -249,8 +250,9 @@ class Outlet:
             delivery.suspicion.note_failure(self._gate.attempts)
         if outcome.sent and outcome.late:
             delivery.late += 1
-            if delivery.late >= LATE:
-                self._size_limit.tighten(len(delivery.part.body), self._clock() - delivery.began)
+            if outcome.arrived < 1 or delivery.late >= LATE:
+                seconds = self._clock() - delivery.began
+                self._size_limit.tighten(len(delivery.part.body), seconds, arrived=outcome.arrived)
         self._deliveries.note_failure(delivery)
         if delivery.suspicion is None or not delivery.is_suspect:
             longest = LONGEST_DELAY
@@ -280,7 +282,8 @@ class Outlet:
     def _is_to_halve(self, delivery: Delivery) -> bool:
         if delivery.part.lines <= 1 or not (delivery.shipment and delivery.shipment.divisible):
             return False
-        too_large = delivery.late >= LATE and self._size_limit.excludes(delivery.part)
+        late = delivery.late >= LATE or delivery.outcome.arrived < 1
+        too_large = late and self._size_limit.excludes(delivery.part)
         lone = delivery.failures >= LONE_FAILURES and self._deliveries.all_fail()
         fails = self._fails_without_limit(delivery) and (lone or self._deliveries.is_stuck())
         return delivery.is_suspect or too_large or fails
@@ -295,7 +298,8 @@ class Outlet:
 
     def _fails_without_limit(self, delivery: Delivery) -> bool:
         """Return whether the drain keeps failing on the part in hand, and `max_attempts` does not end that."""
-        fails = delivery.failures >= FAILURES and (delivery.outcome.answered or delivery.late >= HANGS)
+        hangs = delivery.late >= (LATE if self._gate.is_landing else HANGS)
+        fails = hangs or (delivery.failures >= FAILURES and delivery.outcome.answered)
         return fails and self._limits.max_attempts is None
 
     def _is_to_wait(self, delivery: Delivery) -> bool:

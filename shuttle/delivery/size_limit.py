@@ -18,10 +18,13 @@ class SizeLimit:
         """Return whether `part` is too large for one request, and can be halved."""
         return self._limit is not None and len(part.body) > self._limit and part.lines > 1
 
-    def tighten(self, size: int, seconds: float) -> None:
-        """Send half of `size` bytes at once, at most: they have been too many twice, in so many `seconds`."""
+    def tighten(self, size: int, seconds: float, *, arrived: float = 1.0) -> None:
+        """Send less at once than `size` bytes, which were too many for so many `seconds`.
+
+        It is half of them at most, and half of what did arrive: a share of them, from 0 to 1.
+        """
         if size > LEAST:
-            self._limit = min(self._limit or size, max(LEAST, size // 2))
+            self._limit = min(self._limit or size, max(LEAST, int(size * arrived) // 2))
             self._wanted = max(self._wanted, size)
             self._late = seconds
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shuttle.delivery.deliveries import MOST_ASIDE
-from tests.helpers.drains import CLOSE, HANG, TAKE, Answer, Call, Drain, Script
+from tests.helpers.drains import CLOSE, HANG, TAKE, Answer, Call, Drain, Script, in_turn
 from tests.helpers.virtual import Journal, make_lines, make_shuttle, virtual
 
 FAILURES = [Answer(500), Answer(503), Answer(403), CLOSE, HANG]
@@ -140,6 +140,42 @@ async def test_a_batch_too_large_for_the_link_is_halved() -> None:
         assert str(shuttle.ledger) == "read=5000 delivered=5000 dropped=0 lost=0 held=0"
     late = [call for call in drain.calls if len(call.body) > 640_000]
     assert len(late) == 2  # the next batches are small enough at once
+
+
+@pytest.mark.parametrize("settings", [{}, {"num_outlets": 1}], ids=str)
+@virtual
+async def test_a_slow_link_delivers_while_the_shuttle_lands(settings: dict[str, Any]) -> None:
+    """60 kB/s, 1 MB in 25 s: no time for half after half to be too late."""
+    rate = 60_000.0
+
+    def script(call: Call) -> Answer:
+        seconds = len(call.body) * (drain.at_once + 1) / rate
+        return Answer(delay=seconds, arrived=min(1.0, 5.0 / seconds))
+
+    drain = Drain(script)
+    async with make_shuttle(drain, batch_size=500, **settings) as shuttle:
+        await shuttle.write((b"x" * 1999 + b"\n") * 500)
+        await shuttle.land(by=25.0)
+    assert shuttle.ledger.delivered == 500
+
+
+@virtual
+async def test_a_request_that_has_arrived_is_halved_only_when_it_was_late_twice() -> None:
+    """The drain may have taken it, and knows it by its id."""
+    drain = Drain(in_turn(HANG))
+    async with make_shuttle(drain, batch_size=500) as shuttle:
+        await shuttle.write((b"x" * 1999 + b"\n") * 500)
+    assert [len(call.lines) for call in drain.calls] == [500, 500]
+    assert len({call.id for call in drain.calls}) == 1
+
+
+@virtual
+async def test_a_line_on_which_the_drain_hangs_costs_the_landing_a_part_of_its_batch() -> None:
+    drain = Drain(fail_on({199}, HANG))
+    async with make_shuttle(drain, batch_size=100) as shuttle:
+        await shuttle.write(make_lines(200))
+        await shuttle.land(by=25.0)
+    assert shuttle.ledger.delivered >= 175
 
 
 @pytest.mark.parametrize("failure", [Answer(500), HANG], ids=str)

@@ -18,6 +18,13 @@ def test_what_was_late_is_halved_from_then_on() -> None:
     assert not limit.excludes(make_batch(1, 1_000_000))  # a single line cannot be halved
 
 
+def test_what_did_not_arrive_is_reduced_to_half_of_what_did() -> None:
+    limit = SizeLimit()
+    limit.tighten(1_000_000, 5.0, arrived=0.1)
+    assert limit.excludes(make_batch(1, 50_001, lines=5))
+    assert not limit.excludes(make_batch(1, 50_000, lines=5))
+
+
 def test_it_goes_no_further_than_a_link_may_be_slow() -> None:
     limit = SizeLimit()
     for _ in range(100):

@@ -12,6 +12,7 @@ import trio
 
 from shuttle.core.backoff import read_retry_after
 from shuttle.core.outcome import Reply, Verdict, judge
+from shuttle.drain.http.connection import ARRIVED
 from tests.helpers.virtual import wall
 
 _FRAME = re.compile(rb"<\d{1,3}>1 \S{32} (\S+) \S+ (\S+) - - ([^\n]*)\n")
@@ -79,6 +80,8 @@ class Answer:
     takes: bool = False
     """It takes the batch, whatever it answers."""
     text: str = ""
+    arrived: float = 1.0
+    """The share of the request that has arrived if the sender gives up before the answer."""
 
 
 TAKE = Answer()
@@ -131,6 +134,9 @@ class Drain(httpx.AsyncBaseTransport):
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             await trio.sleep(answer.delay)
+        except trio.Cancelled:
+            request.extensions[ARRIVED] = answer.arrived
+            raise
         finally:
             self.at_once -= 1
         if answer.error:

@@ -10,7 +10,7 @@ from shuttle import __version__
 from shuttle.clock import Clocks, Limit
 from shuttle.core.outcome import Reply, advise
 from shuttle.drain.http.answer import Answer
-from shuttle.drain.http.connection import SENT
+from shuttle.drain.http.connection import ARRIVED, SENT
 from shuttle.drain.http.failures import describe
 
 CONTENT_LIMIT = 64 * 1024  # bytes of a body that are read so that the connection can be used again
@@ -51,6 +51,7 @@ class Client:
                 advice="a slow drain may need a longer -timeout",
                 sent=bool(request.extensions.get(SENT, True)),
                 late=True,
+                arrived=request.extensions.get(ARRIVED, 1.0),
             )
         if response.is_success and shown <= SHOWN and isinstance(response.stream, Answer):
             response.stream.leave()

@@ -14,12 +14,14 @@ import httptools
 import httpx
 
 from shuttle.drain.http.answer import Answer
+from shuttle.drain.http.arrival import LARGE, count_acknowledged
 from shuttle.drain.http.head import END, FINAL, INTERIM, read_head, write_head
 
 CONTENT_LIMIT = 512 * 1024  # bytes of a body; Kinesis tells of 500 records in a sixth of it or more
 HEAD_LIMIT = 64 * 1024  # bytes of status and headers; nginx and Apache send 8 KiB at most
 ANSWER_LIMIT = HEAD_LIMIT + 2 * CONTENT_LIMIT  # bytes of all of it: sizes of chunks, extensions and trailers, too
 SENT = "sent"  # the extension of a request that says whether it was given to a connection
+ARRIVED = "arrived"  # the one that says which share of it has arrived when it was given up
 
 
 class UnansweredError(httpx.RemoteProtocolError):
@@ -37,6 +39,8 @@ class Connection(asyncio.Protocol):
         self._reusable = False
         self._left = False  # nobody waits for the rest of the answer
         self._received = 0
+        self._sent = 0  # bytes of the request
+        self._acknowledged: int | None = None  # bytes before the request, if it is large and the system tells
         self._head = bytearray()  # what came before the status was known
         self._refusal: httpx.RemoteProtocolError | None = None  # llhttp's, of a head that has not come to its end
         self.made_at = 0.0
@@ -52,6 +56,14 @@ class Connection(asyncio.Protocol):
         """Whether an answer is still to come to its end."""
         return self._answer is not None
 
+    @property
+    def arrived(self) -> float:
+        """The share of the request that has arrived at the other machine; 1 if that is not known."""
+        now = count_acknowledged(self._transport) if self._transport and self._acknowledged is not None else None
+        if now is None or self._acknowledged is None:
+            return 1.0
+        return min(1.0, (now - self._acknowledged) / self._sent)
+
     def send(self, head: bytes, body: bytes) -> Answer:
         """Send a request and return its answer, which is still to come."""
         assert self._transport
@@ -61,6 +73,8 @@ class Connection(asyncio.Protocol):
         self._received = 0
         if self._head:
             self._head.clear()
+        self._sent = len(head) + len(body)
+        self._acknowledged = count_acknowledged(self._transport) if len(body) > LARGE else None
         self._transport.writelines((head, body))
         return self._answer
 

@@ -20,7 +20,7 @@ import sniffio
 
 from shuttle.core.endpoint import Endpoint
 from shuttle.core.host_name import is_excluded
-from shuttle.drain.http.connection import SENT, Connection, UnansweredError
+from shuttle.drain.http.connection import ARRIVED, SENT, Connection, UnansweredError
 from shuttle.drain.http.lifetimes import AGE_LIMIT, IDLE_LIMIT
 from shuttle.drain.http.pooled_transport import PooledTransport
 from shuttle.errors import ConfigError
@@ -58,12 +58,12 @@ class DirectTransport(httpx.AsyncBaseTransport):
         if connection:
             request.extensions[SENT] = True
             try:
-                return await _exchange(connection, head, body)
+                return await _exchange(connection, request, head, body)
             except UnansweredError:
                 request.extensions[SENT] = False  # it was closed while it was idle
         connection = await self._connect(request.url)
         request.extensions[SENT] = True
-        return await _exchange(connection, head, body)
+        return await _exchange(connection, request, head, body)
 
     async def aclose(self) -> None:
         """Close every idle connection."""
@@ -145,11 +145,15 @@ class DirectTransport(httpx.AsyncBaseTransport):
         return connection
 
 
-async def _exchange(connection: Connection, head: bytes, body: bytes) -> httpx.Response:
+async def _exchange(connection: Connection, request: httpx.Request, head: bytes, body: bytes) -> httpx.Response:
     answer = connection.send(head, body)
     try:
         await answer.begun
-    except BaseException:  # cancelled or failed: what comes later belongs to no request
+    except asyncio.CancelledError:
+        request.extensions[ARRIVED] = connection.arrived
+        connection.abort()
+        raise
+    except BaseException:  # what comes later belongs to no request
         connection.abort()
         raise
     if not answer.complete:
