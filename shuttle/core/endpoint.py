@@ -25,6 +25,13 @@ _ACCEPTED = (
 _HINT = "reserved characters in a password are percent-encoded: / is %2F, @ is %40, # is %23"
 
 
+class _OddNameError(ConfigError):
+    """A label of the host is no name in any language (IDNA, RFC 5891)."""
+
+    def __init__(self) -> None:
+        super().__init__(f"-logs-url has a host that is not a valid international name; it {_ACCEPTED}")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Endpoint:
     """Where and as whom batches are posted.
@@ -60,9 +67,14 @@ def parse_endpoint(url: str, *, bearer_token: str = "", appname: str = "token", 
         raise ConfigError(f"-logs-url has a % that two hex digits do not follow (a % itself is %25); it {_ACCEPTED}")
     try:
         parsed = httpx.URL(url)
-        host = parsed.host.removesuffix(".")
-    except (httpx.InvalidURL, UnicodeError):
+    except (httpx.InvalidURL, UnicodeError) as error:
+        if "IDNA" in str(error):
+            raise _OddNameError from None
         raise ConfigError(f"-logs-url cannot be parsed ({_HINT}); it {_ACCEPTED}") from None
+    try:
+        host = parsed.host.removesuffix(".")
+    except UnicodeError:
+        raise _OddNameError from None
     behind = b"@" in parsed.raw_path or "@" in parsed.fragment
     certain = is_address(host) or host == "localhost" or ("." in host and parsed.port is None)
     if behind and not certain:

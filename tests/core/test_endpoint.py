@@ -80,6 +80,8 @@ def test_the_request_has_a_path_but_no_userinfo_and_no_fragment(url: str, shown:
         (f"https://u:{MARK}@/", "names no host"),
         (f"https://u:{MARK}@host:port/", "cannot be parsed"),
         (f"https://u:{MARK}@[::1/", "cannot be parsed"),
+        (f"https://u:{MARK}@xn--a-ecp.example/", "a host that is not a valid international name"),
+        (f"https://u:{MARK}@\u2603\u2603.example/", "a host that is not a valid international name"),
         (f"https://u:{MARK}@host:0/", "port"),
         (f"https://u:{MARK}@host:65536/", "port"),
         (f"https://u:{MARK} x@host/", "a space or a control character"),
