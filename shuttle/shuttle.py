@@ -201,6 +201,7 @@ class Shuttle:
             "lines.dropped": self.ledger.dropped,
             "msg.lost": self.ledger.lost,
         }
+        counts |= {"files.missed": self.ledger.missed} if self._config.file else {}
         gauges = {"outlet.inbox.length": len(parts.queue)}
         if parts.spool is not None:
             age = self._wall() - parts.spool.oldest if parts.spool.oldest else 0.0

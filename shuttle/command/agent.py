@@ -210,7 +210,9 @@ class _Agent:
             (self._log.warning if missing else self._log.info)("ledger", **self._count())
 
     def _count(self) -> dict[str, int]:
-        names = ("read", "delivered", "dropped", "lost", "held", *(("spooled",) if self._config.spool else ()))
+        names = ["read", "delivered", "dropped", "lost", "held"]
+        names += ["spooled"] if self._config.spool else []
+        names += ["missed"] if self._shuttle.ledger.missed else []
         return {name: getattr(self._shuttle.ledger, name) for name in names}
 
 

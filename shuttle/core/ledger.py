@@ -37,6 +37,8 @@ class Ledger:
         self.delivered = 0
         self.dropped = 0
         self.lost = 0
+        self.missed = 0
+        """Stretches of a file that were gone before they were read. Each is one of the lost lines, and may be more."""
         self.spooled = 0
         """In batches on the disk: held, but for parts of a batch that is divided while it is delivered."""
         self._owed = Owed()
@@ -80,5 +82,5 @@ class Ledger:
 
     def __str__(self) -> str:
         """Return the counts in logfmt."""
-        names = ("read", "delivered", "dropped", "lost", "held")
+        names = ("read", "delivered", "dropped", "lost", "held", *(("missed",) if self.missed else ()))
         return " ".join(f"{name}={getattr(self, name)}" for name in names)

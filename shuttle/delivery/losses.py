@@ -49,10 +49,14 @@ class Losses:
             self._malformed = True
             self._log.warning("input.malformed", advice=_MALFORMED_ADVICE)
 
-    def miss(self, lines: int) -> None:
-        """Count lines that vanished before they were read. The drain is told that they are lost."""
-        self._ledger.take_in(lines)
-        self._ledger.lose(lines, self.stamp())
+    def miss(self, lines: int, *, stretches: int = 0) -> None:
+        """Count lines that vanished before they were read, and stretches of them that nobody can count.
+
+        The drain is told that they are lost. A stretch counts as one line, which is the least that it can have been.
+        """
+        self._ledger.take_in(lines + stretches)
+        self._ledger.lose(lines + stretches, self.stamp())
+        self._ledger.missed += stretches
 
     def note_crash(self, error: Exception) -> Outcome:
         """Log an error that nobody expected, with its traceback, once of each kind; return it as a failed attempt."""

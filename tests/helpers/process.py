@@ -18,7 +18,8 @@ LONGEST = 60.0  # seconds; a guard against hanging, and no measure
 COMMAND = (sys.executable, "-m", "shuttle")
 Stream = int | IO[bytes]
 _COUNTS = re.compile(
-    r"at=ledger read=(\d+) delivered=(\d+) dropped=(\d+) lost=(\d+) held=(\d+)(?: spooled=(\d+))?$", re.MULTILINE
+    r"at=ledger read=(\d+) delivered=(\d+) dropped=(\d+) lost=(\d+) held=(\d+)(?: spooled=(\d+))?(?: missed=(\d+))?$",
+    re.MULTILINE,
 )
 _TICK = 0.01  # seconds; how evenly a source writes
 
@@ -37,6 +38,7 @@ class Ledger:
     lost: int
     held: int
     spooled: int = 0
+    missed: int = 0
 
     @property
     def balanced(self) -> bool:

@@ -42,6 +42,8 @@ class File:
     """Newlines counted behind the offset."""
     counted: int = 0
     """The offset up to which they were counted."""
+    size: int = 0
+    """Its size when it was looked at last."""
     state: FileState = field(init=False)
     read_at: Read = field(init=False)
     _seen: bytes = b""  # before `counted`
@@ -66,7 +68,7 @@ class File:
 
     def forget(self) -> None:
         """Forget what was counted and not read."""
-        self.counted = self.unread = 0
+        self.counted = self.unread = self.size = 0
         self._seen = self._seen_head = b""
 
     def read(self, length: int) -> bytes:
@@ -102,10 +104,12 @@ class File:
             return True  # those of /proc have no size, and yet something in them
         known = self._look_back(0, _COMPARED)
         seen = self._seen[-_COMPARED:] if self.counted > self.offset else b""
-        return (
-            self.read_at(self.offset - len(known), len(known)) != known
-            or self.read_at(self.counted - len(seen), len(seen)) != seen
-        )
+        if self.read_at(self.offset - len(known), len(known)) != known:
+            return True
+        if self.read_at(self.counted - len(seen), len(seen)) != seen:
+            return True
+        self.size = size
+        return False
 
     def _look_back(self, behind: int, length: int) -> bytes:
         """Return the `length` bytes that end `behind` bytes before the offset, or as many of them as are kept."""
@@ -138,6 +142,11 @@ class File:
             return 0
         # The first newline ends the line whose beginning was read; behind the last one a line may have begun.
         return max(0, self.unread - bool(self.partial)) + (not self._seen.endswith(b"\n"))
+
+    @property
+    def has_uncounted(self) -> bool:
+        """There was more, when it was looked at last, than was read or counted."""
+        return self.size > max(self.offset, self.counted)
 
     def fingerprint_seen(self) -> Fingerprint:
         """Return its fingerprint as read so far; if nothing was read, as counted so far."""

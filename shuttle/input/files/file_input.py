@@ -1,7 +1,7 @@
 """Files in place of stdin: builds what reads them, and keeps how far they were delivered."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -18,7 +18,7 @@ from shuttle.input.files.discovery import Discovery
 from shuttle.input.files.fifos import Fifos
 from shuttle.input.files.followed_paths import FollowedPaths
 from shuttle.input.files.labels import ANY, Labels, fill_header
-from shuttle.input.files.missed_lines import MissedLines
+from shuttle.input.files.missed_lines import Count, MissedLines
 from shuttle.input.files.path_opener import PathOpener
 from shuttle.input.files.progress import Progress
 from shuttle.input.files.ready_queue import ReadyQueue
@@ -76,7 +76,7 @@ class FileInput:
             stack.pop_all()
         return files
 
-    async def follow(self, intake: Intake, miss: Callable[[int], None]) -> None:
+    async def follow(self, intake: Intake, miss: Count) -> None:
         """Read the files into `intake`, to their ends or as long as they grow.
 
         `miss` counts lines that vanished before they were read.

@@ -1,19 +1,32 @@
 """Lines that vanished before they were read: to the drain they are lost."""
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from shuttle.observe.log import Logger
+
+
+class Count(Protocol):
+    """Counts lines that vanished before they were read."""
+
+    def __call__(self, lines: int, *, stretches: int = 0) -> None:
+        """Count `lines` lines, and stretches of unknown length."""
 
 
 class MissedLines:
     """Counts lines that vanished before they were read, and logs why."""
 
-    def __init__(self, count: Callable[[int], None], log: Logger) -> None:
+    def __init__(self, count: Count, log: Logger) -> None:
         self._count = count
         self._log = log
 
-    def note(self, path: Path, lines: int, reason: str) -> None:
-        """Count `lines` lines of the file at `path`; 0 if nobody knows how many they were, or if there were any."""
-        self._count(lines)
-        (self._log.warning if lines else self._log.info)("file.missed", path=path, lines=lines, error=reason)
+    def note(self, path: Path, lines: int, reason: str, *, uncounted: bool = False) -> None:
+        """Count `lines` lines of the file at `path`; 0 if nobody knows whether there were any.
+
+        `uncounted` says that there were more, and that nobody can count them.
+        """
+        self._count(lines, stretches=int(uncounted))
+        if uncounted:
+            self._log.warning("file.missed", path=path, lines=lines, uncounted=True, error=reason)
+        else:
+            (self._log.warning if lines else self._log.info)("file.missed", path=path, lines=lines, error=reason)

@@ -68,7 +68,7 @@ class FileChain:
         Raises:
             OSError: One of the files cannot be read.
         """
-        lost = file.count_lost()
+        lost, uncounted = file.count_lost(), file.has_uncounted
         copies = self._opener.open_rest(file.fingerprint_seen()) or ()
         keys = {other.opened.key for other in self.files}
         taken = False
@@ -92,7 +92,7 @@ class FileChain:
         file.forget()
         self._catalogue.begin_again(file)
         file.count_unread()
-        self._missed.note(self.path, lost, "the file was truncated")
+        self._missed.note(self.path, lost, "the file was truncated", uncounted=uncounted and not taken)
 
     @property
     def _live(self) -> File | None:

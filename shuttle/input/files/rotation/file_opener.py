@@ -73,7 +73,7 @@ class FileOpener:
             if len(opened) == len(tried):
                 break
         else:
-            self._missed.note(self.path, 0, "some of what was rotated away cannot be read")
+            self._missed.note(self.path, 0, "some of what was rotated away cannot be read", uncounted=True)
         return opened
 
 

@@ -121,7 +121,7 @@ class RotatedPath:
             self.left.append(file.number)
             if file.opened.is_broken:
                 reason = "a compressed file ends before its end: what follows cannot be read"
-                self._missed.note(self.path, 0, reason)
+                self._missed.note(self.path, 0, reason, uncounted=True)
 
     def find_overdue(self, patience: float) -> tuple[list[File], float]:
         """Return the files whose last line has waited for its newline for `patience` seconds, and when to ask again.
@@ -156,8 +156,7 @@ class RotatedPath:
                         break
                 if lines := file.count_lost():
                     reason = "the file was deleted, and the reading has ended"
-                    more_reason = f"{reason}; it has more lines than that" if more else reason
-                    self._missed.note(self.path, lines, more_reason)
+                    self._missed.note(self.path, lines, reason, uncounted=more)
                 sources.append(file.source)
         finally:
             for file in self.files:

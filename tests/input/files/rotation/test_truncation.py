@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.drains import TAKE, Answer, Call
 from tests.helpers.following import RECOVERY, Agent, append, copytruncate, number_lines, soon
 from tests.helpers.virtual import virtual
 
@@ -71,6 +72,38 @@ async def test_truncation_without_a_copy_is_counted(agent: Agent, log: Path) -> 
     assert str(shuttle.ledger) == "read=300 delivered=200 dropped=0 lost=100 held=0"
     assert agent.drain.told("L13") == 100
     assert [event["lines"] for event in agent.journal.named("file.missed")] == [100]
+
+
+@pytest.mark.parametrize("follow", [True, False])
+@virtual
+async def test_what_nobody_could_count_is_one_line_and_a_stretch(agent: Agent, log: Path, follow: bool) -> None:
+    """Nothing held up the reading, and so nothing was counted."""
+    append(log, *number_lines(0, 500_000))
+
+    def cut(_: Call) -> Answer:
+        if log.stat().st_size:
+            os.truncate(log, 0)
+        return TAKE
+
+    agent.drain.script = cut
+    async with agent.following(follow=follow, batch_size=100) as shuttle:
+        await soon()
+    ledger = shuttle.ledger
+    assert (ledger.lost, ledger.missed, ledger.held) == (1, 1, 0)
+    assert 0 < ledger.delivered < 500_000
+    assert str(ledger).endswith(" missed=1")
+    assert agent.drain.told("L13") == 1
+    [told] = agent.journal.named("file.missed")
+    assert told["uncounted"] is True
+
+
+@virtual
+async def test_a_file_that_was_read_to_its_end_misses_nothing(agent: Agent, log: Path) -> None:
+    async with agent.following() as shuttle:
+        await agent.write(*number_lines(0, 100))
+        os.truncate(log, 0)
+        await soon()
+    assert str(shuttle.ledger) == "read=100 delivered=100 dropped=0 lost=0 held=0"
 
 
 @virtual
