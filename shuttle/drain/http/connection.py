@@ -145,7 +145,7 @@ class Connection(asyncio.Protocol):
             self._fail(refusal)
             return
         try:
-            head = read_head(bytes(self._head), over=False)
+            head = read_head(self._head, over=False)
         except ValueError:
             self._fail(refusal)
             return
@@ -174,7 +174,7 @@ class Connection(asyncio.Protocol):
         self.abort()
         if answer and not answer.begun.done():
             try:
-                head = read_head(bytes(self._head), over=True)
+                head = read_head(self._head, over=True)
             except ValueError:
                 head = None
             if head:

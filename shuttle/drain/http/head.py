@@ -8,7 +8,7 @@ SWITCHING = 101
 FINAL = 200  # statuses below it announce another answer (RFC 9110, 15.2)
 END = re.compile(rb"\n\r?\n")  # of a head
 _BEGINNING = b"HTTP/"
-_STATUS_LINE = re.compile(rb"HTTP/[0-9](?:\.[0-9])?[ \t]+([1-9][0-9]{2})(?![0-9])[^\n]*\n", re.IGNORECASE)
+_STATUS_LINE = re.compile(rb"HTTP/[0-9](?:\.[0-9])?[ \t]+([1-9][0-9]{2})(?![0-9])([^\n]*)\n", re.IGNORECASE)
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 _FRAMING = {b"connection", b"upgrade", b"content-length", b"transfer-encoding"}  # what says where an answer ends
@@ -19,23 +19,27 @@ class Head(NamedTuple):
     """A final status, its headers, and what came behind them."""
 
     status: int
+    reason: bytes
     headers: list[tuple[bytes, bytes]]
     rest: bytes
 
 
-def read_head(data: bytes, *, over: bool) -> Head | None:
+def read_head(data: bytearray, *, over: bool) -> Head | None:
     """Return the first final head in `data`; None if more of it has to come, or no more comes (`over`).
 
-    Lines end with LF or CR LF. Interim heads (1xx) are passed over. What is no header is left out. If no more comes, a
-    whole status line is enough.
+    Lines end with LF or CR LF. Interim heads (1xx) are dropped from `data`, so that each is read once. What is no
+    header is left out. If no more comes, a whole status line is enough.
 
     Raises:
         ValueError: It is not HTTP, or the answer changes to another protocol.
     """
-    while data := data.lstrip(b"\r\n"):
+    while True:
+        del data[: len(data) - len(data.lstrip(b"\r\n"))]
+        if not data:
+            return None
         found = _STATUS_LINE.match(data)
         if not found:
-            if b"\n" in data or not _BEGINNING.startswith(data[: len(_BEGINNING)].upper()):
+            if b"\n" in data or not _BEGINNING.startswith(bytes(data[: len(_BEGINNING)]).upper()):
                 raise ValueError("there is no status")
             return None
         end = END.search(data, found.end() - 1)
@@ -45,13 +49,13 @@ def read_head(data: bytes, *, over: bool) -> Head | None:
         if status >= FINAL and (end or over):
             return Head(
                 status,
-                _read_headers(data[found.end() : end.start() if end else len(data)]),
-                data[end.end() :] if end else b"",
+                bytes(found[2]).strip(),
+                _read_headers(bytes(data[found.end() : end.start() if end else len(data)])),
+                bytes(data[end.end() :]) if end else b"",
             )
         if end is None:
             return None
-        data = data[end.end() :]
-    return None
+        del data[: end.end()]
 
 
 def _read_headers(data: bytes) -> list[tuple[bytes, bytes]]:
