@@ -140,9 +140,14 @@ def _read_aws_endpoint(text: str) -> httpx.URL:
 def _authorize(userinfo: bytes, bearer_token: str, appname: str) -> str:
     if bearer_token:
         return f"Bearer {bearer_token}"
-    if userinfo:
-        user, _, password = userinfo.partition(b":")
-        credentials = unquote_to_bytes(user) + b":" + unquote_to_bytes(password)
-    else:
-        credentials = f"token:{appname}".encode("ascii")
+    return encode_userinfo(userinfo) if userinfo else _encode_basic(f"token:{appname}".encode("ascii"))
+
+
+def encode_userinfo(userinfo: bytes) -> str:
+    """Return what authorizes with the userinfo of a URL, which is percent-encoded."""
+    user, _, password = userinfo.partition(b":")
+    return _encode_basic(unquote_to_bytes(user) + b":" + unquote_to_bytes(password))
+
+
+def _encode_basic(credentials: bytes) -> str:
     return "Basic " + base64.b64encode(credentials).decode("ascii")

@@ -5,7 +5,8 @@ import httpx
 
 from shuttle.clock import Clocks, bind_clocks
 from shuttle.core.outcome import Reply
-from shuttle.drain.http.client import SHOWN, Client
+from shuttle.drain.http.client import Client
+from shuttle.drain.http.failures import SHOWN
 
 
 def wall() -> float:

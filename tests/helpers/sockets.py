@@ -17,6 +17,7 @@ import httpx
 
 GUARD = 20.0  # seconds; a test that would hang ends with them
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
+ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _CHUNK = 64 * 1024
 
 
@@ -62,6 +63,12 @@ class Peer:
     def send(self, *pieces: bytes) -> None:
         for piece in pieces:
             self.connection.sendall(piece)
+
+    def start_tls(self, context: ssl.SSLContext) -> None:
+        """Go on as a server in TLS."""
+        assert not self._unread
+        self.connection = context.wrap_socket(self.connection, server_side=True)
+        self._server.keep(self.connection)
 
     def reset(self) -> None:
         """Close with a RST in place of a FIN."""
@@ -120,6 +127,18 @@ def hang(peer: Peer) -> None:
     peer.wait_gone()
 
 
+def tunnel(context: ssl.SSLContext, script: Script, answer: bytes = ESTABLISHED) -> Script:
+    """Be a proxy that answers CONNECT, and the drain at the other end of its tunnel, which serves `script`."""
+
+    def run(peer: Peer) -> None:
+        peer.read()
+        peer.send(answer)
+        peer.start_tls(context)
+        script(peer)
+
+    return run
+
+
 class Server:
     """Gives each connection the next of its scripts; the last one serves all that follow."""
 
@@ -166,6 +185,11 @@ class Server:
             events.append(event)  # type: ignore[arg-type]
             self._changed.notify_all()
 
+    def keep(self, connection: socket.socket) -> None:
+        """Close `connection` at the end, which wakes whoever reads from it."""
+        with self._changed:
+            self._open.append(connection)
+
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until `condition` of this server is true."""
         await anyio.to_thread.run_sync(functools.partial(self._wait, condition))
@@ -201,10 +225,10 @@ class Server:
             self.note(self.refused, str(error))
             _linger(connection)
             return
-        with self._changed:
-            self._open.append(connection)
+        self.keep(connection)
+        peer = Peer(self, connection, number)
         try:
-            self._scripts[min(number, len(self._scripts) - 1)](Peer(self, connection, number))
+            self._scripts[min(number, len(self._scripts) - 1)](peer)
         except OSError as error:
             if isinstance(error, TimeoutError):
                 self._failures.append(error)
@@ -212,7 +236,7 @@ class Server:
         except BaseException as error:  # noqa: BLE001  # the test's own thread raises it
             self._failures.append(error)
         finally:
-            connection.close()
+            peer.connection.close()
 
 
 def _linger(connection: socket.socket) -> None:

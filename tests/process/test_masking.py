@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from shuttle.drain.http.client import SHOWN
+from shuttle.drain.http.failures import SHOWN
 from tests.helpers.process import Ended, run
 from tests.helpers.sockets import Peer, Request, Script, Server
 

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import AsyncGenerator
 from functools import cache
+from http import HTTPStatus
 
 import httpx
 
@@ -11,10 +12,9 @@ from shuttle.clock import Clocks, Limit
 from shuttle.core.outcome import Reply, advise
 from shuttle.drain.http.answer import Answer
 from shuttle.drain.http.connection import ARRIVED, SENT
-from shuttle.drain.http.failures import describe
+from shuttle.drain.http.failures import SHOWN, UNREACHED, DenialError, describe
 
 CONTENT_LIMIT = 64 * 1024  # bytes of a body that are read so that the connection can be used again
-SHOWN = 200  # bytes of a refusal's body that logs show
 PATIENCE = 1.0  # seconds for a reply's body: the status has said all, and the body only saves a new connection
 ENDLESS_PATIENCE = 0.05  # seconds for a body that ends with the connection: what has come is shown
 _LONGEST = 1e9  # seconds: no limit
@@ -39,17 +39,17 @@ class Client:
             with limit:
                 response = await self._transport.handle_async_request(request)
         except (httpx.TransportError, OSError) as error:
-            text, advice = describe(error)
-            return Reply(error=text, advice=advice, sent=not isinstance(error, _UNSENT))
+            return _explain(error)
         finally:
             self._limits.discard(limit)
         if response is None and self._clocks.monotonic() < limit.deadline:
             return Reply(error="no answer, and others wait for their last attempt")
         if response is None:
+            sent = bool(request.extensions.get(SENT, True))
             return Reply(
-                error=f"no answer within {self._timeout:g}s",
-                advice="a slow drain may need a longer -timeout",
-                sent=bool(request.extensions.get(SENT, True)),
+                error=f"no {'answer' if sent else 'connection'} within {self._timeout:g}s",
+                advice="a slow drain may need a longer -timeout" if sent else UNREACHED,
+                sent=sent,
                 late=True,
                 arrived=request.extensions.get(ARRIVED, 1.0),
             )
@@ -107,6 +107,15 @@ class Client:
                 await pieces.aclose()
             await response.aclose()
         return content
+
+
+def _explain(error: BaseException) -> Reply:
+    """Return the reply in place of which there was `error`."""
+    text, advice = describe(error)
+    if isinstance(error, DenialError):
+        status = HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
+        return Reply(status=status, error=text, advice=advise(status), sent=False)
+    return Reply(error=text, advice=advice, sent=not isinstance(error, _UNSENT))
 
 
 @cache

@@ -2,20 +2,43 @@
 
 import socket
 import ssl
+from http import HTTPStatus
 
 import httpx
 
+SHOWN = 200  # bytes of a refusal that logs show
+_DENIED = str(HTTPStatus.PROXY_AUTHENTICATION_REQUIRED.value)
 _CERTIFICATE = "-ca-file names the authority to trust; -skip-verify trusts anyone"
 _SCHEME = "check whether -logs-url is http: or https:, and its port"
 _NEVER_WORKED = f"if it never worked, {_SCHEME}"  # a port that speaks TLS may say nothing, or hang up
 _ADDRESS = "check host and port of -logs-url, and that the drain is running"
+UNREACHED = "check host and port of -logs-url, and the proxy if there is one; a slow way may need a longer -timeout"
+_PROXY = "check host and port of the proxy (http_proxy, https_proxy or all_proxy), and that it is running"
+_RULES = "check what the proxy allows, and host and port of -logs-url"
+
+
+class RefusalError(httpx.ProxyError):
+    """The proxy refused a tunnel to the drain."""
+
+
+class DenialError(RefusalError):
+    """It did so for want of credentials."""
+
+
+def make_refusal(words: str) -> RefusalError:
+    """Return the error of a proxy that refused a tunnel in these words; the status stands before them."""
+    kind = DenialError if words.startswith(_DENIED) else RefusalError
+    return kind(f"the proxy refused: {words[:SHOWN].rstrip()}")
 
 
 def describe(error: BaseException) -> tuple[str, str]:  # noqa: PLR0911  # a table, as a match
-    """Return what `error` means, and what the user can do about it, if that is known."""
-    chain = [error]
-    while cause := chain[-1].__cause__ or chain[-1].__context__:
-        chain.append(cause)
+    """Return what `error` means, and what the user can do about it, if that is known.
+
+    An httpx.ProxyError tells of the way to the proxy, or of what the proxy said.
+    """
+    chain = _trace(error)
+    if any(isinstance(cause, httpx.ProxyError) for cause in chain):
+        return _describe_proxy(chain)
     for cause in chain:
         match cause:
             case ssl.SSLCertVerificationError():
@@ -29,7 +52,43 @@ def describe(error: BaseException) -> tuple[str, str]:  # noqa: PLR0911  # a tab
             case ConnectionRefusedError():
                 return "connection refused", _ADDRESS
             case ConnectionResetError() | BrokenPipeError():
-                return "connection reset by the drain", _NEVER_WORKED
+                return "connection reset", _NEVER_WORKED  # by the drain, a proxy, or what is between them
             case OSError(errno=number) if number is not None:
                 return cause.strerror or str(cause), _ADDRESS
     return str(error) or type(error).__name__, _NEVER_WORKED if isinstance(error, httpx.RemoteProtocolError) else ""
+
+
+def is_unreachable(error: BaseException) -> bool:
+    """Return whether `error` means that there is no TCP connection. A reset may come later, from behind a proxy."""
+    later = (ssl.SSLError, ConnectionResetError, BrokenPipeError)
+    return any(isinstance(cause, OSError) and not isinstance(cause, later) for cause in _trace(error))
+
+
+def _trace(error: BaseException) -> list[BaseException]:
+    """Return `error`, its cause, the cause of that and so on; of several that are one's cause, the first."""
+    chain = [error]
+    while cause := _find_cause(chain[-1]):
+        chain.append(cause)
+    return chain
+
+
+def _find_cause(error: BaseException) -> BaseException | None:
+    if isinstance(error, BaseExceptionGroup):  # one for each address of a host
+        return error.exceptions[0]
+    return error.__cause__ or error.__context__
+
+
+def _describe_proxy(chain: list[BaseException]) -> tuple[str, str]:
+    for cause in chain:
+        match cause:
+            case RefusalError():
+                return str(cause), _RULES
+            case socket.gaierror():
+                return f"the proxy's host name is not known: {cause.strerror}", _PROXY
+            case ConnectionRefusedError():
+                return "connection refused by the proxy", _PROXY
+            case ConnectionResetError() | BrokenPipeError():
+                return "connection reset by the proxy", _PROXY
+            case OSError(errno=number) if number is not None:
+                return f"no connection to the proxy: {cause.strerror or cause}", _PROXY
+    return str(chain[0]), _PROXY

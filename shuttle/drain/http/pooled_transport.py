@@ -1,4 +1,4 @@
-"""httpx's own transport, which goes through proxies and runs on trio, with connections of a maximum age.
+"""httpx's own transport, which runs on trio and knows proxies with TLS and SOCKS; connections have a maximum age.
 
 Its pool closes idle connections, but a connection in use may live for ever. So the pool itself has a maximum age: then
 another one takes its place, with the TLS settings as they are now, and it is closed as soon as its last answer is.
@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 import anyio
 import httpx
 
+from shuttle.drain.http.failures import is_unreachable, make_refusal
 from shuttle.drain.http.lifetimes import AGE_LIMIT
 
 
@@ -53,13 +54,14 @@ class _Body(httpx.AsyncByteStream):
 
 
 class PooledTransport(httpx.AsyncBaseTransport):
-    """Sends requests by transports that `make` makes, one after the other.
+    """Sends requests by transports that `make` makes, one after the other; `behind_proxy` if they go through one.
 
     A final dot of the host is for DNS alone: no certificate has it.
     """
 
-    def __init__(self, make: Callable[[], httpx.AsyncHTTPTransport]) -> None:
+    def __init__(self, make: Callable[[], httpx.AsyncHTTPTransport], *, behind_proxy: bool = False) -> None:
         self._make = make
+        self._behind_proxy = behind_proxy
         self._pool = _Pool(make())
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -72,7 +74,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
         pool = await self._choose()
         pool.answers += 1
         try:
-            response = await pool.transport.handle_async_request(request)
+            response = await self._send(pool, request)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await pool.release()
@@ -80,6 +82,17 @@ class PooledTransport(httpx.AsyncBaseTransport):
         assert isinstance(response.stream, httpx.AsyncByteStream)
         response.stream = _Body(response.stream, pool)
         return response
+
+    async def _send(self, pool: _Pool, request: httpx.Request) -> httpx.Response:
+        """Send `request`, and tell what the proxy did from what the drain did."""
+        try:
+            return await pool.transport.handle_async_request(request)
+        except httpx.ProxyError as error:
+            raise make_refusal(str(error)) from error
+        except httpx.ConnectError as error:
+            if self._behind_proxy and is_unreachable(error):
+                raise httpx.ProxyError(str(error)) from error
+            raise
 
     async def aclose(self) -> None:
         """Close every idle connection."""

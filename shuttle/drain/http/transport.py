@@ -1,4 +1,4 @@
-"""The transport of requests to the drain: a direct one for speed, or httpx's behind a proxy and on trio.
+"""The transport of requests to the drain: a direct one, or httpx's on trio and for proxies with TLS or SOCKS.
 
 Strategy: most of the cost of `httpx.AsyncClient.post` is httpx's own transport. So this module replaces the transport
 alone. Requests and answers are still httpx's. A request is two buffers written to asyncio's transport, and a C parser
@@ -12,18 +12,16 @@ import asyncio
 import contextlib
 import socket
 from typing import TYPE_CHECKING
-from urllib.request import getproxies
 
-import aiohappyeyeballs
 import httpx
 import sniffio
 
 from shuttle.core.endpoint import Endpoint
-from shuttle.core.host_name import is_excluded
 from shuttle.drain.http.connection import ARRIVED, SENT, Connection, UnansweredError
 from shuttle.drain.http.lifetimes import AGE_LIMIT, IDLE_LIMIT
 from shuttle.drain.http.pooled_transport import PooledTransport
-from shuttle.errors import ConfigError
+from shuttle.drain.http.proxy import PORTS, Proxy, find_proxy, make_proxy_error
+from shuttle.drain.http.tcp import connect
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -31,18 +29,17 @@ if TYPE_CHECKING:
     from shuttle.drain.http.tls import Tls
 
 BUSY_MOST = 8  # idle connections that still read a body which nobody wants: each saves only a new one
-_EYEBALLS_DELAY = 0.25  # seconds (RFC 8305, section 5)
-_PORTS = {"http": 80, "https": 443}
 
 
 class DirectTransport(httpx.AsyncBaseTransport):
-    """Speaks HTTP/1.1 over asyncio and reuses connections. `tls` is used for https.
+    """Speaks HTTP/1.1 over asyncio and reuses connections. `tls` is used for https, and a `proxy` for all.
 
     It sets no time limit for a request: the caller cancels it.
     """
 
-    def __init__(self, tls: "Tls | None") -> None:
+    def __init__(self, tls: "Tls | None", proxy: Proxy | None = None) -> None:
         self._tls = tls
+        self._proxy = proxy
         self._idle: list[tuple[float, Connection]] = []  # the one that was used last at the end
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -52,7 +49,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
         Raises:
             httpx.TransportError: There is no connection, or no answer that can be read.
         """
-        head, body = _write_head(request), await request.aread()
+        head, body = _write_head(request, self._proxy), await request.aread()
         request.extensions[SENT] = False
         connection = self._take_idle()
         if connection:
@@ -123,11 +120,12 @@ class DirectTransport(httpx.AsyncBaseTransport):
             self._sweeper = loop.call_at(self._idle[0][0] + IDLE_LIMIT, self._sweep)
 
     async def _connect(self, url: httpx.URL) -> Connection:
-        loop = asyncio.get_running_loop()
         tls = self._tls.context if self._tls and url.scheme == "https" else None
         try:
-            addresses = await loop.getaddrinfo(url.host, url.port or _PORTS[url.scheme], type=socket.SOCK_STREAM)
-            connected = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=_EYEBALLS_DELAY)
+            if self._proxy:
+                connected = await self._proxy.connect(url)
+            else:
+                connected = await connect(url.host, url.port or PORTS[url.scheme])
             return await self._open(connected, tls, url)
         except OSError as error:  # TLS errors are OSErrors too
             raise httpx.ConnectError(str(error)) from error
@@ -162,14 +160,18 @@ async def _exchange(connection: Connection, request: httpx.Request, head: bytes,
     return httpx.Response(answer.status, headers=answer.headers, stream=httpx.ByteStream(b"".join(answer.content)))
 
 
-def _write_head(request: httpx.Request) -> bytes:
-    """Return the head of a request.
+def _write_head(request: httpx.Request, proxy: Proxy | None) -> bytes:
+    """Return the head of a request to the drain, or for an http drain to its proxy.
 
     Raises:
         httpx.LocalProtocolError: Something in it would end a line, and begin a header or another request.
     """
-    lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
-    lines += [b"%b: %b" % header for header in request.headers.raw]
+    url = request.url
+    target, headers = url.raw_path, request.headers.raw
+    if proxy and url.scheme == "http":
+        target, headers = b"http://%b%b" % (url.netloc, target), headers + proxy.headers
+    lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), target)]
+    lines += [b"%b: %b" % header for header in headers]
     head = b"\r\n".join(lines)
     if head.count(b"\r") + head.count(b"\n") != 2 * (len(lines) - 1) or b"\0" in head:
         raise httpx.LocalProtocolError("a header of the request holds a line end or NUL")
@@ -177,29 +179,19 @@ def _write_head(request: httpx.Request) -> bytes:
 
 
 def make_transport(endpoint: Endpoint, tls: "Tls | None") -> httpx.AsyncBaseTransport:
-    """Return the transport for the drain: httpx's behind a proxy and on trio, else the direct one.
+    """Return the transport for the drain: httpx's on trio and for a proxy with TLS or SOCKS, else the direct one.
 
     Raises:
         ConfigError: The environment names a proxy that cannot be used.
     """
-    proxy = _find_proxy(endpoint)
-    if proxy is None and sniffio.current_async_library() == "asyncio":
-        return DirectTransport(tls)
+    proxy = find_proxy(endpoint)
+    if sniffio.current_async_library() == "asyncio" and (proxy is None or proxy.scheme == "http"):
+        return DirectTransport(tls, Proxy(proxy) if proxy else None)
     limits = httpx.Limits(keepalive_expiry=IDLE_LIMIT)
     try:
         return PooledTransport(
-            lambda: httpx.AsyncHTTPTransport(verify=tls.context if tls else True, proxy=proxy, limits=limits)
+            lambda: httpx.AsyncHTTPTransport(verify=tls.context if tls else True, proxy=proxy, limits=limits),
+            behind_proxy=proxy is not None,
         )
-    except (ValueError, httpx.InvalidURL, ImportError):  # ImportError: a SOCKS proxy needs a package
-        name = f"{endpoint.url.scheme}_proxy or all_proxy"
-        raise ConfigError(f"{name} (not shown) must be http://[user:password@]host:port") from None
-
-
-def _find_proxy(endpoint: Endpoint) -> str | None:
-    """Return the proxy that `https_proxy`, `http_proxy` or `all_proxy` names, unless `no_proxy` excludes the drain."""
-    proxies = getproxies()
-    proxy = proxies.get(endpoint.url.scheme) or proxies.get("all")
-    url = endpoint.url
-    if not proxy or is_excluded(url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme], proxies.get("no", "")):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    except ImportError:  # a SOCKS proxy needs a package
+        raise make_proxy_error(endpoint) from None

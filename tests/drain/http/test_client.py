@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from shuttle.clock import bind_clocks
 from shuttle.core.mask import Mask
 from shuttle.core.outcome import Reply
-from shuttle.drain.http.client import CONTENT_LIMIT, ENDLESS_PATIENCE, PATIENCE, SHOWN, Client
+from shuttle.drain.http.client import CONTENT_LIMIT, ENDLESS_PATIENCE, PATIENCE, Client
+from shuttle.drain.http.failures import SHOWN
 from tests.helpers.chunks import cut_at
 from tests.helpers.clients import attempt, wall
 from tests.helpers.drains import NEVER
@@ -203,18 +204,28 @@ def caused_by(cause: BaseException, error: httpx.TransportError | None = None) -
         ),
         (
             caused_by(ConnectionResetError(errno.ECONNRESET, "x"), httpx.ReadError("")),
-            "connection reset by the drain",
+            "connection reset",
             "http: or https:",
         ),
         (
             caused_by(BrokenPipeError(errno.EPIPE, "x"), httpx.WriteError("")),
-            "connection reset by the drain",
+            "connection reset",
             "http: or https:",
         ),
         (caused_by(OSError(errno.ENETUNREACH, "Network is unreachable")), "Network is unreachable", "host and port"),
         (OSError(errno.EHOSTUNREACH, "No route to host"), "No route to host", "host and port"),
         (httpx.RemoteProtocolError("closed without an answer"), "closed without an answer", "if it never worked"),
-        (httpx.ProxyError("407 Proxy Authentication Required"), "407 Proxy Authentication Required", ""),
+        (httpx.ProxyError("the proxy said nothing"), "the proxy said nothing", "host and port of the proxy"),
+        (
+            caused_by(ConnectionRefusedError(errno.ECONNREFUSED, "x"), httpx.ProxyError("")),
+            "connection refused by the proxy",
+            "host and port of the proxy",
+        ),
+        (
+            caused_by(OSError(errno.ENETUNREACH, "Network is unreachable"), httpx.ProxyError("")),
+            "no connection to the proxy: Network is unreachable",
+            "host and port of the proxy",
+        ),
         (httpx.PoolTimeout(""), "PoolTimeout", ""),
         (httpx.UnsupportedProtocol("no such scheme"), "no such scheme", ""),
     ],
