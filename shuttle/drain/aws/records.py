@@ -44,6 +44,7 @@ _NARROWED = {httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE}
 _MISSING = "ResourceNotFoundException"
 _SIGNATURE = "InvalidSignatureException"
 _DONE = {"ResourceAlreadyExistsException", "DataAlreadyAcceptedException"}
+_FOREIGN = (None, httpx.codes.PROXY_AUTHENTICATION_REQUIRED)  # what is no answer of the service
 _UNREADABLE = "an answer that cannot be read"
 _DENIED_ADVICE = "check the credentials, what they may do, and the clock"
 
@@ -142,7 +143,7 @@ class RecordShipment:
             reply = await self._client.post(request, shown=ANSWER_LIMIT)
             self._note_time(reply)
         self._goes_on = False
-        read = reply if reply.status is None else self._read(reply)
+        read = reply if reply.status in _FOREIGN else self._read(reply)
         if self._goes_on:
             return conclude(read, Verdict.MORE if self._left else Verdict.DELIVERED)
         return judge(read, lines=1)

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shuttle.config import Config
+from shuttle.drain.http.failures import make_refusal
 from shuttle.shuttle import Shuttle
 from tests.helpers.amazon import KEY, KINESIS_URL, LOGS_URL, SECRET, Amazon, Answer, Call, fail, in_turn
 from tests.helpers.loops import on_every_loop
@@ -357,6 +358,27 @@ class Broken(Amazon):
             self.requests.append(request)
             return self._first
         return await super().handle_async_request(request)
+
+
+@pytest.mark.parametrize("tunnel", [False, True])
+@virtual
+async def test_a_proxy_that_wants_credentials_is_not_the_service(tunnel: bool) -> None:
+    """What it says is not read as JSON, and the advice is about the proxy."""
+
+    class Proxy(Amazon):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if tunnel:
+                raise make_refusal("407 Who are you?")
+            return httpx.Response(407, content=b"<html>Who are you?")
+
+    journal = Journal()
+    async with make_shuttle(Proxy(), log=journal) as shuttle:
+        await shuttle.write(make_lines(3))
+    [told] = journal.named("drain.down")
+    assert told["status"] == 407
+    assert str(told["error"]).endswith("Who are you?")
+    assert str(told["advice"]).startswith("give the proxy its user and password")
+    assert shuttle.ledger.lost == 3
 
 
 @pytest.mark.parametrize("status", [200, 400])
