@@ -13,8 +13,8 @@ current part is loaded into a shipment, which makes attempts. The outcome of eac
 
 A part that fails is halved as well if it is suspect (core/suspicion.py). So it is if it is too large for the time-out:
 it was too late LATE times, or once and did not arrive. It is also halved if it failed FAILURES times and the drain
-answers, or if HANGS attempts had no answer in time, LATE of them while landing, and no batch can be tried that does not
-fail. While outlets are idle because nothing waits, that takes LONE_FAILURES.
+answers, or if HANGS attempts had no answer in time, and no batch can be tried that does not fail. While outlets are
+idle because nothing waits, that takes LONE_FAILURES.
 
 A single line that fails lets the other parts of its batch go first. If it is certain to be the culprit, it is lost. If
 a part is lost because it is too old, so are the other parts of its batch that are too old: the drain is down, and they
@@ -298,8 +298,7 @@ class Outlet:
 
     def _fails_without_limit(self, delivery: Delivery) -> bool:
         """Return whether the drain keeps failing on the part in hand, and `max_attempts` does not end that."""
-        hangs = delivery.late >= (LATE if self._gate.is_landing else HANGS)
-        fails = hangs or (delivery.failures >= FAILURES and delivery.outcome.answered)
+        fails = delivery.late >= HANGS or (delivery.failures >= FAILURES and delivery.outcome.answered)
         return fails and self._limits.max_attempts is None
 
     def _is_to_wait(self, delivery: Delivery) -> bool:

@@ -169,15 +169,6 @@ async def test_a_request_that_has_arrived_is_halved_only_when_it_was_late_twice(
     assert len({call.id for call in drain.calls}) == 1
 
 
-@virtual
-async def test_a_line_on_which_the_drain_hangs_costs_the_landing_a_part_of_its_batch() -> None:
-    drain = Drain(fail_on({199}, HANG))
-    async with make_shuttle(drain, batch_size=100) as shuttle:
-        await shuttle.write(make_lines(200))
-        await shuttle.land(by=25.0)
-    assert shuttle.ledger.delivered >= 175
-
-
 @pytest.mark.parametrize("failure", [Answer(500), HANG], ids=str)
 @virtual
 async def test_poison_on_a_quiet_day_costs_its_own_line_at_most(failure: Answer) -> None:

@@ -59,7 +59,7 @@ async def test_a_request_that_is_not_read_has_not_arrived(tls: bool, first: int)
     over = threading.Event()
     with Server(stop_reading(over, first=first), tls=make_context() if tls else None) as server:
         try:
-            reply = await post(server, *[HUGE] * first, HUGE)
+            reply = await post(server, *[bytes(4 * LARGE)] * first, HUGE)
         finally:
             over.set()
     assert reply.late
