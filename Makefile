@@ -4,6 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
+# A worker for each processor, but four at most: many tests start processes of their own. A worker that has nothing left
+# to do takes tests from another. The modules are compiled once, whatever the environment says: the tests start the
+# command some hundred times.
+TEST := -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
+test lowest: export PYTHONDONTWRITEBYTECODE :=
+
 # The first of these that runs and is new enough.
 PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13 python3.14 python; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
@@ -18,7 +24,7 @@ demo: $(VENV)/installed ## see it work: an application, log-shuttle and a local 
 	$(BIN)/python demo/run.py
 
 test: lint ## everything that must pass: lint, then the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python $(TEST)
 
 lint: $(VENV)/installed-test ## ruff and mypy
 	$(BIN)/ruff check
@@ -27,7 +33,7 @@ lint: $(VENV)/installed-test ## ruff and mypy
 
 lowest: ## the tests with the lowest versions that pyproject.toml admits
 	@PIP_CONSTRAINT=lowest.txt $(MAKE) VENV=.venv-lowest lowest.txt .venv-lowest/installed-test
-	.venv-lowest/bin/python -m pytest
+	.venv-lowest/bin/python $(TEST)
 
 lowest.txt: pyproject.toml tests/helpers/requirements.py
 	@$(PYTHON) -m tests.helpers.requirements lowest > $@

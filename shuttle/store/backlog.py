@@ -153,6 +153,7 @@ class Backlog:
         if salvaged is not None:
             self._tell_salvaged(complete=salvaged)
         self._database.note_success()
+        self._go_on()
         self._inherited = self.last_key
         self.is_open = True
         self._reserve.keep()
@@ -245,6 +246,7 @@ class Backlog:
                 self._give_up()
             self._lose()
             return False
+        self._go_on()
         self._tell_salvaged(complete=complete)
         return True
 
@@ -263,6 +265,11 @@ class Backlog:
         """Leave what is in broken files to the next process: here it is counted lost, and must not come back."""
         with contextlib.suppress(OSError):
             self._given_up.update(filter(None, map(find_file, (self._database.path, *self._database.list_broken()))))
+
+    def _go_on(self) -> None:
+        """Note that the file counts: it may have been given up as it was begun, or have the inode of one that was."""
+        with contextlib.suppress(OSError):
+            self._given_up.discard(find_file(self._database.path))
 
     def _connect_broken(self) -> Iterator[sqlite3.Connection]:
         """Yield a connection to each broken file that this process has not given up."""

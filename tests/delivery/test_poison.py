@@ -107,7 +107,7 @@ async def test_a_flapping_drain_costs_no_line(rate: float, seed: int) -> None:
         for number in range(100):
             await shuttle.write(make_lines(5, first=5 * number))
             await trio.sleep(1)
-        await trio.sleep(20_000)
+        await trio.sleep(10_000)  # up to 2700 are needed where nine in ten attempts fail
         assert shuttle.ledger.lost == 0
         assert shuttle.ledger.delivered == 500
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import anyio
 import pytest
-import trio
-import trio.testing
 
 from shuttle.core.batch import Batch
 from shuttle.delivery.tiers import WINDOW
 from tests.helpers.batches import make_batch
+from tests.helpers.disks import make_scratch
 from tests.helpers.spinning import not_spinning
 from tests.helpers.spools import PLENTY, Process
+from tests.helpers.virtual import run_in_virtual_time
 
 CALLS: list[tuple[Any, str]] = [
     (sqlite3, "connect"),
@@ -171,33 +171,33 @@ def live_and_fail(directory: Path, faults: Faults) -> set[str]:
 
 def run(call: Callable[[], Any]) -> None:
     with not_spinning():
-        trio.run(call, clock=trio.testing.MockClock(autojump_threshold=0.005))
+        run_in_virtual_time(call)
 
 
 @pytest.mark.parametrize(
     ("make_error", "count"),
     [(full, 1), (full, sys.maxsize), (unreadable, 3), (corrupt, 1), (corrupt, 3)],
 )
-def test_whichever_call_fails_no_line_is_uncounted(
-    tmp_path: Path, make_error: Callable[[], Exception], count: int
-) -> None:
+def test_whichever_call_fails_no_line_is_uncounted(make_error: Callable[[], Exception], count: int) -> None:
     number = 0
     while True:
         number += 1
         faults = Faults(number, count, make_error)
-        live_and_fail(tmp_path / str(number), faults)
+        with make_scratch() as place:
+            live_and_fail(Path(place, "spool"), faults)
         if faults.calls < number:
             break
     assert number > 50
 
 
-def test_before_whichever_call_it_is_deleted_no_line_is_missing(tmp_path: Path) -> None:
+def test_before_whichever_call_it_is_deleted_no_line_is_missing() -> None:
     number = 0
     while True:
         number += 1
-        directory = tmp_path / str(number)
-        faults = Faults(number, 1, partial(shutil.rmtree, directory, ignore_errors=True))
-        assert live_and_fail(directory, faults) == set()
+        with make_scratch() as place:
+            directory = Path(place, "spool")
+            faults = Faults(number, 1, partial(shutil.rmtree, directory, ignore_errors=True))
+            assert live_and_fail(directory, faults) == set()
         if faults.calls < number:
             break
     assert number > 50

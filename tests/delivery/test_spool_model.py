@@ -1,7 +1,7 @@
 """The spool against a plain list: whatever happens to its disk and its processes, and in which order.
 
 Each rule runs to its end in an event loop of its own, whose clock jumps when every task waits: a retry costs no time.
-The disk is a real one, and a full one is the kernel's doing.
+The file system is a real one, and a full one is the kernel's doing.
 """
 
 import shutil
@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
-import trio
-import trio.testing
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -27,9 +25,10 @@ from shuttle.store.backlog import NAME, Backlog
 from shuttle.store.salvage import salvage
 from shuttle.store.schema import connect
 from tests.helpers.batches import make_batch
+from tests.helpers.disks import make_scratch
 from tests.helpers.limits import files_of_at_most
 from tests.helpers.spinning import not_spinning
-from tests.helpers.virtual import Journal
+from tests.helpers.virtual import Journal, run_in_virtual_time
 
 MOST_BYTES = 12 << 20  # on the disk
 MEMORY = 3 << 20
@@ -52,7 +51,8 @@ class AgainstAList(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.directory = Path(tempfile.mkdtemp()) / "spool"
+        self.place = make_scratch()
+        self.directory = Path(tempfile.mkdtemp(dir=self.place.name)) / "spool"
         self.made: dict[str, Batch] = {}
         self.full = False
         self.left: list[Left] = []  # on a disk that could not be used yet
@@ -94,7 +94,7 @@ class AgainstAList(RuleBasedStateMachine):
 
     def run(self, call: Callable[[], Awaitable[None]]) -> None:
         with not_spinning(), self.disk():
-            trio.run(call, clock=trio.testing.MockClock(autojump_threshold=0.02))
+            run_in_virtual_time(call)
         self.find_left()
         if self.log.named("spool.broken"):
             self.damaged = False
@@ -209,7 +209,7 @@ class AgainstAList(RuleBasedStateMachine):
         """Go on with the files as they are, which nobody has closed."""
         suspect = self.suspect
         self.check_order()
-        left = Path(tempfile.mkdtemp()) / "spool"
+        left = Path(tempfile.mkdtemp(dir=self.place.name)) / "spool"
         if self.directory.exists():
             shutil.copytree(self.directory, left)
         self.backlog.close()
@@ -277,7 +277,7 @@ class AgainstAList(RuleBasedStateMachine):
         assert (self.ledger.held, self.ledger.spooled, self.ledger.lost) == (0, 0, lost)
         self.run(self._land)
         assert [id_ for id_, aside in read_copy(self.directory) if not aside] == []
-        shutil.rmtree(self.directory.parent)
+        self.place.cleanup()
 
     async def _drain(self) -> None:
         await self._update()
@@ -309,7 +309,7 @@ def read_copy(directory: Path) -> list[Left]:
 
 @contextmanager
 def open_copy(path: Path) -> Iterator[sqlite3.Connection]:
-    with tempfile.TemporaryDirectory() as name:
+    with make_scratch() as name:
         for side in ("", "-wal"):
             with suppress(FileNotFoundError):
                 shutil.copy(f"{path}{side}", name)

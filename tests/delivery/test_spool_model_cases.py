@@ -1,6 +1,6 @@
 """Cases that came out of random runs of the spool's model, cut down by hand.
 
-All have the same beginning: a batch on the disk is damaged while the disk is full. The broken file is set aside,
+All have the same beginning: what is on the disk is damaged while the disk is full. The broken file is set aside,
 nothing can be salvaged, and what it alone has counts as lost. The next process goes through it.
 """
 
@@ -24,6 +24,7 @@ DAMAGE: Step = ("damage", First())
 SET_ASIDE: list[Step] = [("put", [10, 10]), FULL, ("kill",), DAMAGE, ("take", 1)]
 LARGE: list[Step] = [("put", [10, 2 << 20]), FULL, DAMAGE, ("take", 2)]
 LATER: list[Step] = [FULL, ("put", [10]), ("destroy",)]
+DAMAGED_LATER: list[Step] = [DAMAGE, ("put", [699050, 699050]), ("put", [10]), ("take", 1)]
 
 CASES: dict[str, list[Step]] = {
     "the file aside stays": SET_ASIDE,
@@ -39,6 +40,7 @@ CASES: dict[str, list[Step]] = {
         FULL,
         ("kill",),
     ],
+    "a rescue that failed, and a second": [("destroy",), FULL, ("put", [10]), FULL, ("put", [10]), *DAMAGED_LATER],
 }
 
 

@@ -2,8 +2,8 @@
 
     python -m tests.faults.answers --seconds 60 --seed 1
 
-The wire is in memory. Each request gets an answer that is good, or is changed somewhere, or never ends; it comes in
-pieces, and may break off. What must hold:
+The wire is in memory, and the event loop skips the time in which nothing happens. Each request gets an answer that is
+good, or is changed somewhere, or never ends; it comes in pieces, and may break off. What must hold:
 
 - Every line is accounted for, and the shuttle comes to its end.
 - A batch is delivered only if something like a 2xx status was sent, and lost only if something like a 4xx was.
@@ -13,11 +13,12 @@ pieces, and may break off. What must hold:
 
 import argparse
 import asyncio
+import math
 import random
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2s
 from typing import Any
@@ -29,6 +30,7 @@ from shuttle.drain.http.connection import ANSWER_LIMIT, Connection
 from shuttle.drain.http.transport import DirectTransport
 from shuttle.shuttle import Shuttle
 from tests.faults.mutations import FAILING, GOOD, mutate
+from tests.helpers.loops import SkippingLoop
 
 LINES = 3  # of a batch
 TIMEOUT = 0.05  # seconds
@@ -143,16 +145,20 @@ class Run:
         self._random = random.Random(seed)
         self._calm = False
 
-    async def run(self, seconds: float) -> str:
-        """Make the run, and return the ledger."""
-        config = Config(logs_url="http://drain.example/", batch_size=LINES, timeout=TIMEOUT, wait=0.01, max_age=1e6)
+    def run(self, *, requests: float = math.inf, seconds: float = math.inf) -> str:
+        """Make so many requests, or make them for so long; and return the ledger."""
         ends = time.monotonic() + seconds
+        with asyncio.Runner(loop_factory=SkippingLoop) as runner:
+            return runner.run(self._run(lambda: self.books.requests >= requests or time.monotonic() >= ends))
+
+    async def _run(self, is_over: Callable[[], bool]) -> str:
+        config = Config(logs_url="http://drain.example/", batch_size=LINES, timeout=TIMEOUT, wait=0.01, max_age=1e6)
         number = 0
         async with Shuttle(config, transport=Transport(self), random=lambda: 0.0) as shuttle:
-            while time.monotonic() < ends:
+            while not is_over():
                 await shuttle.write(b"".join(b"%09d\n" % (number + place) for place in range(LINES)))
                 number += LINES
-                while shuttle.ledger.held > 20 * LINES and time.monotonic() < ends:
+                while shuttle.ledger.held > 20 * LINES and not is_over():
                     self._check(shuttle)
                     await asyncio.sleep(0.001)
             self._calm = True
@@ -208,7 +214,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     options = parser.parse_args()
     run = Run(options.seed)
-    ledger = asyncio.run(run.run(options.seconds))
+    ledger = run.run(seconds=options.seconds)
     sys.stdout.write(f"seed={options.seed} requests={run.books.requests} {ledger}\n")
     for problem in run.books.problems[:20]:
         sys.stdout.write(f"{problem[:300]}\n")

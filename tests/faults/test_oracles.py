@@ -27,9 +27,9 @@ def test_spooled_lines_arrive_whatever_happens(tmp_path: Path) -> None:
 
 def test_answers_mutated_at_random_cost_no_line() -> None:
     run = answers.Run(seed=1)
-    asyncio.run(run.run(seconds=30.0))
+    run.run(requests=18_000)
     assert run.books.problems == []
-    assert run.books.requests > 100
+    assert run.books.requests >= 18_000
 
 
 def test_heads_mutated_at_random_are_read_right() -> None:

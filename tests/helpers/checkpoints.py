@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from shuttle.core.fingerprint import Fingerprint
 from shuttle.core.position import Span
 from shuttle.store.checkpoint_table import Checkpoint, Plan
 from shuttle.store.checkpoints import LOCK, Checkpoints
+from tests.helpers.disks import make_scratch
 from tests.helpers.virtual import Journal
 
 STAMP = "2026-11-24T05:14:21.767000+00:00"
@@ -55,7 +55,7 @@ def restart(directory: Path) -> State:
 
 def kill(directory: Path) -> State:
     """Return what an agent would find if this one were killed now: all that was written is in the files."""
-    with tempfile.TemporaryDirectory() as place:
+    with make_scratch() as place:
         return restart(Path(shutil.copytree(directory, Path(place, "state"))))
 
 

@@ -1,6 +1,7 @@
-"""File systems of a test's own: small, read-only, or without rights for whoever is not root."""
+"""File systems of a test's own: in memory, small, read-only, or without rights for whoever is not root."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,17 @@ from tempfile import TemporaryDirectory
 import pytest
 
 NOBODY = 65534
+_MEMORY = Path("/dev/shm")
+_ROOM = 256 << 20  # bytes; more than any of these tests takes. A container may have less
+
+
+def make_scratch() -> TemporaryDirectory[str]:
+    """Return a directory in memory, where there is one with room: each fsync() of a disk would be waited for.
+
+    It is for tests that fill some hundred databases, and whose faults are not the file system's.
+    """
+    fits = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM
+    return TemporaryDirectory(dir=_MEMORY if fits else None)
 
 
 @contextmanager

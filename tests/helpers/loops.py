@@ -1,8 +1,9 @@
-"""Runs tests of an async function on every event loop that the agent may run on."""
+"""Runs tests of an async function on every event loop that the agent may run on, or on one that never waits."""
 
 import asyncio
 import functools
 import inspect
+import selectors
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -62,3 +63,31 @@ def everywhere(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     run.__signature__ = on_asyncio.__signature__  # type: ignore[attr-defined]
     parametrized: Callable[..., None] = pytest.mark.parametrize("loop", [*LOOPS, "trio"])(run)
     return parametrized
+
+
+class SkippingLoop(asyncio.SelectorEventLoop):
+    """Skips the time in which nothing happens: its clock goes on by what it would have waited.
+
+    For tests in which nothing comes from outside but from threads and signals; these are waited for if no timer is set.
+    """
+
+    def __init__(self) -> None:
+        self._skipper = _Skipper()
+        super().__init__(self._skipper)
+
+    def time(self) -> float:
+        return super().time() + self._skipper.skipped
+
+
+class _Skipper(selectors.DefaultSelector):
+    def __init__(self) -> None:
+        super().__init__()
+        self.skipped = 0.0  # seconds
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            return super().select(None)
+        events = super().select(0)
+        if not events:
+            self.skipped += max(0.0, timeout)
+        return events

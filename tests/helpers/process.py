@@ -1,5 +1,6 @@
 """The real command as a process, and a source that writes numbered lines to it at a steady rate."""
 
+import atexit
 import os
 import re
 import signal
@@ -136,9 +137,16 @@ def run(*flags: str, data: bytes = b"", **settings: Any) -> Ended:
 
 
 def find_closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port where nobody listens. Until this process ends it is given to nobody who asks for any port.
+
+    A server that asks for it by its number gets it: both sockets have SO_REUSEADDR, and this one does not listen.
+    """
+    holder = socket.socket()
+    atexit.register(holder.close)
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    port: int = holder.getsockname()[1]
+    return port
 
 
 def make_lines(count: int) -> list[bytes]:

@@ -1,11 +1,17 @@
-"""Runs tests in virtual time: trio's clock jumps to the next deadline as soon as every task waits."""
+"""Runs tests in virtual time: trio's clock jumps to the next deadline as soon as every task waits, and no thread works.
+
+A thread takes real time, of which the clock knows nothing: while one works the clock stands still.
+"""
 
 import functools
+import math
 import random as randomness
 from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec
 
+import anyio.to_thread
 import httpx
+import pytest
 import trio
 import trio.testing
 
@@ -28,9 +34,30 @@ def virtual(test: Callable[Given, Awaitable[None]]) -> Callable[Given, None]:
             with trio.fail_after(LONGEST):
                 await test(*args, **kwargs)
 
-        trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+        run_in_virtual_time(main)
 
     return run
+
+
+def run_in_virtual_time(main: Callable[[], Awaitable[None]]) -> None:
+    """Run `main` to its end in an event loop of its own."""
+    clock = trio.testing.MockClock(autojump_threshold=0)
+    run_sync = anyio.to_thread.run_sync
+    working = 0
+
+    async def stop_clock(*arguments: Any, **options: Any) -> Any:
+        nonlocal working
+        working += 1
+        clock.autojump_threshold = math.inf
+        try:
+            return await run_sync(*arguments, **options)
+        finally:
+            working -= 1
+            clock.autojump_threshold = math.inf if working else 0
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(anyio.to_thread, "run_sync", stop_clock)
+        trio.run(main, clock=clock)
 
 
 def wall() -> float:

@@ -21,6 +21,7 @@ from shuttle.observe.log import SILENT
 from shuttle.store.backlog import NAME, Backlog, DiskFault
 from shuttle.store.batch_table import PAGE, StoredBatch, measure
 from tests.helpers.batches import make_batch
+from tests.helpers.disks import make_scratch
 
 PLENTY = 1 << 40
 FILES = f"{NAME}.sqlite*"
@@ -83,7 +84,8 @@ class AgainstADictionary(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.directory = Path(tempfile.mkdtemp())
+        self.place = make_scratch()
+        self.directory = Path(tempfile.mkdtemp(dir=self.place.name))
         self.model: dict[int, Batch] = {}
         self.open()
 
@@ -109,7 +111,7 @@ class AgainstADictionary(RuleBasedStateMachine):
     @rule()
     def kill(self) -> None:
         """Go on with the files as they are, which nobody has closed."""
-        left = Path(tempfile.mkdtemp())
+        left = Path(tempfile.mkdtemp(dir=self.place.name))
         for path in self.directory.iterdir():
             shutil.copy(path, left)
         self.backlog.close()
@@ -126,7 +128,7 @@ class AgainstADictionary(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.backlog.close()
-        shutil.rmtree(self.directory)
+        self.place.cleanup()
 
 
 def test_it_agrees_with_a_dictionary() -> None:

@@ -3,7 +3,6 @@
 import shutil
 import sqlite3
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from shuttle.core.batch import Batch
 from shuttle.store.backlog import MOST_BROKEN, NAME, Backlog, DiskFault
 from shuttle.store.batch_table import StoredBatch
 from tests.helpers.batches import make_batch
+from tests.helpers.disks import make_scratch
 from tests.helpers.limits import files_of_at_most
 from tests.helpers.virtual import Journal
 from tests.store.test_backlog import write
@@ -86,7 +86,7 @@ def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path, damage: str) ->
     cut=st.floats(0.3, 2),
 )
 def test_what_is_read_of_a_damaged_file_is_as_it_was(places: list[tuple[float, bytes]], cut: float) -> None:
-    with tempfile.TemporaryDirectory() as name:
+    with make_scratch() as name:
         directory = Path(name)
         fill(directory)
         content = bytearray((directory / FILE).read_bytes())

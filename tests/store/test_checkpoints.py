@@ -5,7 +5,6 @@ import shutil
 import stat
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from shuttle.errors import ConfigError
 from shuttle.store.checkpoint_table import Checkpoint, Plan
 from shuttle.store.checkpoints import FILE, Checkpoints
 from tests.helpers.checkpoints import State, kill, make_fingerprint, make_plan, opened, read, restart
+from tests.helpers.disks import make_scratch
 from tests.helpers.process import LONGEST
 from tests.helpers.virtual import Journal
 
@@ -45,7 +45,7 @@ class Model(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.place = tempfile.TemporaryDirectory()
+        self.place = make_scratch()
         self.directory = Path(self.place.name, "state")
         self.journal = Journal()
         self.files: dict[int, Checkpoint] = {}

@@ -6,7 +6,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from shuttle.store.checkpoints import FILE, Checkpoints
 from shuttle.store.schema import MOST_BROKEN
 from shuttle.store.sqlite import Database
 from tests.helpers.checkpoints import State, kill, make_fingerprint, make_plan, opened, read, restart
+from tests.helpers.disks import make_scratch
 from tests.helpers.process import LONGEST
 from tests.helpers.virtual import Journal
 
@@ -269,7 +269,7 @@ damages = st.builds(
 
 def start_with(files: dict[str, bytes]) -> tuple[State, Journal]:
     """Return what an agent finds that starts with `files`, and what it logs; it must be able to go on."""
-    with tempfile.TemporaryDirectory() as place:
+    with make_scratch() as place:
         directory = Path(place)
         for name, content in files.items():
             (directory / name).write_bytes(content)
@@ -407,7 +407,7 @@ def test_close_writes_what_is_due(directory: Path) -> None:
 @settings(max_examples=60, deadline=None)
 def test_a_kill_on_a_full_disk_leaves_the_last_state(steps: list[tuple[str, int]]) -> None:
     """Nothing is there by halves: the last state that could be written is found."""
-    with tempfile.TemporaryDirectory() as place, logged(Path(place)) as (store, journal):
+    with make_scratch() as place, logged(Path(place)) as (store, journal):
         database = get_database(store)
         kept = read(store)
         for number, (step, choice) in enumerate(steps):

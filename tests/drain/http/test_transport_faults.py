@@ -16,22 +16,17 @@ from shuttle.drain.http.transport import DirectTransport
 from shuttle.observe.log import SILENT
 from tests.drain.http.test_transport import post
 from tests.helpers.loops import on_every_loop
+from tests.helpers.process import find_closed_port
 from tests.helpers.sockets import GUARD, NO_CONTENT, Peer, Script, Server, always, hang
 
 LARGE = b"." * 20_000_000  # bytes; more than the sockets' buffers of both ends hold
 TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno"
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
-
-
 @on_every_loop
 async def test_a_port_without_a_listener_is_connection_refused() -> None:
     with pytest.raises(httpx.ConnectError) as caught:
-        await post(DirectTransport(None), f"http://127.0.0.1:{free_port()}/")
+        await post(DirectTransport(None), f"http://127.0.0.1:{find_closed_port()}/")
     text, advice = describe(caught.value)
     assert text == "connection refused"
     assert "-logs-url" in advice
