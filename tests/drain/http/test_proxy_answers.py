@@ -19,9 +19,9 @@ from tests.drain.http.test_connection import CONTINUE, HINTS, ODD
 from tests.drain.http.test_proxy import HTTP, HTTPS, go_through
 from tests.drain.http.test_tls import Pki
 from tests.drain.http.test_transport import make_request
-from tests.drain.http.test_transport_faults import free_port
 from tests.helpers.clients import attempt
 from tests.helpers.loops import everywhere, on_every_loop
+from tests.helpers.process import find_closed_port
 from tests.helpers.sockets import GUARD, NO_CONTENT, Peer, Server, always, in_turn, tunnel
 
 PROXY = "check host and port of the proxy (http_proxy, https_proxy or all_proxy), and that it is running"
@@ -244,7 +244,7 @@ async def try_proxy(proxy: str, url: str, monkeypatch: pytest.MonkeyPatch, pki: 
 async def test_a_proxy_that_is_not_there_is_named(
     pki: Pki, url: str, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    proxy = f"{scheme}://bob:hunter2@127.0.0.1:{free_port()}"
+    proxy = f"{scheme}://bob:hunter2@127.0.0.1:{find_closed_port()}"
     reply = await try_proxy(proxy, url, monkeypatch, pki)
     assert reply == Reply(error="connection refused by the proxy", advice=PROXY, sent=False)
 
