@@ -73,6 +73,7 @@ class Landing:
         self._clock = clocks.monotonic
         self._limit = math.inf
         self._reserve = min(REPORT_TIME, REPORT_SHARE * timeout)  # seconds kept back for a last report
+        self._hanging = min(HANGING, HANGING_SHARE * timeout)  # seconds before the deadline
         self._progress_at = 0.0
         self._aborted = False
         self._began = anyio.Event()
@@ -99,7 +100,9 @@ class Landing:
         """End at the time `by` of the monotonic clock at the latest."""
         if by < self._limit:
             self._limit = by
-            self._reserve = min(REPORT_TIME, REPORT_SHARE * max(0.0, by - self._clock()))
+            time = max(0.0, by - self._clock())
+            self._reserve = min(REPORT_TIME, REPORT_SHARE * time)
+            self._hanging = min(HANGING, HANGING_SHARE * time)
         self._reporting.deadline = min(self._reporting.deadline, self._limit)
         if self.phase is Phase.LANDING:
             self._move()
@@ -150,9 +153,8 @@ class Landing:
 
     async def _break_off_hanging(self, outlets: Outlets) -> None:
         """Break off attempts that have no answer shortly before the deadline; progress may put that off."""
-        time = min(HANGING, HANGING_SHARE * self._timeout)
-        while self._clock() < self.deadline - time:  # noqa: ASYNC110  # the time moves
-            await anyio.sleep_until(self.deadline - time)
+        while self._clock() < self.deadline - self._hanging:  # noqa: ASYNC110  # the time moves
+            await anyio.sleep_until(self.deadline - self._hanging)
         outlets.break_off()
 
     def end(self) -> None:

@@ -114,6 +114,18 @@ async def test_requests_that_hang_keep_no_batch_from_its_last_attempt(limit: flo
     assert shuttle.ledger.delivered >= 360
 
 
+@virtual
+async def test_a_cancelled_host_breaks_off_no_attempt_at_once() -> None:
+    """Each is on its way, and there is a second."""
+    drain = Drain(Answer(delay=0.5))
+    with trio.move_on_after(0.25):
+        async with make_shuttle(drain, batch_size=1, num_outlets=1) as shuttle:
+            await shuttle.write(make_lines(2))
+            await trio.sleep_forever()
+    assert str(shuttle.ledger) == "read=2 delivered=2 dropped=0 lost=0 held=0"
+    assert len(drain.calls) == 2
+
+
 @pytest.mark.parametrize("uvloop", [True, False])
 def test_progress_at_the_deadline_puts_the_end_off_no_further(uvloop: bool) -> None:
     """A batch a line, and sixteen outlets: something is delivered at every moment."""
