@@ -16,6 +16,14 @@ import anyio.to_thread
 _Answer = TypeVar("_Answer")
 
 
+def is_stray(error: BaseException) -> bool:
+    """Return whether `error` is the cancellation of another task of asyncio, which this one has waited for."""
+    if not isinstance(error, asyncio.CancelledError):
+        return False
+    task = asyncio.current_task()
+    return task is not None and not task.cancelling()
+
+
 async def finish(call: Callable[[], _Answer], *, limiter: anyio.CapacityLimiter) -> _Answer:
     """Return what `call` returns, which runs in a thread. Once it has begun, a cancellation comes after its end."""
     answer: Future[_Answer] = Future()
