@@ -1,19 +1,61 @@
-"""The event loop: cancellations that pass every shield.
+"""The event loop: tasks that belong to it and to no other task, and the cancellations that pass every shield.
 
-asyncio cancels every task as its loop ends, and a host may cancel tasks of its own: with `Task.cancel()`, which passes
-shields. On trio nothing does.
+When a loop ends, it cancels such tasks. On trio a shield holds that off, as it does any other cancellation. asyncio
+cancels every task once, with `Task.cancel()`, and that passes shields. A host may cancel its own tasks in the same way.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from typing import TypeVar
+from contextvars import copy_context
+from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
+import sniffio
 
 _Answer = TypeVar("_Answer")
+
+_tasks: set[asyncio.Task[None]] = set()  # asyncio itself forgets a task that nobody else has
+
+
+def spawn(run: Callable[[], Coroutine[Any, Any, None]], *, ended: Callable[[], None]) -> None:
+    """Start `run` in a task that belongs to the event loop, in the context of the caller. `run` raises nothing.
+
+    `ended` is called at the end of the task. On asyncio a task may end before it has begun.
+    """
+    if sniffio.current_async_library() == "asyncio":
+        task = asyncio.get_running_loop().create_task(run())
+        _tasks.add(task)
+        task.add_done_callback(_tasks.discard)
+        task.add_done_callback(lambda _: ended())
+        return
+    import trio  # noqa: PLC0415  # only who runs on it has it
+
+    async def run_to_the_end() -> None:
+        try:
+            await run()
+        finally:
+            ended()
+
+    trio.lowlevel.spawn_system_task(run_to_the_end, context=copy_context())
+
+
+@contextlib.contextmanager
+def outlast(interrupted: Callable[[], None]) -> Iterator[None]:
+    """Let a cancellation that no cancel scope has ordered end the block, and no more; then call `interrupted`."""
+    cancelled = anyio.get_cancelled_exc_class()
+    try:
+        yield
+    except cancelled:
+        if anyio.current_effective_deadline() == -math.inf:
+            raise
+        task = asyncio.current_task()
+        assert task, "every cancellation of trio is ordered by a scope"
+        task.uncancel()
+        interrupted()
 
 
 def is_stray(error: BaseException) -> bool:

@@ -1,13 +1,81 @@
-"""Cancellations that pass every shield."""
+"""Tasks of the event loop's own, and cancellations that pass every shield."""
 
 import asyncio
 import threading
+from contextvars import ContextVar
 
 import anyio
+import anyio.lowlevel
 import pytest
 
-from shuttle.event_loop import finish
+from shuttle.event_loop import finish, outlast, spawn
 from tests.helpers.loops import everywhere, on_every_loop
+
+name = ContextVar("name", default="")
+
+
+@everywhere
+async def test_a_task_of_the_loops_own_outlives_its_parents_scope() -> None:
+    ended, told = anyio.Event(), []
+
+    async def work() -> None:
+        await anyio.lowlevel.checkpoint()
+        told.append(name.get())
+
+    name.set("the caller's")
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        spawn(work, ended=ended.set)
+        await anyio.sleep_forever()
+    await ended.wait()
+    assert told == ["the caller's"]
+
+
+@on_every_loop
+async def test_the_end_of_a_task_is_told_if_it_never_began() -> None:
+    async def work() -> None:
+        pytest.fail("it began")
+
+    others, ended = asyncio.all_tasks(), anyio.Event()
+    spawn(work, ended=ended.set)
+    [task] = asyncio.all_tasks() - others
+    task.cancel()
+    await ended.wait()
+
+
+@on_every_loop
+async def test_a_cancellation_of_the_loop_ends_a_shielded_block_and_no_more() -> None:
+    told = []
+
+    async def work() -> None:
+        with anyio.CancelScope(shield=True):
+            for number in range(3):
+                with outlast(lambda: told.append("interrupted")):
+                    await anyio.sleep(0 if number == 2 else 1000)
+                    told.append("went on")
+
+    task = asyncio.create_task(work())
+    for _ in range(2):
+        await anyio.wait_all_tasks_blocked()
+        task.cancel()
+    await task
+    assert told == ["interrupted", "interrupted", "went on"]
+    assert not task.cancelling()
+
+
+@everywhere
+async def test_a_cancellation_of_a_scope_is_not_outlasted() -> None:
+    with anyio.move_on_after(0) as scope:
+        with outlast(lambda: pytest.fail("it was the loop")):
+            await anyio.sleep_forever()
+        pytest.fail("it goes on")
+    assert scope.cancelled_caught
+
+
+@everywhere
+async def test_an_error_is_not_outlasted() -> None:
+    with pytest.raises(LookupError), outlast(lambda: pytest.fail("it was the loop")):
+        raise LookupError
 
 
 @everywhere

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from shuttle.config import Config
-from shuttle.landing import Phase
-from shuttle.shuttle import CANCELLED_TIMEOUT, Shuttle
+from shuttle.landing import CANCELLED_TIMEOUT, Phase
+from shuttle.shuttle import Shuttle
 from tests.helpers.drains import CLOSE, HANG, TAKE, Answer, Call, Drain, in_turn
 from tests.helpers.virtual import Journal, make_lines, make_shuttle, virtual
 

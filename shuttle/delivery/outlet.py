@@ -95,12 +95,12 @@ class Outlet:
         return self._deliveries.oldest
 
     async def run(self) -> None:
-        """Deliver batches until the queue is closed and empty."""
+        """Deliver batches until the queue is closed and empty. A batch that is interrupted is the next one."""
         while delivery := await self._deliveries.take():
             try:
                 done = await self._deliver(delivery)
             except BaseException:  # cancelled
-                self._release(delivery)
+                self._deliveries.put_back(delivery)
                 raise
             finally:
                 self._deliveries.release(delivery)
@@ -108,7 +108,7 @@ class Outlet:
                 self._deliveries.put_aside(delivery)
 
     def close(self) -> None:
-        """Release the deliveries put aside. Lines that the drain has count as delivered; the rest stays held."""
+        """Release the deliveries that are aside. Lines that the drain has count as delivered; the rest stays held."""
         for delivery in self._deliveries.clear_aside():
             self._release(delivery)
 
