@@ -56,7 +56,6 @@ class Parts(NamedTuple):
     crew: Crew
     queue: Queue
     statistics: Statistics
-    outages: OutageLog
     files: "FileInput | None"
     spool: "Spool | None"
     make_source: Callable[[], Source]
@@ -138,6 +137,7 @@ async def assemble(
         crew = Crew(
             intake,
             Outlets(outlet, count=config.num_outlets),
+            outages,
             accounts,
             journal,
             lambda: Batch(new_id(), b"", 0, 0, (), clocks.monotonic()),
@@ -149,7 +149,6 @@ async def assemble(
             crew=crew,
             queue=queue,
             statistics=statistics,
-            outages=outages,
             files=files,
             spool=spool,
             make_source=make_source,

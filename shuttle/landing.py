@@ -6,14 +6,18 @@ Theory of operation. There are three phases and one deadline:
 
 - `begin`: the input has ended, or the host has left the shuttle's block. Everything held is delivered. The deadline is
   `timeout` seconds after the last progress.
-- `limit`: a signal came, or the host was cancelled. The deadline is the given time at the latest. A limit may come in
-  any phase and more than once. A later one can only shorten the time.
+- `limit`: a signal came. The deadline is the given time at the latest. A limit may come in any phase and more than
+  once. A later one can only shorten the time.
+- `hurry`: the host was cancelled, or its event loop ends. The landing begins, with a limit of a second.
 - `note_progress`: lines were delivered or lost. The deadline moves away again, but not beyond a limit.
 - `abort`: the landing gives up now. So it does as soon as the gate calls the drain hopeless.
 
 Each may be called while another is being handled, in any order and more than once. At the end the landing decides once
 what happens to the lines that are still held. Those in files with checkpoints or in the spool stay held, and the rest
 is lost. Then the drain is told how many lines were dropped or lost, if there is time.
+
+asyncio's loop cancels every task as it ends, those of the crew too. Then they begin again, for as long as the landing
+takes: what was interrupted is done anew.
 
 A part of the time before a limit is kept for that report. While the drain is down, the report would probably fail as
 well. So most of that part goes to the lines then.
@@ -35,7 +39,9 @@ from shuttle.delivery.accounts import Accounts
 from shuttle.delivery.gate import Gate
 from shuttle.delivery.intake import Intake
 from shuttle.delivery.journal import Journal
+from shuttle.delivery.outage import OutageLog
 from shuttle.delivery.outlets import Outlets
+from shuttle.event_loop import outlast
 
 REPORT_TIME = 1.0  # seconds kept back, at most, for a last report of what was dropped or lost
 REPORT_PATIENCE = 5.0  # seconds for it if all was delivered and no limit was set
@@ -45,6 +51,7 @@ LAST_ROUND = 2.0  # seconds that the last round begins before the deadline, at m
 LAST_ROUND_SHARE = 0.2  # of the time for landing: the most that the last round gets
 HANGING = 1.0  # seconds before the deadline, at most, when attempts without an answer are broken off
 HANGING_SHARE = 0.1  # of the time for landing: the most that this takes of it
+CANCELLED_TIMEOUT = 1.0  # seconds that landing takes, at most, when the host is cancelled or its event loop ends
 GRACE = 1.0  # seconds for what has arrived, if the process was stopped until the deadline
 
 
@@ -61,6 +68,7 @@ class Crew(NamedTuple):
 
     intake: Intake
     outlets: Outlets
+    outages: OutageLog
     accounts: Accounts
     journal: Journal | None
     new_report: Callable[[], Batch]
@@ -78,8 +86,10 @@ class Landing:
         self._limit = math.inf
         self._reserve = min(REPORT_TIME, REPORT_SHARE * timeout)  # seconds kept back for a last report
         self._reserve_share = 1.0  # of it that is kept back
+        self._hanging = min(HANGING, HANGING_SHARE * timeout)  # seconds before the deadline
         self._progress_at = 0.0
         self._aborted = False
+        self._gave_up = False
         self._moved = anyio.Event()
         self._began = anyio.Event()
         self._ended = anyio.Event()
@@ -105,10 +115,17 @@ class Landing:
         """End at the time `by` of the monotonic clock at the latest."""
         if by < self._limit:
             self._limit = by
-            self._reserve = min(REPORT_TIME, REPORT_SHARE * max(0.0, by - self._clock()))
+            time = max(0.0, by - self._clock())
+            self._reserve = min(REPORT_TIME, REPORT_SHARE * time)
+            self._hanging = min(HANGING, HANGING_SHARE * time)
         self._reporting.deadline = min(self._reporting.deadline, self._limit)
         if self.phase is Phase.LANDING:
             self._move()
+
+    def hurry(self) -> None:
+        """Land now, and within a second: the host is cancelled, or its event loop ends."""
+        self.limit(self._clock() + min(CANCELLED_TIMEOUT, self._timeout))
+        self.begin()
 
     def note_progress(self) -> None:
         """Note that lines were delivered or lost."""
@@ -129,26 +146,39 @@ class Landing:
         await self._ended.wait()
 
     async def run(self, crew: Crew) -> None:
-        """Wait until the landing begins, and carry it out."""
+        """Have the crew work until the landing is over, and decide what happens to the lines still held.
+
+        A cancellation by the event loop hurries the landing, but breaks nothing off for good.
+        """
         try:
-            await self._began.wait()
-            with self._delivering:
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._break_off_hanging, crew.outlets)
-                    tasks.start_soon(self._leave_hopeless)
-                    tasks.start_soon(self._share_reserve)
-                    await crew.intake.finish()
-                    await crew.outlets.ended.wait()
-                    tasks.cancel_scope.cancel()
+            with outlast(self.hurry), self._delivering:
+                while not crew.outlets.ended.is_set():
+                    with outlast(self.hurry):
+                        await self._deliver(crew)
         finally:
-            with anyio.CancelScope(shield=True):
-                crew.outlets.cancel()
-                await crew.outlets.ended.wait()
-                await self._give_up(crew)
+            while not self._gave_up:
+                with outlast(self.hurry):
+                    await self._give_up(crew)
         if crew.accounts.ledger.owed and not self._aborted:
             self._reporting.deadline = min(self._limit, self._clock() + self._report_timeout)
-            with self._reporting:
+            with outlast(self.abort), self._reporting:
                 await crew.outlets.report(crew.new_report())
+
+    async def _deliver(self, crew: Crew) -> None:
+        """Deliver until the landing has begun and nothing is left."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(crew.outlets.run)
+            tasks.start_soon(crew.intake.run)
+            tasks.start_soon(crew.outages.run)
+            if crew.journal is not None:
+                tasks.start_soon(crew.journal.run)
+            await self._began.wait()
+            tasks.start_soon(self._break_off_hanging, crew.outlets)
+            tasks.start_soon(self._leave_hopeless)
+            tasks.start_soon(self._share_reserve)
+            await crew.intake.finish()
+            await crew.outlets.ended.wait()
+            tasks.cancel_scope.cancel()
 
     async def _leave_hopeless(self) -> None:
         """Give up as soon as the drain is hopeless: a wrong password in a first try must not cost the whole time."""
@@ -168,10 +198,9 @@ class Landing:
 
     async def _break_off_hanging(self, outlets: Outlets) -> None:
         """Break off attempts that have no answer shortly before the deadline; progress may put that off."""
-        time = min(HANGING, HANGING_SHARE * self._timeout)
-        while self._clock() < self.deadline - time:
+        while self._clock() < self.deadline - self._hanging:
             moved = self._moved
-            with anyio.CancelScope(deadline=self.deadline - time):
+            with anyio.CancelScope(deadline=self.deadline - self._hanging):
                 await moved.wait()
         outlets.break_off()
 
@@ -182,6 +211,7 @@ class Landing:
 
     async def _give_up(self, crew: Crew) -> None:
         """Decide what happens to the lines still held. Nothing is delivered and nothing is taken in any more."""
+        crew.outlets.close()
         if crew.journal is not None and not crew.journal.rereads:
             await crew.intake.save()
         unrecorded = crew.intake.unrecorded
@@ -195,6 +225,7 @@ class Landing:
                 crew.accounts.losses.lose(held, self._gate.last._replace(advice=""))  # told when the drain went down
             else:
                 crew.accounts.losses.give_up(held, "given up at the end")
+        self._gave_up = True
 
     def _move(self) -> None:
         self._moved.set()

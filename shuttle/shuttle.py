@@ -1,13 +1,14 @@
 """The shuttle, as a program uses it: enter, write, read, follow, land, abort."""
 
+import functools
 import os
 import random as randomness
 import time
+import warnings
 from types import TracebackType
 from typing import NamedTuple, Self
 
 import anyio
-import anyio.abc
 import httpx
 
 from shuttle.assembly import Parts, Random, assemble
@@ -15,22 +16,19 @@ from shuttle.clock import Wall, bind_clocks
 from shuttle.config import Config
 from shuttle.core.ledger import Ledger
 from shuttle.core.mask import Mask
+from shuttle.host import Host
 from shuttle.input import descriptor
-from shuttle.landing import Landing, Phase
+from shuttle.landing import Phase
 from shuttle.observe.credentials import find_credentials
 from shuttle.observe.log import SILENT, Logger
 from shuttle.observe.masked_log import MaskedLog
-
-CANCELLED_TIMEOUT = 1.0  # seconds that landing takes, at most, when the host is cancelled
 
 
 class _Inside(NamedTuple):
     """The state of a shuttle that was entered."""
 
     parts: Parts
-    tasks: anyio.abc.TaskGroup
-    block: anyio.CancelScope
-    """The host's block, which an abort ends."""
+    host: Host
 
 
 class Shuttle:
@@ -42,6 +40,10 @@ class Shuttle:
     At the end of the block the shuttle lands, even after an error: it delivers everything held, and gives up after
     `land_timeout` seconds without progress. An error is then raised unchanged. If the host is cancelled, landing takes
     a second at most.
+
+    On asyncio a shuttle may be left in any order and in any task. On trio what was entered last is left first, by the
+    task that entered it; else the shuttle lands, and then a RuntimeError tells what is wrong. A shuttle that is never
+    left lands when the event loop ends, for a second at most, and there is a ResourceWarning.
 
     `ledger` has the counts at every moment. What `log` gets has no credentials in it. `transport` replaces the built-in
     one, and the caller closes it. `random` gives numbers from 0 to 1, without 1. `wall` gives the seconds since the
@@ -57,13 +59,13 @@ class Shuttle:
         random: Random = randomness.random,
         wall: Wall = time.time,
     ) -> None:
+        self._inside: _Inside | None = None
         self.ledger = Ledger()
         self._config = config
         self._log = log if log is SILENT or isinstance(log, MaskedLog) else _mask(log, config)
         self._transport = transport
         self._random = random
         self._wall = wall
-        self._inside: _Inside | None = None
 
     async def __aenter__(self) -> Self:
         if self._inside:
@@ -76,36 +78,26 @@ class Shuttle:
             random=self._random,
             transport=self._transport,
         )
-        self._inside = _Inside(parts, anyio.create_task_group(), anyio.CancelScope())
-        await self._inside.tasks.__aenter__()
-        self._inside.tasks.start_soon(_run, parts)
-        self._inside.block.__enter__()
+        host = Host(parts.landing, functools.partial(_work, parts))
+        self._inside = _Inside(parts, host)
+        try:
+            await host.enter()
+        except BaseException:
+            self._inside = None
+            if not host.began:
+                await parts.opened.aclose()
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        assert self._inside
-        parts, tasks, block = self._inside
-        aborted = bool(block.__exit__(kind, error, traceback))
-        landing = parts.landing
-        landing.begin()
-        try:
-            if kind is None or aborted or issubclass(kind, Exception):
-                await landing.wait()
-            else:
-                self._hurry(parts)
-        except BaseException:  # cancelled while it landed
-            self._hurry(parts)
-            if not isinstance(error, Exception):  # the block's own error comes out, as it does of a task group
-                raise
-        finally:
-            interruption = await _see_out(landing)
-            tasks.cancel_scope.shield = True
-            await tasks.__aexit__(None, None, None)
-            if interruption:
-                raise interruption
-        return aborted
+        return await self._entered.host.leave(kind, error, traceback)
+
+    def __del__(self) -> None:
+        if self._inside and not self._inside.host.left:
+            text = "a Shuttle was entered and never left; async with Shuttle(config) leaves it"
+            warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
 
     async def write(self, chunk: bytes) -> None:
         """Take in `chunk`: lines or parts of them. While the queue is full, wait as the configuration says.
@@ -182,11 +174,12 @@ class Shuttle:
     def abort(self) -> None:
         """Give up at once, and leave the block.
 
-        Lines in files with checkpoints or in the spool stay held. All other held lines are lost.
+        Lines in files with checkpoints or in the spool stay held. All other held lines are lost. On asyncio the task
+        that entered is cancelled by `Task.cancel()`, which passes the shields of cancel scopes.
         """
-        self._parts.landing.abort()
-        if self._inside:
-            self._inside.block.cancel()
+        parts, host = self._entered
+        parts.landing.abort()
+        host.cancel()
 
     def describe_drain(self) -> dict[str, object]:
         """Return the state of the drain as the keys and values of a log line."""
@@ -210,51 +203,28 @@ class Shuttle:
 
     @property
     def _parts(self) -> Parts:
-        """The parts of a shuttle that was entered.
+        return self._entered.parts
+
+    @property
+    def _entered(self) -> _Inside:
+        """The state of a shuttle that was entered.
 
         Raises:
-            RuntimeError: The shuttle was not entered.
+            RuntimeError: It was not.
         """
         if self._inside is None:
             raise RuntimeError("enter the shuttle first: async with Shuttle(config) as shuttle")
-        return self._inside.parts
-
-    def _hurry(self, parts: Parts) -> None:
-        parts.landing.limit(parts.clocks.monotonic() + min(CANCELLED_TIMEOUT, self._config.land_timeout))
+        return self._inside
 
 
 def _mask(log: Logger, config: Config) -> Logger:
     return MaskedLog(log, Mask(find_credentials(config, os.environ)))
 
 
-async def _see_out(landing: Landing) -> BaseException | None:
-    """Wait for the end of a landing; return what interrupted the wait though it is shielded, which hastens the end.
-
-    A task that is cancelled by its event loop's own means, or a KeyboardInterrupt, passes every shield.
-    """
-    interruption: BaseException | None = None
-    while landing.phase is not Phase.OVER:
-        try:
-            with anyio.CancelScope(shield=True):
-                await landing.wait()
-        except BaseException as error:  # noqa: BLE001  # it is raised once everything is let go of
-            interruption = error
-            landing.abort()
-    return interruption
-
-
-async def _run(parts: Parts) -> None:
-    """Run the parts until the shuttle has landed. A cancellation of the host does not reach them."""
-    crew = parts.crew
-    with anyio.CancelScope(shield=True):
-        try:
-            async with parts.opened, anyio.create_task_group() as tasks:
-                await tasks.start(crew.outlets.run)
-                tasks.start_soon(crew.intake.run)
-                tasks.start_soon(parts.outages.run)
-                if crew.journal is not None:
-                    tasks.start_soon(crew.journal.run)
-                await parts.landing.run(crew)
-                tasks.cancel_scope.cancel()
-        finally:
-            parts.landing.end()
+async def _work(parts: Parts) -> None:
+    """Take in and deliver until the shuttle has landed."""
+    try:
+        async with parts.opened:
+            await parts.landing.run(parts.crew)
+    finally:
+        parts.landing.end()

@@ -1,5 +1,6 @@
 """The parts that a configuration asks for, and what a start that fails leaves behind: nothing."""
 
+import asyncio
 import importlib.util
 import threading
 from pathlib import Path
@@ -54,3 +55,20 @@ async def test_a_shuttle_may_be_entered_only_once() -> None:
     async with shuttle:
         with pytest.raises(RuntimeError, match="once"):
             await shuttle.__aenter__()
+
+
+@on_every_loop
+async def test_two_tasks_cannot_enter_the_same_shuttle() -> None:
+    shuttle = Shuttle(Config(logs_url="http://127.0.0.1:9/"))
+    first = asyncio.create_task(shuttle.__aenter__())
+    second = asyncio.create_task(shuttle.__aenter__())
+    await first
+    with pytest.raises(RuntimeError, match="once"):
+        await second
+    await shuttle.__aexit__(None, None, None)
+
+
+@on_every_loop
+async def test_a_shuttle_that_was_not_entered_cannot_be_left() -> None:
+    with pytest.raises(RuntimeError, match="enter the shuttle first"):
+        await Shuttle(Config(logs_url="http://127.0.0.1:9/")).__aexit__(None, None, None)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from shuttle.config import Config
-from shuttle.landing import Phase
-from shuttle.shuttle import CANCELLED_TIMEOUT, Shuttle
+from shuttle.landing import CANCELLED_TIMEOUT, Phase
+from shuttle.shuttle import Shuttle
 from tests.helpers.drains import CLOSE, HANG, TAKE, Answer, Call, Drain, in_turn
 from tests.helpers.virtual import Journal, make_lines, make_shuttle, virtual
 
@@ -152,6 +152,18 @@ async def test_a_limit_that_comes_while_landing_breaks_off_what_hangs() -> None:
         await trio.sleep(1.0)
         shuttle.limit_landing(10.0)
     assert shuttle.ledger.delivered == 10
+
+
+@virtual
+async def test_a_cancelled_host_breaks_off_no_attempt_at_once() -> None:
+    """Each is on its way, and there is a second."""
+    drain = Drain(Answer(delay=0.5))
+    with trio.move_on_after(0.25):
+        async with make_shuttle(drain, batch_size=1, num_outlets=1) as shuttle:
+            await shuttle.write(make_lines(2))
+            await trio.sleep_forever()
+    assert str(shuttle.ledger) == "read=2 delivered=2 dropped=0 lost=0 held=0"
+    assert len(drain.calls) == 2
 
 
 @pytest.mark.parametrize("uvloop", [True, False])

@@ -148,6 +148,11 @@ class Deliveries:
         """Keep a delivery that no outlet has."""
         self._aside.append(delivery)
 
+    def put_back(self, delivery: Delivery) -> None:
+        """Keep a delivery whose outlet was interrupted. It is the next one."""
+        self._aside.appendleft(delivery)
+        self._from_queue = QUEUE_SHARE
+
     def clear_aside(self) -> list[Delivery]:
         """Return what is aside, and forget it."""
         aside = list(self._aside)

@@ -58,7 +58,7 @@ class Losses:
         self._ledger.lose(lines + stretches, self.stamp())
         self._ledger.missed += stretches
 
-    def note_crash(self, error: Exception) -> Outcome:
+    def note_crash(self, error: BaseException) -> Outcome:
         """Log an error that nobody expected, with its traceback, once of each kind; return it as a failed attempt."""
         text = f"{type(error).__name__}: {error}"
         trace = traceback.extract_tb(error.__traceback__)

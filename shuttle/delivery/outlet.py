@@ -41,6 +41,7 @@ from shuttle.delivery.gate import Gate
 from shuttle.delivery.queue import Queue
 from shuttle.delivery.shipment import Drain, Shipment
 from shuttle.delivery.size_limit import SizeLimit
+from shuttle.event_loop import is_stray
 
 HOPELESS = 16  # lines of a batch refused one by one, by a hopeless drain, before the rest is given up
 REFUSALS = 1000  # in a row make a drain hopeless: as many as a batch of 500 bad lines; before it took any, it is one
@@ -95,12 +96,12 @@ class Outlet:
         return self._deliveries.oldest
 
     async def run(self) -> None:
-        """Deliver batches until the queue is closed and empty."""
+        """Deliver batches until the queue is closed and empty. A batch that is interrupted is the next one."""
         while delivery := await self._deliveries.take():
             try:
                 done = await self._deliver(delivery)
             except BaseException:  # cancelled
-                self._release(delivery)
+                self._deliveries.put_back(delivery)
                 raise
             finally:
                 self._deliveries.release(delivery)
@@ -108,7 +109,7 @@ class Outlet:
                 self._deliveries.put_aside(delivery)
 
     def close(self) -> None:
-        """Release the deliveries put aside. Lines that the drain has count as delivered; the rest stays held."""
+        """Release the deliveries that are aside. Lines that the drain has count as delivered; the rest stays held."""
         for delivery in self._deliveries.clear_aside():
             self._release(delivery)
 
@@ -187,8 +188,10 @@ class Outlet:
         try:
             shipment = delivery.shipment or self._load(delivery)
             outcome = await shipment.attempt()
-        except Exception as error:  # noqa: BLE001  # whatever it is, it is no reason to lose other lines
-            outcome = self._accounts.losses.note_crash(error)
+        except BaseException as error:
+            if not isinstance(error, Exception) and not is_stray(error):
+                raise
+            outcome = self._accounts.losses.note_crash(error)  # it is no reason to lose other lines
         finally:
             self._gate.leave(leave, outcome, suspect=delivery.is_suspect)
         part, number = delivery.part, delivery.failures + 1

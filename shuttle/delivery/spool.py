@@ -8,18 +8,19 @@ written as soon as the disk takes it. `tiers` has the states of the batches, and
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
 from typing import TypeVar, TypeVarTuple
 
 import anyio
 import anyio.lowlevel
-import anyio.to_thread
 
 from shuttle.core.batch import Batch
 from shuttle.core.ledger import Ledger
 from shuttle.core.position import Span
 from shuttle.delivery.queue import Waiters
 from shuttle.delivery.tiers import WINDOW, Entry, State, Tiers
+from shuttle.event_loop import finish
 from shuttle.store.backlog import Backlog, DiskFault
 from shuttle.store.batch_table import StoredBatch, measure
 
@@ -60,7 +61,8 @@ class Spool:
         self._due = anyio.Event()  # the disk should take something, or let go of it
         self._failing = False  # the disk takes nothing: what comes waits in memory
         self._rescuing = False
-        self._released = False
+        self._released = False  # nobody may use the disk any more
+        self._closed = False  # it is up to date for the last time
         self.taken = 0
         """Batches that takers got so far."""
         if backlog.is_open:
@@ -175,12 +177,13 @@ class Spool:
         """Bring the disk up to date for the last time, as far as it lets us, and leave it to the next agent."""
         with anyio.CancelScope(shield=True):
             async with self._lock:
-                if not self._released:
-                    self._released = True
+                self._released = True
+                if not self._closed:
                     await self._write()
                     if await self._look():
                         await self._write()
                     await self._ask(self._backlog.close)
+                    self._closed = True
 
     def count_kept(self, _unrecorded: Sequence[Span]) -> int:
         """Return the lines on the disk: those that were never recorded were in memory alone."""
@@ -360,4 +363,4 @@ class Spool:
 
     async def _ask(self, call: Callable[[*_Arguments], _Answer], *arguments: *_Arguments) -> _Answer:
         """Have the disk's thread do it."""
-        return await anyio.to_thread.run_sync(call, *arguments, limiter=self._thread)
+        return await finish(partial(call, *arguments), limiter=self._thread)

@@ -1,5 +1,8 @@
 """An exception that nobody expected is the outcome of one attempt, and no more."""
 
+import asyncio
+
+import anyio
 import httpx
 import pytest
 import trio
@@ -7,6 +10,7 @@ import trio
 from shuttle.config import Config
 from shuttle.shuttle import Shuttle
 from tests.helpers.drains import TAKE, Call, Drain, in_turn
+from tests.helpers.loops import on_every_loop
 from tests.helpers.virtual import Journal, make_lines, make_shuttle, virtual, wall
 
 
@@ -82,3 +86,26 @@ async def test_what_a_batch_that_could_not_be_loaded_was_to_report_is_owed_again
     assert clock.named("attempt.crashed")
     assert str(shuttle.ledger) == "read=6 delivered=2 dropped=0 lost=4 held=0"
     assert drain.told("L13") == 4
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@on_every_loop
+async def test_a_cancellation_of_another_task_is_an_unexpected_error(times: int) -> None:
+    """The host's transport waits for a task of its own, which somebody has cancelled."""
+    left = [None] * times
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        inner = asyncio.create_task(anyio.sleep_forever())
+        if left:
+            left.pop()
+            inner.cancel()
+            await inner
+        inner.cancel()
+        return httpx.Response(204)
+
+    journal = Journal()
+    config = Config(logs_url="http://drain.example/", batch_size=1, num_outlets=1)
+    async with Shuttle(config, log=journal, transport=httpx.MockTransport(answer), random=lambda: 0.0) as shuttle:
+        await shuttle.write(make_lines(5))
+    assert str(shuttle.ledger) == "read=5 delivered=5 dropped=0 lost=0 held=0"
+    assert journal.named("attempt.crashed")

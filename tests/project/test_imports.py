@@ -19,14 +19,14 @@ PACKAGE = Path(shuttle.__file__).parent
 # From the bottom up: a room imports itself and what is below it. PUBLIC is `shuttle/__init__.py`.
 PUBLIC = ""
 LAYERS = (
-    {"errors", "clock"},
+    {"errors", "clock", "event_loop"},
     {"core"},
     {"config"},
     {"observe", "store"},
     {"delivery"},
     {"input", "drain"},
-    {"landing"},
-    {"assembly"},
+    {"landing", "block"},
+    {"assembly", "host"},
     {"shuttle"},
     {PUBLIC},
     {"command"},
