@@ -7,6 +7,8 @@ its body, and all of it together, with everything that a chunked body may have b
 """
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable
 from typing import cast
 
@@ -22,6 +24,9 @@ HEAD_LIMIT = 64 * 1024  # bytes of status and headers; nginx and Apache send 8 K
 ANSWER_LIMIT = HEAD_LIMIT + 2 * CONTENT_LIMIT  # bytes of all of it: sizes of chunks, extensions and trailers, too
 SENT = "sent"  # the extension of a request that says whether it was given to a connection
 ARRIVED = "arrived"  # the one that says which share of it has arrived when it was given up
+
+
+_RESET = struct.pack("ii", 1, 0)  # struct linger: on, and for no time, so that closing resets
 
 
 class UnansweredError(httpx.RemoteProtocolError):
@@ -97,6 +102,18 @@ class Connection(asyncio.Protocol):
         else:
             self._left = True
             self._release(self)
+
+    def give_up(self) -> float:
+        """Close at once, as nobody waits for the answer any more; return the share of the request that has arrived.
+
+        What has not arrived never does. Closed as usual, the kernel would go on to send it: the drain would take a
+        batch that was divided meanwhile, and the parts would have half of a slow link.
+        """
+        arrived = self.arrived
+        if arrived < 1 and self._transport and (connected := self._transport.get_extra_info("socket")):
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.abort()
+        return arrived
 
     def abort(self) -> None:
         """Close at once."""

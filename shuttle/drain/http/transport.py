@@ -148,8 +148,7 @@ async def _exchange(connection: Connection, request: httpx.Request, head: bytes,
     try:
         await answer.begun
     except asyncio.CancelledError:
-        request.extensions[ARRIVED] = connection.arrived
-        connection.abort()
+        request.extensions[ARRIVED] = connection.give_up()
         raise
     except BaseException:  # what comes later belongs to no request
         connection.abort()
