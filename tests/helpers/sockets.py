@@ -142,7 +142,13 @@ def tunnel(context: ssl.SSLContext, script: Script, answer: bytes = ESTABLISHED)
 class Server:
     """Gives each connection the next of its scripts; the last one serves all that follow."""
 
-    def __init__(self, *scripts: Script, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        *scripts: Script,
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+        receive_buffer: int | None = None,
+    ) -> None:
         self.requests: list[Request] = []
         self.accepted: list[int] = []
         """The connections, by number; those whose TLS handshake failed too."""
@@ -158,6 +164,8 @@ class Server:
         self._listener = socket.create_server(
             (host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=100
         )
+        if receive_buffer:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.port: int = self._listener.getsockname()[1]
         name = f"[{host}]" if ":" in host else host
         self.url = f"{'https' if tls else 'http'}://{name}:{self.port}/logs"

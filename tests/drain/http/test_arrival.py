@@ -19,7 +19,7 @@ from tests.helpers.sockets import GUARD, NO_CONTENT, Peer, Script, Server, alway
 
 TIMEOUT = 0.5  # seconds
 HUGE = bytes(32 * 1024 * 1024)  # more than the kernel keeps of a connection
-KEPT = 150_000  # bytes; the sending kernel keeps as many, and the receiving one acknowledges fewer of them unread
+KEPT = 80_000  # bytes; as many as the sending kernel keeps
 LARGEST_KEPT = 16 * 1024 * 1024  # bytes that the receiving kernel may have acknowledged, unread
 
 
@@ -82,22 +82,24 @@ async def test_a_reply_says_nothing_of_it() -> None:
         assert await post(server, bytes(1_000_000)) == Reply(status=204)
 
 
-@pytest.mark.parametrize("tls", [False, True])
 @on_every_loop
-async def test_what_has_not_arrived_when_it_was_given_up_never_does(tls: bool) -> None:
+async def test_what_has_not_arrived_when_it_was_given_up_never_does() -> None:
     """It was in the kernel's buffer, and was sent on a slow link while its parts were."""
     over = threading.Event()
+    ended: list[bool] = []
 
     def read_late(peer: Peer) -> None:
         peer.read_head()
         over.wait(GUARD)
-        peer.read()
+        while peer.connection.recv(len(HUGE)):
+            pass
+        ended.append(True)
 
-    with Server(read_late, tls=make_context() if tls else None) as server:
+    with Server(read_late, receive_buffer=4096) as server:
         try:
             reply = await post(server, bytes(KEPT))
         finally:
             over.set()
         await server.until_all_gone()
     assert reply.arrived < 1
-    assert server.requests == []
+    assert not ended
