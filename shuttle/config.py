@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 from shuttle.core import need
 from shuttle.core.endpoint import Endpoint, parse_endpoint
 from shuttle.core.frame import Framing, InputFormat
-from shuttle.core.rule import MSGID, PRIVAL, SYSLOG_VERSION, TOKEN, Rule, at_least, one_of, printable
+from shuttle.core.rule import MSGID, PRIVAL, SYSLOG_VERSION, TOKEN, Rule, at_least, between, one_of, printable
 from shuttle.core.setting import Setting, check_setting, find_settings
 from shuttle.errors import ConfigError, quote
 
@@ -19,6 +19,7 @@ MIB = 1024 * KIB
 BATCH_SIZE = 500  # lines
 WAIT = 0.25  # seconds
 NUM_OUTLETS = 4
+MOST_OUTLETS = 1000  # each has a connection and a batch; more are a mistake, and would take all memory
 TIMEOUT = 5.0  # seconds
 APPNAME = "token"
 MAX_LINE_LENGTH = 10_000  # bytes; logplex took 10,000 a line when Go's default was set
@@ -216,9 +217,9 @@ class Config:
         ),
     ] = SPOOL_BYTES
 
-    num_outlets: Annotated[int, Setting("int", "most requests at a time", rule=at_least(1), heading="Delivery")] = (
-        NUM_OUTLETS
-    )
+    num_outlets: Annotated[
+        int, Setting("int", "most requests at a time", rule=between(1, MOST_OUTLETS), heading="Delivery")
+    ] = NUM_OUTLETS
     timeout: Annotated[float, Setting("duration", "for a whole request; 0: none", rule=at_least(0, " (no limit)"))] = (
         TIMEOUT
     )

@@ -23,7 +23,7 @@ A part of the time before a limit is kept for that report. While the drain is do
 well. So most of that part goes to the lines then.
 
 Before the deadline the last round begins: each batch gets one more attempt, whatever the gate says. Shortly before the
-deadline attempts that have no answer yet are broken off if others wait.
+deadline attempts that have no answer yet are broken off if others wait, and the drain has taken nothing for a while.
 """
 
 import math
@@ -160,6 +160,7 @@ class Landing:
                 with outlast(self.hurry):
                     await self._give_up(crew)
         if crew.accounts.ledger.owed and not self._aborted:
+            self._gate.ends_at = math.inf
             self._reporting.deadline = min(self._limit, self._clock() + self._report_timeout)
             with outlast(self.abort), self._reporting:
                 await crew.outlets.report(crew.new_report())
@@ -202,7 +203,8 @@ class Landing:
             moved = self._moved
             with anyio.CancelScope(deadline=self.deadline - self._hanging):
                 await moved.wait()
-        outlets.break_off()
+        if self._clock() - self._progress_at >= self._last_round:
+            outlets.break_off()  # if the drain takes batches, what is on its way is probably answered
 
     def end(self) -> None:
         """Note that the landing is over and everything is released."""
@@ -231,6 +233,7 @@ class Landing:
         self._moved.set()
         self._moved = anyio.Event()
         self._delivering.deadline = self.deadline
+        self._gate.ends_at = self._limit - self._reserve_share * self._reserve
         self._gate.land(by=self.deadline, last_round_from=self._last_round_from)
 
     @property
@@ -238,5 +241,9 @@ class Landing:
         return self._reserve if self._delivering.caught or self._limit < math.inf else REPORT_PATIENCE
 
     @property
+    def _last_round(self) -> float:
+        return min(LAST_ROUND, LAST_ROUND_SHARE * self._timeout)
+
+    @property
     def _last_round_from(self) -> float:
-        return self.deadline - min(LAST_ROUND, LAST_ROUND_SHARE * self._timeout)
+        return self.deadline - self._last_round

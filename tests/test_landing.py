@@ -166,6 +166,22 @@ async def test_a_cancelled_host_breaks_off_no_attempt_at_once() -> None:
     assert len(drain.calls) == 2
 
 
+@pytest.mark.parametrize("delay", [0.05, 0.4, 1.5])
+@pytest.mark.parametrize("outlets", [1, 4])
+@virtual
+async def test_no_line_is_lost_that_a_slow_drain_takes(outlets: int, delay: float) -> None:
+    """What was on its way at the end, or shortly before it, arrived and was called lost."""
+    drain, journal = Drain(lambda call: Answer(delay=delay if call.lines else 0.0)), Journal()
+    async with make_shuttle(drain, log=journal, num_outlets=outlets, batch_size=10) as shuttle:
+        await shuttle.write(make_lines(20_000))
+        await trio.sleep(0.9)
+        await shuttle.land(by=trio.current_time() + 6.0)
+    taken = sum(len(call.lines) for call in drain.taken.values())
+    assert shuttle.ledger.delivered == taken
+    assert shuttle.ledger.lost == drain.told("L13") == 20_000 - taken
+    assert journal.named("drain.down") == []
+
+
 @pytest.mark.parametrize("uvloop", [True, False])
 def test_progress_at_the_deadline_puts_the_end_off_no_further(uvloop: bool) -> None:
     """A batch a line, and sixteen outlets: something is delivered at every moment."""

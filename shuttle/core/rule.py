@@ -30,6 +30,11 @@ def at_least(lowest: int, meaning: str = "") -> Rule:
     return Rule(f"must be {lowest}{meaning} or more", lambda value: value >= lowest)
 
 
+def between(lowest: int, highest: int) -> Rule:
+    """Accept numbers from `lowest` to `highest`."""
+    return Rule(f"must be from {lowest} to {highest}", lambda value: lowest <= value <= highest)
+
+
 def one_of(*values: str) -> Rule:
     """Accept `values`. The text does not name the empty value, which stands for no choice."""
     *others, last = filter(None, values)

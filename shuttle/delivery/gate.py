@@ -16,7 +16,8 @@ asked for ends, because the drain takes batches. If one is refused, the pause go
 While the shuttle lands, delays are short, and a pause that the drain asks for lasts a quarter of the remaining time at
 most. So a drain that is back in the last second still gets what is held. At `last_round_from` the last round begins:
 every batch that has not been tried since then passes at once. So each batch gets one more attempt before the end,
-whatever the drain asked for.
+whatever the drain asked for. But while the drain takes batches, no attempt begins that would hardly be answered before
+the landing ends: its lines would arrive, and be called lost.
 """
 
 import math
@@ -46,6 +47,8 @@ class Pass(NamedTuple):
     probe: bool
     untried: bool = True
     """Of a batch that has not failed before."""
+    at: float = 0.0
+    """When it was given, in seconds of the monotonic clock."""
 
 
 class Gate:
@@ -75,6 +78,9 @@ class Gate:
         self._inside = 0  # passes that were not given back
         self._untried = 0  # batches at the gate that have not failed yet
         self.attempts = Attempts(0, 0, 0)
+        self._answer_time = 0.0  # seconds that the last accepted attempt took
+        self.ends_at = math.inf
+        """When the landing ends whatever comes, in seconds of the monotonic clock."""
         self.last_round_from = math.inf
         """When the last round begins, in seconds of the monotonic clock: from then on each batch is tried once more."""
         self.refusals = math.inf
@@ -119,6 +125,10 @@ class Gate:
         while True:
             changed = self._changed
             last_round_from = math.inf if tried else self.last_round_from
+            if not self._failures and now + self._answer_time > self.ends_at:
+                await changed.wait()  # the drain would take the batch, and could not say so in time
+                now = self._clock()
+                continue
             if now >= last_round_from:
                 return self._pass(probe=False, untried=untried)
             probe = bool(self._failures)
@@ -141,7 +151,7 @@ class Gate:
 
     def _pass(self, *, probe: bool, untried: bool) -> Pass:
         self._inside += 1
-        return Pass(self._epoch, probe, untried)
+        return Pass(self._epoch, probe, untried, self._clock())
 
     def leave(self, leave: Pass, outcome: Outcome | None, *, suspect: bool = False) -> None:
         """Give back a pass with the outcome of its attempt; None if the attempt was cancelled.
@@ -161,6 +171,7 @@ class Gate:
             accepted, passed, failed = self.attempts
             self.attempts = Attempts(accepted + 1, passed + (not suspect), failed)
             self.refusals = 0
+            self._answer_time = self._clock() - leave.at
             self._asked_until = 0.0
             self._open()
         elif outcome:
