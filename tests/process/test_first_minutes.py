@@ -55,7 +55,7 @@ def read_advice(ended: Ended) -> str:
         (("-logs-url", f"https://bob:{PASSWORD}/x@drain.example"), 1, "/ is %2F, @ is %40"),
         (("-logs-url", f"https://bob:{PASSWORD}@drain.example:99999/"), 1, "-logs-url has a port"),
         (("-logs-url", "http://h/", "-batch-size", "0"), 1, "-batch-size 0: must be 1 or more"),
-        (("-logs-url", "http://h/", "-num-outlets", "0"), 1, "-num-outlets 0: must be 1 or more"),
+        (("-logs-url", "http://h/", "-num-outlets", "0"), 1, "-num-outlets 0: must be from 1 to 1000"),
         (("-logs-url", "https://h/", "-ca-file", "missing.pem"), 1, "-ca-file 'missing.pem': must be a file"),
         (("-logs-url", "http://h/", "-hostname", "a b"), 1, "-hostname 'a b': must be 1 to 255"),
         (("-wait", "250"), 2, "-wait '250': must be a duration with its unit, such as 250ms"),
