@@ -101,7 +101,7 @@ class Landing:
         """The time when delivering ends, in seconds of the monotonic clock; infinite while the shuttle runs."""
         if self.phase is Phase.RUNNING:
             return math.inf
-        return min(self._limit - self._reserve_share * self._reserve, self._progress_at + self._timeout)
+        return min(self._ends_at, self._progress_at + self._timeout)
 
     def begin(self) -> None:
         """Begin to land: the input has ended."""
@@ -132,7 +132,7 @@ class Landing:
         if self.phase is Phase.LANDING:
             self._progress_at = self._clock()
             self._delivering.deadline = self.deadline
-            self._gate.postpone(by=self.deadline, last_round_from=self._last_round_from)
+            self._gate.postpone(by=self.deadline, last_round_from=self._last_round_from, ends_at=self._ends_at)
 
     def abort(self) -> None:
         """Give up now."""
@@ -160,7 +160,7 @@ class Landing:
                 with outlast(self.hurry):
                     await self._give_up(crew)
         if crew.accounts.ledger.owed and not self._aborted:
-            self._gate.ends_at = math.inf
+            self._gate.land(by=self._limit, last_round_from=self._last_round_from)  # the report is never too late
             self._reporting.deadline = min(self._limit, self._clock() + self._report_timeout)
             with outlast(self.abort), self._reporting:
                 await crew.outlets.report(crew.new_report())
@@ -233,15 +233,20 @@ class Landing:
         self._moved.set()
         self._moved = anyio.Event()
         self._delivering.deadline = self.deadline
-        self._gate.ends_at = self._limit - self._reserve_share * self._reserve
-        self._gate.land(by=self.deadline, last_round_from=self._last_round_from)
+        self._gate.land(by=self.deadline, last_round_from=self._last_round_from, ends_at=self._ends_at)
 
     @property
     def _report_timeout(self) -> float:
         return self._reserve if self._delivering.caught or self._limit < math.inf else REPORT_PATIENCE
 
     @property
+    def _ends_at(self) -> float:
+        """When delivering ends, whatever comes."""
+        return self._limit - self._reserve_share * self._reserve
+
+    @property
     def _last_round(self) -> float:
+        """How many seconds the last round begins before the deadline."""
         return min(LAST_ROUND, LAST_ROUND_SHARE * self._timeout)
 
     @property

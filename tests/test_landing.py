@@ -182,6 +182,20 @@ async def test_no_line_is_lost_that_a_slow_drain_takes(outlets: int, delay: floa
     assert journal.named("drain.down") == []
 
 
+@pytest.mark.parametrize("slow", [1, 2], ids=["the first answer", "the probe"])
+@virtual
+async def test_one_slow_answer_keeps_no_batch_from_a_fast_drain(slow: int) -> None:
+    """It was taken for what every answer takes, and no attempt began for as long as that before the end."""
+    answers = {1: Answer(503)} if slow > 1 else {}
+    drain = Drain(lambda _: Answer(delay=4.8) if len(drain.calls) == slow else answers.get(len(drain.calls), TAKE))
+    async with make_shuttle(drain, num_outlets=1, batch_size=10, land_timeout=5.0) as shuttle:
+        await shuttle.write(make_lines(10))
+        await trio.sleep(5.0)
+        await shuttle.write(make_lines(1000, first=10))
+        await shuttle.land(by=trio.current_time() + 5.0)
+    assert shuttle.ledger.delivered == 1010
+
+
 @pytest.mark.parametrize("uvloop", [True, False])
 def test_progress_at_the_deadline_puts_the_end_off_no_further(uvloop: bool) -> None:
     """A batch a line, and sixteen outlets: something is delivered at every moment."""

@@ -16,8 +16,8 @@ asked for ends, because the drain takes batches. If one is refused, the pause go
 While the shuttle lands, delays are short, and a pause that the drain asks for lasts a quarter of the remaining time at
 most. So a drain that is back in the last second still gets what is held. At `last_round_from` the last round begins:
 every batch that has not been tried since then passes at once. So each batch gets one more attempt before the end,
-whatever the drain asked for. But while the drain takes batches, no attempt begins that would hardly be answered before
-the landing ends: its lines would arrive, and be called lost.
+whatever the drain asked for. But while the drain takes batches, no attempt begins in the last round that would hardly
+be answered before the landing ends: its lines would arrive, and be called lost.
 """
 
 import math
@@ -30,14 +30,12 @@ from shuttle.clock import Clocks
 from shuttle.core.backoff import LONGEST_DELAY, next_delay, read_retry_after
 from shuttle.core.outcome import Outcome, Verdict
 from shuttle.core.suspicion import Attempts
+from shuttle.delivery.landing_times import LandingTimes
 from shuttle.observe.log import Logger
 from shuttle.observe.throttle import Throttle
 
 LONGEST_DENIED_DELAY = 30.0  # seconds; who mends a password or a path looks for the lines within half a minute
 UNTRIED_FIRST = 0.02  # seconds that a batch which has failed lets others go first, when the gate may be probed
-LANDING_DELAY = 1.0  # seconds; at the end of a process every chance to deliver counts
-LANDING_SHARE = 0.25  # of the time that is left: the longest delay or pause while landing
-LEAST_LANDING_DELAY = 0.1  # seconds that it may last even so: ten requests a second hurt no drain
 
 
 class Pass(NamedTuple):
@@ -68,8 +66,7 @@ class Gate:
         self._delayed_until = 0.0
         self._asked_until = 0.0
         self._probing = {True: False, False: False}  # whether a probe is on its way: of an untried batch, of another
-        self._landing_since = math.inf
-        self._land_by = math.inf
+        self._landing = LandingTimes()
         self._down_since = 0.0
         self._reported = False  # the drain is down and a line said so
         self._reports = Throttle()
@@ -78,11 +75,6 @@ class Gate:
         self._inside = 0  # passes that were not given back
         self._untried = 0  # batches at the gate that have not failed yet
         self.attempts = Attempts(0, 0, 0)
-        self._answer_time = 0.0  # seconds that the last accepted attempt took
-        self.ends_at = math.inf
-        """When the landing ends whatever comes, in seconds of the monotonic clock."""
-        self.last_round_from = math.inf
-        """When the last round begins, in seconds of the monotonic clock: from then on each batch is tried once more."""
         self.refusals = math.inf
         """Answers that refuse a batch, in a row; without end as long as the drain has taken none."""
 
@@ -100,12 +92,12 @@ class Gate:
     @property
     def is_landing(self) -> bool:
         """Whether the shuttle lands."""
-        return self._landing_since <= self._clock()
+        return self._landing.since <= self._clock()
 
     @property
     def is_last_round(self) -> bool:
         """Whether the last round has begun."""
-        return self._clock() >= self.last_round_from
+        return self._clock() >= self._landing.last_round_from
 
     async def enter(self, not_before: float = 0.0, *, tried: bool = False) -> Pass:
         """Return as soon as an attempt may be made, but not before `not_before` unless the shuttle is landing.
@@ -124,16 +116,16 @@ class Gate:
         now = entered = self._clock()
         while True:
             changed = self._changed
-            last_round_from = math.inf if tried else self.last_round_from
-            if not self._failures and now + self._answer_time > self.ends_at:
+            last_round_from = math.inf if tried else self._landing.last_round_from
+            if not self._failures and self._landing.is_too_late(now):
                 await changed.wait()  # the drain would take the batch, and could not say so in time
                 now = self._clock()
                 continue
             if now >= last_round_from:
                 return self._pass(probe=False, untried=untried)
             probe = bool(self._failures)
-            since = max(entered, self._landing_since)
-            own = min(not_before, since + self._limit_landing_delay(since))
+            since = max(entered, self._landing.since)
+            own = min(not_before, since + self._landing.limit_delay(since))
             opens = self._delayed_until + (UNTRIED_FIRST if self._untried and not untried else 0.0)
             ready = max(self._asked_until, own, opens if probe else 0.0)
             blocked = probe and (self._probing[True] or (self._probing[False] and not untried))
@@ -171,7 +163,7 @@ class Gate:
             accepted, passed, failed = self.attempts
             self.attempts = Attempts(accepted + 1, passed + (not suspect), failed)
             self.refusals = 0
-            self._answer_time = self._clock() - leave.at
+            self._landing.note_answer(self._clock() - leave.at)
             self._asked_until = 0.0
             self._open()
         elif outcome:
@@ -181,19 +173,21 @@ class Gate:
         if was_shut or self._failures:
             self._change()
 
-    def land(self, *, by: float, last_round_from: float) -> None:
-        """Shorten the delays: the shuttle ends at `by`, and its last round begins at `last_round_from`."""
+    def land(self, *, by: float, last_round_from: float, ends_at: float = math.inf) -> None:
+        """Shorten the delays: the shuttle ends at `by`, and its last round begins at `last_round_from`.
+
+        Progress may move both to later times, but not beyond `ends_at`.
+        """
         now = self._clock()
-        self._land_by = by
-        self._landing_since = min(self._landing_since, now)
-        self.last_round_from = last_round_from
-        self._delayed_until = min(self._delayed_until, now + self._limit_landing_delay(now))
-        self._asked_until = min(self._asked_until, self._limit_pause(now))
+        self._landing.set(by=by, last_round_from=last_round_from, ends_at=ends_at)
+        self._landing.since = min(self._landing.since, now)
+        self._delayed_until = min(self._delayed_until, now + self._landing.limit_delay(now))
+        self._asked_until = min(self._asked_until, self._landing.limit_pause(now))
         self._change()
 
-    def postpone(self, *, by: float, last_round_from: float) -> None:
+    def postpone(self, *, by: float, last_round_from: float, ends_at: float) -> None:
         """Move the end and the last round of a landing that makes progress to later times."""
-        self._land_by, self.last_round_from = by, last_round_from
+        self._landing.set(by=by, last_round_from=last_round_from, ends_at=ends_at)
 
     async def wait_hopeless(self) -> None:
         """Return when the drain is hopeless."""
@@ -233,22 +227,12 @@ class Gate:
             self._epoch += 1
             self._failures += 1
             longest = LONGEST_DENIED_DELAY if outcome.verdict is Verdict.DENIED else LONGEST_DELAY
-            if self._landing_since <= now:
-                longest = self._limit_landing_delay(now)
+            if self._landing.since <= now:
+                longest = self._landing.limit_delay(now)
             self._delayed_until = now + next_delay(self._failures, self._random, longest)
             self._report(now, outcome)
         asked_until = now + read_retry_after(outcome.retry_after, self._wall())
-        self._asked_until = max(self._asked_until, min(asked_until, self._limit_pause(now)))
-
-    def _limit_pause(self, now: float) -> float:
-        """Return the latest time until which the drain may ask for a pause."""
-        if self._landing_since > now:
-            return math.inf
-        return now + max(LEAST_LANDING_DELAY, LANDING_SHARE * (self._land_by - now))
-
-    def _limit_landing_delay(self, now: float) -> float:
-        """Return how long a delay that begins `now` lasts at most, in seconds, if the shuttle lands."""
-        return min(LANDING_DELAY, max(LEAST_LANDING_DELAY, LANDING_SHARE * (self._land_by - now)))
+        self._asked_until = max(self._asked_until, min(asked_until, self._landing.limit_pause(now)))
 
     def _report(self, now: float, outcome: Outcome) -> None:
         """Log that the drain is down, once for each outage, and less often if the drain flaps."""

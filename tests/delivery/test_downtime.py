@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 import trio
 
-from shuttle.delivery.gate import LANDING_DELAY
+from shuttle.delivery.landing_times import LANDING_DELAY
 from tests.helpers.drains import CLOSE, HANG, REFUSE, TAKE, Answer, Drain, in_turn
 from tests.helpers.virtual import Journal, make_lines, make_shuttle, virtual
 

@@ -1,15 +1,19 @@
 import math
+from typing import TYPE_CHECKING
 
 import pytest
 import trio
 import trio.testing
 
-from shuttle.delivery.gate import LANDING_DELAY, Pass
+from shuttle.delivery.landing_times import LANDING_DELAY
 from shuttle.observe.throttle import QUIET
 from tests.helpers.drains import http_date
 from tests.helpers.gates import DOWN, TAKEN, answer, enter_all, make_gate
 from tests.helpers.outcomes import make_outcome
 from tests.helpers.virtual import EPOCH, Journal, virtual
+
+if TYPE_CHECKING:
+    from shuttle.delivery.gate import Pass
 
 
 @virtual
