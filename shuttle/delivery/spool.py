@@ -7,6 +7,7 @@ and the outlets go on meanwhile. What the disk does not take, because it is full
 written as soon as the disk takes it. `tiers` has the states of the batches, and the order in which they leave.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
@@ -63,6 +64,7 @@ class Spool:
         self._rescuing = False
         self._released = False  # nobody may use the disk any more
         self._closed = False  # it is up to date for the last time
+        self._looked = -math.inf  # when, by the event loop's clock
         self.taken = 0
         """Batches that takers got so far."""
         if backlog.is_open:
@@ -190,11 +192,12 @@ class Spool:
         return self._tiers.spooled
 
     async def _update(self) -> None:
-        """Write what is due, or else look whether all is still there."""
+        """Write what is due, and look now and then whether all is still there."""
         if self._released:
             return
         self._due = anyio.Event()
-        if not await self._write():
+        if not await self._write() or anyio.current_time() - self._looked >= LOOK:
+            self._looked = anyio.current_time()
             await self._look()
         if self._failing and (self._tiers.is_due or not self._backlog.is_open):
             self._due.set()
@@ -306,19 +309,22 @@ class Spool:
         return True
 
     def _inherit(self) -> None:
-        """Take what an earlier process has left."""
-        self._ledger.take_in(self._backlog.lines)
+        """Take what an earlier process has left; what is missing of it is lost."""
+        missing = self._backlog.missing
+        self._ledger.take_in(self._backlog.lines + missing)
         self._tiers.inherit(batches=self._backlog.batches, lines=self._backlog.lines)
         self._count_spooled()
+        if missing:
+            self._lose(missing, "missing in the spool")
         self._waiters.call_takers()
 
     async def _rescue(self, fault: DiskFault) -> None:
         """Go on with a new file in the place of one that is broken or gone."""
-        saved, settled = self._tiers.list_saved(), self._tiers.list_settled()
+        saved, settled, lines = self._tiers.list_saved(), self._tiers.list_settled(), self._tiers.spooled
         self._rescuing = True
         try:
             stored = [StoredBatch(entry.key, entry.batch) for entry in saved]
-            rescued = await self._ask(self._backlog.rescue, stored, settled)
+            rescued = await self._ask(self._backlog.rescue, stored, settled, lines)
         finally:
             self._rescuing = False
         if rescued:

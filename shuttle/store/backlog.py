@@ -6,33 +6,29 @@ a power cut, too, but what was written last may be missing: the disk is waited f
 file, every few megabytes, and not with each batch. Each row has a checksum, so that what is read is what was written.
 Memory has the totals and nothing a row.
 
-A broken file is set aside, and what can be read of it is taken over. What does not fit on the disk then is left to the
-next process, and counted lost by this one, which does not take it in any more. A batch that was settled meanwhile, and
-stands in a file that is aside, comes again under its old id.
+A file that is broken or gone is replaced by a new one, with all that can be read of it (`rescue`). What an earlier
+process has left is compared with what that has promised (`promise`); what is missing of it is known, and counted lost.
 
 The backlog is open while it knows what stands in the file. A disk that cannot be used leaves it closed, at the start or
 after the file was lost. `begin` tries again; what is found then was left by an earlier process.
 """
 
 import contextlib
-import errno
-import os
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from enum import Enum
-from itertools import chain
 from pathlib import Path
 from typing import Self
 
 from shuttle.clock import Clock
 from shuttle.observe.log import Logger
 from shuttle.store import batch_table
-from shuttle.store.batch_table import PAGE, StoredBatch, Totals, measure
-from shuttle.store.lock import FileId, find_file
-from shuttle.store.private import open_file
+from shuttle.store.access import measure_file
+from shuttle.store.batch_table import PAGE, StoredBatch, Totals
+from shuttle.store.promise import Promise, PromiseFile
+from shuttle.store.rescue import Rescue, Salvaged
 from shuttle.store.reserve import Reserve
-from shuttle.store.salvage import connect_each, divide, salvage
-from shuttle.store.schema import Schema, measure_file
+from shuttle.store.schema import Schema
 from shuttle.store.sqlite import Database
 from shuttle.store.sqlite_errors import ERRORS, BrokenError, GoneError, is_broken
 
@@ -41,6 +37,7 @@ MOST_BROKEN = 2  # files set aside, as large as a spool may be: one, and another
 _LARGE = 16 * 1024 * 1024  # bytes of an empty file that are given back to the disk
 _LOG_PAGES = 4 * 1024 * 1024 // PAGE  # in the log, before they are moved to the file
 _PIECE = 4  # batches that are removed at once from a full disk
+_ADVICE_GONE = "stop log-shuttle before its files are deleted or moved, and keep all of them together"
 
 SCHEMA = Schema(
     name=NAME,
@@ -52,7 +49,6 @@ SCHEMA = Schema(
         f"page_size={PAGE}",
         "synchronous=NORMAL",
         f"wal_autocheckpoint={_LOG_PAGES}",
-        f"journal_size_limit={2 * PAGE * _LOG_PAGES}",
         "cache_size=-2048",  # KiB
         "temp_store=MEMORY",
     ),
@@ -83,20 +79,21 @@ class Backlog:
         self, database: Database, *, most_bytes: int, log: Logger, wall: Callable[[], float], clock: Clock
     ) -> None:
         self._database = database
-        self._salvaging = database.path.with_suffix(".salvaging")  # is there until all that is aside was gone through
+        self._promise = PromiseFile(database.path.with_suffix(".promise"))
         self._reserve = Reserve(database.path.with_suffix(".reserve"), most_bytes=most_bytes)
         self._most_bytes = most_bytes
         self._log = log
         self._wall = wall
         self._since = wall() - clock()  # the epoch's seconds when the clock was 0
+        self._rescue = Rescue(database, self._promise, since=self._since)
         self._inherited = 0  # the newest key that an earlier process has left
-        self._error: Exception | None = None  # why the file cannot be gone on with
-        self._given_up: set[FileId] = set()  # broken files: this process has counted lost what is in them
         self._totals = Totals()
         self.oldest: float | None = None
         """When the first line of the oldest batch was read, in seconds since the epoch."""
         self.last_key = 0
         """The newest that was given, 0 if none was."""
+        self.missing = 0
+        """Lines that an earlier process has left and `begin` has not found, as far as that is known."""
         self.is_open = False
         """It is known what stands in the file."""
 
@@ -141,30 +138,38 @@ class Backlog:
 
         A broken file is set aside, and what can be read of it is taken over.
         """
+        self.missing = 0
         try:
             try:
-                salvaged = self._begin()
-            except GoneError:  # at this moment
-                salvaged = self._renew((), ())
+                self._begin()
+            except ERRORS as error:
+                if not is_broken(error):
+                    raise
+                self._rescue.error = error  # at this moment
+                self._begin()
+            self._promise.write(self._totals, self._totals)
         except (OSError, *ERRORS) as error:
             self._database.note_failure(error)
             self._lose()
             return False
-        if salvaged is not None:
-            self._tell_salvaged(complete=salvaged)
-        self._database.note_success()
-        self._go_on()
+        self._rescue.go_on()
         self._inherited = self.last_key
         self.is_open = True
         self._reserve.keep()
         return True
 
     def check(self) -> DiskFault | None:
-        """See that the file is still where the next process looks for it."""
+        """See that the file is where the next process looks for it, and that nobody else has changed it."""
         if not self.is_open:
             return DiskFault.FAILED
         try:
-            self._database.check()
+            self._database.check(thoroughly=True)
+            if self._database.touched:
+                with self._database.reread() as connection:
+                    self._compare(connection)
+            self._promise.confirm(self._totals)
+            self._reserve.renew()
+            self._database.check()  # it may have been deleted meanwhile, and this may be the last look
         except (OSError, *ERRORS) as error:
             return self._judge(error)
         return None
@@ -203,7 +208,7 @@ class Backlog:
                     piece = keys[start : start + _PIECE]
                     self._apply([], piece)
                     removed += piece
-                    self._database.connect().execute("PRAGMA wal_checkpoint(TRUNCATE)")  # gives the log's room back
+                    self._database.give_back()
             self._give_back()
         return removed
 
@@ -226,34 +231,40 @@ class Backlog:
 
     def condemn(self, reason: str) -> None:
         """Take the file for broken; `rescue` is called next."""
-        self._error = BrokenError(reason)
+        self._rescue.error = BrokenError(reason)
 
-    def rescue(self, held: Sequence[StoredBatch], settled: Collection[int]) -> bool:
+    def rescue(self, held: Sequence[StoredBatch], settled: Collection[int], lines: int) -> bool:
         """Replace a file that is broken or gone by a new one with `held`, and with all else that can be read of it.
 
-        The keys `settled` are left out. Of a broken file, what the disk has no room for is left to the next process.
+        The keys `settled` are left out; all others have so many `lines`. Of a broken file, what the disk has no room
+        for is left to the next process.
 
         Returns:
             Whether the disk took `held`. If it did not, it has nothing, and the backlog is not open.
         """
-        error = self._error or BrokenError("it is broken")
-        gone = isinstance(error, GoneError)
+        gone = isinstance(self._rescue.error, GoneError)
         try:
-            complete = self._renew(held, settled) if gone else self._replace(error, held, settled)
+            if gone:
+                self._reserve.forget()
+            salvaged = self._replace(held, settled)
+            self._promise.write(self._totals, self._totals)
         except (OSError, *ERRORS) as failure:
             self._database.note_failure(failure)
             if not gone:
-                self._give_up()
+                self._rescue.give_up()
             self._lose()
+            with contextlib.suppress(OSError):
+                self._promise.void()
             return False
-        self._go_on()
-        self._tell_salvaged(complete=complete)
+        self._rescue.go_on()
+        self._tell_salvaged(False if salvaged.left else None if self.lines > lines else self.lines == lines)
         return True
 
     def close(self) -> None:
         """Leave the directory to the next agent."""
         self.is_open = False
         self._database.release()
+        self._promise.close()
 
     def _lose(self) -> None:
         """Note that nothing of the file can be used."""
@@ -261,41 +272,46 @@ class Backlog:
         self._totals = Totals()
         self.oldest = None
 
-    def _give_up(self) -> None:
-        """Leave what is in broken files to the next process: here it is counted lost, and must not come back."""
-        with contextlib.suppress(OSError):
-            self._given_up.update(filter(None, map(find_file, (self._database.path, *self._database.list_broken()))))
-
-    def _go_on(self) -> None:
-        """Note that the file counts: it may have been given up as it was begun, or have the inode of one that was."""
-        with contextlib.suppress(OSError):
-            self._given_up.discard(find_file(self._database.path))
-
-    def _connect_broken(self) -> Iterator[sqlite3.Connection]:
-        """Yield a connection to each broken file that this process has not given up."""
-        broken = self._database.list_broken()
-        return connect_each([path for path in broken if find_file(path) not in self._given_up], SCHEMA)
-
     def _judge(self, error: Exception) -> DiskFault:
         if isinstance(error, GoneError) or is_broken(error):
-            self._error = error
+            self._rescue.error = error
             return DiskFault.GONE if isinstance(error, GoneError) else DiskFault.BROKEN
         self._database.note_failure(error)
         return DiskFault.FAILED
 
-    def _begin(self) -> bool | None:
-        """Open or make the file; return whether all was salvaged, None if there was nothing to be."""
-        salvaged = None
+    def _begin(self) -> None:
+        """Open or make the file, and find out what is missing of what an earlier process has left."""
         self._database.lock()
-        if error := self._error or self._find_damage():
-            salvaged = self._replace(error, (), ())
-        elif self._salvaging.exists():  # that process was killed, or the disk full
-            salvaged = self._salvage_into_new((), (), self._connect_broken())
+        promise = self._promise.read()
+        self._rescue.claim()
+        salvaged = None
+        self._rescue.error = self._rescue.error or self._find_damage(promise)
+        if self._rescue.error:
+            salvaged = self._replace((), ())
+        elif self._rescue.is_due:  # that process was killed, or the disk full
+            if not self._rescue.is_unfinished:
+                promise = None  # which says nothing of what is aside
+                self._promise.void()
+            salvaged = self._finish(self._rescue.resume())
         with self._database.transaction():
             pass  # makes the file
-        return salvaged
+        if salvaged or (promise and not promise.covers(self._totals)):
+            self._look_for(promise, salvaged)
 
-    def _find_damage(self) -> Exception | None:
+    def _look_for(self, promise: Promise | None, salvaged: Salvaged | None) -> None:
+        """Count what is missing, if that is known, and tell."""
+        if salvaged is None:
+            self._log.warning("spool.gone", file=self._database.path, advice=_ADVICE_GONE)
+        complete: bool | None = False if salvaged and (salvaged.left or salvaged.damaged) else None
+        if promise and not (salvaged and salvaged.left):
+            connection = self._database.connect()
+            found = batch_table.add_up(connection, promise.after.first_key)  # what is older was settled
+            self.missing = max(0, promise.after.lines - found.lines)
+            whole = found == promise.after or not promise.after.batches
+            complete = whole or (False if self.missing else None)
+        self._tell_salvaged(complete)
+
+    def _find_damage(self, promise: Promise | None) -> Exception | None:
         """Take what an earlier process has left, if there is any; return how it is found to be broken.
 
         Raises:
@@ -307,6 +323,8 @@ class Backlog:
         try:
             with self._database.examine(thoroughly=False):
                 self._count()
+            if promise and not promise.covers(self._totals) and not self._rescue.is_unfinished:
+                raise BrokenError(f"it is not as it was left: it had {promise.after.lines} lines, and has {self.lines}")
         except ERRORS as error:
             with contextlib.suppress(BrokenError, OSError):
                 self._database.check()  # a file that is gone may look broken, and can still be read
@@ -324,19 +342,26 @@ class Backlog:
         connection = self._database.connect()
         self._totals, last_key = batch_table.count(connection, file_bytes=measure_file(connection))
         self.last_key = max(self.last_key, last_key)
-        self.oldest = batch_table.read_oldest(connection)
+        _, self.oldest = batch_table.read_oldest(connection)
+
+    def _compare(self, connection: sqlite3.Connection) -> None:
+        """See that what is there is what this process has written.
+
+        Raises:
+            sqlite3.Error: It is not, or cannot be read.
+        """
+        totals, _ = batch_table.count(connection, file_bytes=measure_file(connection))
+        if totals != self._totals:
+            raise BrokenError(f"somebody else has changed it: it has {totals.lines} lines, and had {self.lines}")
 
     def _apply(self, add: Sequence[StoredBatch], remove: Sequence[int]) -> None:
         with self._database.transaction() as connection:
-            gone = batch_table.remove(connection, remove)
-            batch_table.insert(connection, add, self._since)
-            oldest = batch_table.read_oldest(connection)
-        self._totals = Totals(
-            self.batches + len(add) - gone.batches,
-            self.lines + sum(batch.lines for _, batch in add) - gone.lines,
-            self.bytes + sum(measure(batch) for _, batch in add) - gone.bytes,
-        )
-        self.oldest = oldest
+            removed = batch_table.remove(connection, remove)
+            added = batch_table.insert(connection, add, self._since)
+            first_key, oldest = batch_table.read_oldest(connection)
+            totals = self._totals.change(added, removed, first_key)
+            self._promise.write(self._totals, totals)
+        self._totals, self.oldest = totals, oldest
 
     def _give_back(self) -> None:
         """Give back to the disk what an empty file takes: SQLite keeps it for later."""
@@ -344,72 +369,24 @@ class Backlog:
             return
         with contextlib.suppress(OSError, *ERRORS):  # it is only kept
             if self._database.path.stat().st_size > _LARGE:
-                connection = self._database.connect()
-                connection.execute("VACUUM")
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self._database.give_back(all_of_it=True)
 
-    def _replace(self, error: Exception, held: Sequence[StoredBatch], settled: Collection[int]) -> bool:
-        """Set the broken file aside, and begin a new one; return whether all that can be read is in it."""
-        self._error = error
-        for aside in [] if self._salvaging.exists() else self._database.list_broken():
-            with contextlib.suppress(OSError):
-                aside.unlink()
-        with contextlib.suppress(OSError):
-            os.close(open_file(self._salvaging))
-        self._database.set_aside(error)
-        self._error = None
-        return self._salvage_into_new(held, settled, self._connect_broken())
+    def _replace(self, held: Sequence[StoredBatch], settled: Collection[int]) -> Salvaged:
+        return self._finish(self._rescue.replace(held, settled, self._totals.first_key if self.is_open else 0))
 
-    def _renew(self, held: Sequence[StoredBatch], settled: Collection[int]) -> bool:
-        """Begin a new file where the one that is open is gone from; return whether all that can be read is in it."""
-        self._error = None
-        self._reserve.forget()
-        left = self._database.abandon()
+    def _finish(self, salvaged: Salvaged) -> Salvaged:
+        """Know what is in a new file."""
         try:
-            self._database.lock()
-            if self._database.exists:
-                raise FileExistsError(errno.EEXIST, "another spool was put in its place")
-            return self._salvage_into_new(held, settled, [left] if left else [])
-        finally:
-            if left:
-                with contextlib.suppress(*ERRORS):
-                    left.close()
-
-    def _salvage_into_new(
-        self, held: Sequence[StoredBatch], settled: Collection[int], sources: Iterable[sqlite3.Connection]
-    ) -> bool:
-        """Write `held` to a new file, and then what can be read of `sources`, some of which may be there already.
-
-        Returns:
-            Whether all that can be read is in it.
-
-        Raises:
-            sqlite3.Error: The disk does not take `held`.
-            OSError: The same.
-        """
-        self._take_over(held)
-        complete = False
-        known = {*settled, *(key for key, _ in held)}
-        with contextlib.suppress(OSError, *ERRORS):
-            for stored in divide(chain.from_iterable(salvage(source, known, self._since) for source in sources)):
-                self._take_over(stored)
-            complete = self._given_up.isdisjoint(map(find_file, self._database.list_broken()))
-        try:
-            self._count()
+            with self._database.transaction():
+                self._count()
         except (OSError, *ERRORS) as error:
-            self._error = error  # what it has already is not to be taken for an earlier process's
+            self._rescue.error = error  # what it has already is not to be taken for an earlier process's
             raise
-        if complete:
-            with contextlib.suppress(OSError):
-                self._salvaging.unlink(missing_ok=True)
-        else:  # what is aside comes later: no key of it may be given again, though none of it can be read
+        self._rescue.finish(salvaged)
+        if salvaged.left:  # what is aside comes later: no key of it may be given again, though none of it can be read
             self.last_key = max(self.last_key, int(self._wall() * 1000) << 16)
-        return complete
+        return salvaged
 
-    def _take_over(self, stored: Sequence[StoredBatch]) -> None:
-        with self._database.transaction() as connection:
-            new = [each for each in stored if not batch_table.exists(connection, each.key)]
-            batch_table.insert(connection, new, self._since)
-
-    def _tell_salvaged(self, *, complete: bool) -> None:
-        self._log.info("spool.salvaged", batches=self.batches, lines=self.lines, complete=complete)
+    def _tell_salvaged(self, complete: bool | None) -> None:
+        told = "unknown" if complete is None else complete
+        self._log.info("spool.salvaged", batches=self.batches, lines=self.lines, complete=told)

@@ -12,7 +12,7 @@ from contextlib import closing
 from typing import Any, NamedTuple
 
 from shuttle.core.batch import OVERHEAD, Batch
-from shuttle.store.fields import MOST_KEY, MOST_SECONDS, are_long, is_id, is_number, is_time
+from shuttle.store.fields import MOST, MOST_KEY, MOST_SECONDS, are_long, is_id, is_number, is_time
 from shuttle.store.sqlite_errors import BrokenError
 
 # Bytes. To add and to remove 3 batches of 100 KB a transaction, or one of 300 bytes, took, in microseconds:
@@ -29,11 +29,15 @@ TABLES = (
 _INSERT = "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_BODY = "INSERT INTO bodies VALUES (?, ?)"
 _EXISTS = "SELECT 1 FROM batches WHERE key = ?"
-_SELECT = "SELECT batches.*, body FROM batches LEFT JOIN bodies USING (key) WHERE key"
-_DELETE = "DELETE FROM batches WHERE key = ? RETURNING lines, size"
+_SELECT = "SELECT batches.*, body FROM batches NOT INDEXED LEFT JOIN bodies NOT INDEXED USING (key) WHERE key"
+_DELETE = "DELETE FROM batches WHERE key = ? RETURNING lines, size, checksum"
 _DELETE_BODY = "DELETE FROM bodies WHERE key = ?"
-_OLDEST = "SELECT born FROM batches ORDER BY key LIMIT 1"
-_TOTALS = "SELECT count(*), coalesce(sum(lines), 0), coalesce(sum(size), 0), coalesce(max(key), 0) FROM batches"
+_OLDEST = "SELECT key, born FROM batches ORDER BY key LIMIT 1"
+_TOTALS = (
+    "SELECT count(*), coalesce(sum(lines), 0), coalesce(sum(size), 0), coalesce(sum(checksum), 0), "
+    "coalesce(min(key), 0) FROM batches WHERE key >= ?"
+)
+_LAST = "SELECT coalesce(max(key), 0) FROM batches"
 # A frame has 3 bytes at least, its length and newline included: no batch has more lines than it has room for.
 _IMPLAUSIBLE = (
     "SELECT 1 FROM batches WHERE NOT (lines >= 1 AND lines * 3 <= size AND frames >= lines) "
@@ -60,6 +64,20 @@ class Totals(NamedTuple):
     lines: int = 0
     bytes: int = 0
     """As `measure` tells them."""
+    checksums: int = 0
+    """Of all rows, added up: they tell one set of batches from another of the same size."""
+    first_key: int = 0
+    """The lowest, 0 if there is none."""
+
+    def change(self, added: "Totals", removed: "Totals", first_key: int) -> "Totals":
+        """Return what there is after a transaction."""
+        return Totals(
+            self.batches + added.batches - removed.batches,
+            self.lines + added.lines - removed.lines,
+            self.bytes + added.bytes - removed.bytes,
+            self.checksums + added.checksums - removed.checksums,
+            first_key,
+        )
 
 
 def measure(batch: Batch) -> int:
@@ -76,16 +94,26 @@ def count(connection: sqlite3.Connection, *, file_bytes: int) -> tuple[Totals, i
     """
     if connection.execute(_IMPLAUSIBLE, (MOST_SECONDS, MOST_KEY)).fetchone():
         raise BrokenError("a batch cannot be what its row says")
-    *totals, last_key = _read_numbers(connection.execute(_TOTALS).fetchone())
+    totals = add_up(connection, -MOST)
+    (last_key,) = _read_numbers(connection.execute(_LAST).fetchone())
     if connection.execute(_LEAST, (PAGE // 4, PAGE, OVERHEAD)).fetchone()[0] > file_bytes:
         raise BrokenError("its batches are larger than the file")
-    return Totals(*totals), last_key
+    return totals, last_key
 
 
-def read_oldest(connection: sqlite3.Connection) -> float | None:
-    """Return when the first line of the oldest batch was read, in seconds since the epoch."""
-    found = connection.execute(_OLDEST).fetchone()
-    return found[0] if found and isinstance(found[0], float) else None
+def add_up(connection: sqlite3.Connection, first_key: int) -> Totals:
+    """Return what there is with keys from `first_key` on.
+
+    Raises:
+        sqlite3.Error: It cannot be read.
+    """
+    return Totals(*_read_numbers(connection.execute(_TOTALS, (first_key,)).fetchone()))
+
+
+def read_oldest(connection: sqlite3.Connection) -> tuple[int, float | None]:
+    """Return the first key, 0 if there is none, and when that batch began, in seconds since the epoch."""
+    key, born = connection.execute(_OLDEST).fetchone() or (0, None)
+    return key, born if isinstance(born, float) else None
 
 
 def exists(connection: sqlite3.Connection, key: int) -> bool:
@@ -93,10 +121,12 @@ def exists(connection: sqlite3.Connection, key: int) -> bool:
     return connection.execute(_EXISTS, (key,)).fetchone() is not None
 
 
-def insert(connection: sqlite3.Connection, stored: Sequence[StoredBatch], since: float) -> None:
-    """Write batches, all or none if this is in a transaction."""
-    connection.executemany(_INSERT, [_encode(key, batch, since) for key, batch in stored])
+def insert(connection: sqlite3.Connection, stored: Sequence[StoredBatch], since: float) -> Totals:
+    """Write batches, all or none if this is in a transaction, and return what they come to."""
+    rows = [_encode(key, batch, since) for key, batch in stored]
+    connection.executemany(_INSERT, rows)
     connection.executemany(_INSERT_BODY, [(key, batch.body) for key, batch in stored])
+    return _add_up([(row[3], row[6], row[7]) for row in rows])
 
 
 def select(connection: sqlite3.Connection, after: int, since: float) -> Generator[StoredBatch, None, None]:
@@ -124,11 +154,18 @@ def remove(connection: sqlite3.Connection, keys: Sequence[int]) -> Totals:
     found = [connection.execute(_DELETE, (key,)).fetchone() for key in keys]
     removed = [_read_numbers(row) for row in found if row]
     connection.executemany(_DELETE_BODY, [(key,) for key in keys])
-    return Totals(len(removed), sum(lines for lines, _ in removed), sum(size for _, size in removed))
+    return _add_up(removed)
 
 
-def _encode(key: int, batch: Batch, since: float) -> tuple[object, ...]:
-    row = (key, batch.id, since + batch.born, batch.lines, batch.frames, json.dumps(batch.long))
+def _add_up(rows: Sequence[Sequence[int]]) -> Totals:
+    """Return what rows come to of which each has its lines, its size and its checksum."""
+    lines, size, checksums = map(sum, zip(*rows, strict=True)) if rows else (0, 0, 0)
+    return Totals(len(rows), lines, size, checksums)
+
+
+def _encode(key: int, batch: Batch, since: float) -> tuple[Any, ...]:
+    long = str([list(pair) for pair in batch.long])  # lists of numbers are JSON, and json takes ten times as long
+    row = (key, batch.id, since + batch.born, batch.lines, batch.frames, long)
     return *row, measure(batch), _check(row, batch.body)
 
 

@@ -92,6 +92,22 @@ class CheckpointTable(Generic[_Row]):
             BrokenError: A row is not what was written.
             sqlite3.Error: The rows cannot be read.
         """
+        self.rows = self._read(database)
+        self._stored = set(self.rows)
+        self.due.clear()
+
+    def compare(self, database: sqlite3.Connection) -> None:
+        """See that `database` has what was written.
+
+        Raises:
+            BrokenError: It has not.
+            sqlite3.Error: The rows cannot be read.
+        """
+        found = self._read(database)
+        if found.keys() != self._stored or any(found[key] != self.rows[key] for key in self._stored - self.due):
+            raise BrokenError("somebody else has changed it")
+
+    def _read(self, database: sqlite3.Connection) -> dict[int, _Row]:
         rows = {}
         for key, content, checksum in database.execute(self._select):
             if not is_number(key, 1, MOST_KEY) or not isinstance(content, bytes) or _check(key, content) != checksum:
@@ -100,9 +116,7 @@ class CheckpointTable(Generic[_Row]):
                 rows[key] = self._decode(key, json.loads(content))
             except (TypeError, ValueError, AttributeError, RecursionError):
                 raise BrokenError("a row cannot be read") from None
-        self.rows = rows
-        self._stored = set(rows)
-        self.due.clear()
+        return rows
 
     def write(self, database: sqlite3.Connection) -> None:
         """Write what is due. It stays due until `settle`: the transaction may fail.

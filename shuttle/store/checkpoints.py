@@ -139,19 +139,26 @@ class Checkpoints:
                 self._plans.put(key, plan._replace(spans=spans))
         self._save()
 
+    def check(self) -> None:
+        """See that the database has what was recorded; if it has not, write all of it to a new one."""
+        if self._database and not self._database.released:
+            self._save(compare=True)
+
     def close(self) -> None:
         """Write what is still due, and leave the directory to the next agent."""
         if self._database and not self._database.released:
-            self._save()
+            self._save(compare=True)
             self._database.release()
 
-    def _save(self) -> None:
-        """Write what is due, or keep it for the next time."""
-        database = self._database
-        if not database or (not self._files.due and not self._plans.due and database.current):
+    def _save(self, *, compare: bool = False) -> None:
+        """Write what is due, or keep it for the next time; `compare` first what somebody else may have changed."""
+        database, due = self._database, self._files.due or self._plans.due
+        if not database or (not due and database.current and not (compare and database.touched)):
             return
         try:
             try:
+                if compare:
+                    self._compare(database)
                 self._write(database)
             except ERRORS as error:
                 if not database.start_over(error):
@@ -163,6 +170,13 @@ class Checkpoints:
             database.note_failure(error)
         else:
             database.note_success()
+
+    def _compare(self, database: Database) -> None:
+        database.check(thoroughly=True)
+        if database.touched:
+            with database.reread() as connection:
+                self._files.compare(connection)
+                self._plans.compare(connection)
 
     def _write(self, database: Database) -> None:
         with database.transaction() as connection:

@@ -26,6 +26,7 @@ class DirectoryLock:
         self._directory = directory
         self._path = directory / f"{name}.lock"
         self._descriptor: int | None = None
+        self._file: FileId | None = None  # that is locked
 
     @property
     def held(self) -> bool:
@@ -53,7 +54,8 @@ class DirectoryLock:
             os.close(directory)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            in_place = identify(os.fstat(descriptor)) == find_file(self._path)
+            locked = identify(os.fstat(descriptor))
+            in_place = locked == find_file(self._path)
         except BlockingIOError:
             os.close(descriptor)
             raise InUseError from None
@@ -61,7 +63,7 @@ class DirectoryLock:
             os.close(descriptor)
             raise
         self.release()
-        self._descriptor = descriptor
+        self._descriptor, self._file = descriptor, locked
         if not in_place:
             self.release()
             raise FileNotFoundError(errno.ENOENT, "the lock was deleted while it was taken")
@@ -73,7 +75,7 @@ class DirectoryLock:
             InUseError: Another agent has it by now.
             OSError: It cannot be looked at or made.
         """
-        if self._descriptor is not None and find_file(self._path) != identify(os.fstat(self._descriptor)):
+        if self._descriptor is not None and find_file(self._path) != self._file:
             self.acquire()
 
     def release(self) -> None:
@@ -105,6 +107,6 @@ def find_file(path: Path) -> FileId | None:
         OSError: It cannot be looked at.
     """
     try:
-        return identify(path.lstat())
+        return identify(os.lstat(path))
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -36,6 +36,13 @@ class Reserve:
             self._path.unlink()
             return open_file(self._path, os.O_WRONLY)
 
+    def renew(self) -> None:
+        """Keep the room again if somebody has given it away."""
+        with contextlib.suppress(OSError):
+            if self._kept and not (self._path.exists() and self._path.lstat().st_size >= self.bytes):
+                self._kept = False
+                self.keep()
+
     def free(self) -> None:
         """Give the room to whoever needs it now.
 

@@ -7,33 +7,31 @@ What can become of the file, and what that means to whoever uses it:
 
 - The disk takes nothing, because it is full, read-only or failing: an error, and the next transaction may succeed. So
   it is at the start, too: the directory is locked and the file made as soon as that is possible.
-- The file is broken, or its write-ahead log was deleted: `set_aside` renames it, and the next transaction begins a new
-  one. Closing the old one brings to it what only the log had.
+- The file is broken, or it was cut or written over in place, or its write-ahead log was deleted: `set_aside` renames
+  it, and the next transaction begins a new one. Closing the old one first brings to it what only the log had; `detach`
+  does not close it, and returns what may still read more than the files have.
 - The file was deleted, moved or replaced: SQLite would go on with one that no other process finds. So each transaction
-  looks first whether the path still leads to the file that is open; `abandon` gives what still reads that, and the next
-  transaction locks the directory again and begins a new file. If only the lock was deleted, it is taken again.
+  looks first whether the path still leads to the file that is open (`footprint` has all that a look tells); `abandon`
+  lets go of the directory, and the next transaction locks it again and begins a new file. If only the lock was deleted,
+  it is taken again.
 """
 
 import contextlib
-import errno
-import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-from shuttle.errors import ConfigError, quote
+from shuttle.errors import ConfigError
 from shuttle.observe.log import Logger
-from shuttle.store.lock import DirectoryLock, FileId, InUseError, find_file, identify
-from shuttle.store.private import UnsafeError, check_files, open_file
-from shuttle.store.schema import LOG, SIDES, Schema, bounded, connect_copy, transact
+from shuttle.store.access import bounded, connect_copy, transact
+from shuttle.store.aside import Aside
+from shuttle.store.footprint import Footprint, is_hollow
+from shuttle.store.lock import DirectoryLock, FileId, find_file
+from shuttle.store.refusal import is_hopeless, refuse
+from shuttle.store.schema import Schema
 from shuttle.store.sqlite_errors import ERRORS, BrokenError, GoneError, describe, is_broken, is_unwritable
 
-# Errors at the start that no wait mends: what cannot be a directory, and a process without descriptors.
-_HOPELESS = (
-    *(errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT),
-    *(errno.EMFILE, errno.ENFILE),
-)
 _ADVICE_GONE = "what log-shuttle holds is written to a new one; stop it before its files are deleted or moved"
 
 
@@ -42,14 +40,13 @@ class Database:
 
     def __init__(self, directory: Path, schema: Schema, log: Logger) -> None:
         self.path = directory / f"{schema.name}.sqlite"
+        self.schema = schema
         self._directory = directory
-        self._schema = schema
-        self._names = {side: Path(f"{self.path}{side}") for side in SIDES}
-        self._names_aside = [Path(f"{self.path}.broken-{number}") for number in range(1, schema.most_broken + 1)]
+        self._footprint = Footprint(self.path)
+        self.aside = Aside(self.path, schema, log)
         self._log = log
         self._lock = DirectoryLock(directory, schema.name)
         self._connection: sqlite3.Connection | None = None
-        self._files: dict[str, FileId] = {}  # those of the connection, by what their names end with
         self._copied: FileId | None = None  # the file that was read in a copy
         self.begun = False
         """It has its tables."""
@@ -68,35 +65,24 @@ class Database:
         database = cls(directory, schema, log)
         try:
             database.lock()
-        except InUseError:
-            accepted = "must not be another running log-shuttle's; each needs its own"
-            raise ConfigError(f"{schema.flag} {quote(str(directory))}: {accepted}") from None
-        except UnsafeError as error:
-            accepted = "must be a directory of this user alone; one that is not there yet is made"
-            raise ConfigError(f"{schema.flag} {quote(str(directory))}: {accepted} ({error.strerror})") from None
         except OSError as error:
-            if error.errno in _HOPELESS:
+            if is_hopeless(error):
                 raise database.refuse(error) from None
             database.note_failure(error)
         return database
 
     def refuse(self, error: Exception) -> ConfigError:
         """Return what tells a user that the directory cannot be used."""
-        accepted = "must be a directory that can be made and written"
-        return ConfigError(f"{self._schema.flag} {quote(str(self._directory))}: {accepted} ({describe(error)})")
+        return refuse(self.schema.flag, self._directory, error)
 
     @property
     def exists(self) -> bool:
-        """Whether there is something by its name.
+        """Whether there is something by its name, or a log without its file.
 
         Raises:
             OSError: It cannot be looked at.
         """
-        try:
-            self.path.lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        return True
+        return find_file(self.path) is not None or is_hollow(self.path)
 
     @property
     def current(self) -> bool:
@@ -105,6 +91,11 @@ class Database:
             self.check()
             return self.begun
         return False
+
+    @property
+    def touched(self) -> bool:
+        """Whether somebody else may have written to it; `reread` tells."""
+        return self._footprint.touched
 
     def lock(self) -> None:
         """Lock the directory, which is made if there is none, unless that is done.
@@ -115,17 +106,17 @@ class Database:
         if not self._lock.held:
             self._lock.acquire()
 
-    def check(self) -> None:
-        """See that what is open is what the next process finds.
+    def check(self, *, thoroughly: bool = False) -> None:
+        """See that what is open is what the next process finds; `thoroughly` is too much for each transaction.
 
         Raises:
             GoneError: The file was deleted, moved or replaced.
-            BrokenError: Its write-ahead log was.
+            BrokenError: Its write-ahead log was, or one of them was cut.
             OSError: It cannot be looked at, or the lock, which was deleted, cannot be taken again.
         """
-        for side, known in self._files.items():
-            if find_file(self._names[side]) != known:
-                raise BrokenError("its write-ahead log is gone") if side else GoneError("it is gone")
+        self._footprint.check()
+        if thoroughly:
+            self._footprint.check_log()
         self._lock.renew()
 
     def connect(self) -> sqlite3.Connection:
@@ -139,15 +130,9 @@ class Database:
             if self.released:
                 raise sqlite3.ProgrammingError("it was left to the next process")
             self.lock()
-            self._check_files()
             self.fresh |= not self.exists
-            file = open_file(self.path)  # SQLite gives the files beside the database its mode
-            try:
-                opened = identify(os.fstat(file))
-            finally:
-                os.close(file)
-            self._connection = self._schema.connect(self.path)
-            self._files[""] = opened
+            self._footprint.begin()
+            self._connection = self.schema.connect(self.path)
         return self._connection
 
     @contextlib.contextmanager
@@ -166,30 +151,47 @@ class Database:
             except ERRORS:
                 self.disconnect()  # one that failed to change the kind of journal keeps the old kind, and says nothing
                 raise
-        with transact(connection):
-            yield connection
-        if LOG not in self._files:
-            with contextlib.suppress(OSError):  # all is written
-                self._note_log()
+        try:
+            with transact(connection):
+                yield connection
+        finally:
+            self._footprint.note()
 
-    def _check_files(self) -> None:
-        """See that nobody else has put a file there that SQLite would open; it follows links, and takes any log.
+    @contextlib.contextmanager
+    def reread(self) -> Iterator[sqlite3.Connection]:
+        """Have in the block the connection, which reads all anew, to see what somebody else has written.
 
         Raises:
-            BrokenError: Somebody may have.
-            OSError: That cannot be looked at.
+            sqlite3.Error: It cannot be read.
+            OSError: The same.
         """
+        self.check()
+        connection = self.connect()
+        connection.execute("PRAGMA shrink_memory")
+        with bounded(connection):
+            yield connection
+        self._footprint.accept()
+
+    def give_back(self, *, all_of_it: bool = False) -> None:
+        """Move the log to the file, and give its room back to the disk; with `all_of_it` that of the file, too.
+
+        Raises:
+            sqlite3.Error: That is not possible.
+        """
+        connection = self.connect()
         try:
-            check_files(self._names.values())
-        except UnsafeError as error:
-            raise BrokenError(error.strerror) from None
+            if all_of_it:
+                connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            self._footprint.note(shorter=True)
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         """Make the tables. If they are there, they must be those that were read in a copy."""
-        if self._copied and self._copied == self._files.get(""):
-            self._schema.inspect(connection, thoroughly=False)
+        if self._copied and self._copied == self._footprint.file:
+            self.schema.inspect(connection, thoroughly=False)
         else:
-            self._schema.make(connection)
+            self.schema.make(connection)
         self.begun, self.fresh, self._copied = True, False, None
 
     @contextlib.contextmanager
@@ -203,10 +205,13 @@ class Database:
             OSError: It cannot be read.
         """
         try:
+            if is_hollow(self.path):
+                raise BrokenError("it is empty, and its write-ahead log is not")
             connection = self.connect()
             with bounded(connection):
-                self._schema.inspect(connection, thoroughly=thoroughly)
-            self._schema.try_to_write(connection)
+                self.schema.inspect(connection, thoroughly=thoroughly)
+            self.schema.try_to_write(connection)
+            self._footprint.note()
         except (OSError, *ERRORS) as error:
             if not copy or not is_unwritable(error):
                 raise
@@ -214,16 +219,12 @@ class Database:
             self.note_failure(error)
             self._copied = find_file(self.path)
             with connect_copy(self.path) as connection, bounded(connection):
-                self._schema.inspect(connection, thoroughly=thoroughly)
+                self.schema.inspect(connection, thoroughly=thoroughly)
                 yield connection
         else:
             self.begun = True
             with bounded(connection):
                 yield connection
-
-    def list_broken(self) -> list[Path]:
-        """Return the files that were set aside."""
-        return [name for name in self._names_aside if os.path.lexists(name)]
 
     def start_over(self, error: Exception) -> bool:
         """Leave the file behind if `error` says that it is broken or gone, so that a new one is begun; say whether.
@@ -247,40 +248,43 @@ class Database:
             OSError: It cannot be given one.
         """
         self.disconnect()
-        names = self._names_aside
-        aside = next((name for name in names if not os.path.lexists(name)), names[-1])
-        for side in SIDES:
-            try:
-                self._names[side].replace(f"{aside}{side}")
-            except FileNotFoundError:  # an older one may have left its own, which SQLite would take for this one's
-                Path(f"{aside}{side}").unlink(missing_ok=True)
-        self._log.warning(f"{self._schema.event}.broken", file=self.path, error=describe(error), aside=aside.name)
+        self.aside.set_aside(error)
+
+    def detach(self) -> sqlite3.Connection | None:
+        """Let go of the connection and return it: it may read more than is in the files, or is found by their names."""
+        left, self._connection = self._connection, None
+        if left and self._footprint.has_lost_log:
+            with contextlib.suppress(*ERRORS):  # the file may be all that is left to the next process
+                left.execute("PRAGMA wal_checkpoint")
+        self.disconnect()
+        return left
 
     def abandon(self) -> sqlite3.Connection | None:
         """Let go of a file that is gone, and of the lock beside it; return the connection that still reads it."""
+        self._footprint.delete_log()
         left, self._connection = self._connection, None
         self.disconnect()
         self._lock.release()
-        self._log.warning(f"{self._schema.event}.gone", file=self.path, advice=_ADVICE_GONE)
+        self._log.warning(f"{self.schema.event}.gone", file=self.path, advice=_ADVICE_GONE)
         return left
 
     def note_failure(self, error: Exception) -> None:
         """Log that the disk does not take what is to be written: once until it does again."""
         if not self._failing:
-            advice = self._schema.advice
-            self._log.warning(f"{self._schema.event}.failed", file=self.path, error=describe(error), advice=advice)
+            advice = self.schema.advice
+            self._log.warning(f"{self.schema.event}.failed", file=self.path, error=describe(error), advice=advice)
         self._failing = True
 
     def note_success(self) -> None:
         """Log that the disk takes what is written, if it did not."""
         if self._failing:
-            self._log.info(f"{self._schema.event}.restored", file=self.path)
+            self._log.info(f"{self.schema.event}.restored", file=self.path)
         self._failing = False
 
     def disconnect(self) -> None:
         """Close the connection."""
         self.begun = False
-        self._files.clear()
+        self._footprint.forget()
         if self._connection is not None:
             with contextlib.suppress(*ERRORS):  # what it could not write is due, or was set aside
                 self._connection.close()
@@ -291,8 +295,3 @@ class Database:
         self.released = True
         self.disconnect()
         self._lock.release()
-
-    def _note_log(self) -> None:
-        """Note which file the connection's write-ahead log is."""
-        if found := find_file(self._names[LOG]):
-            self._files[LOG] = found

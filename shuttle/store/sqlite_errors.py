@@ -23,13 +23,21 @@ class BrokenError(sqlite3.DatabaseError):
     """What SQLite can read, and this program cannot."""
 
 
+class NewerError(BrokenError):
+    """The database of a newer log-shuttle."""
+
+    def __init__(self, version: int, known: int) -> None:
+        super().__init__(f"it is of version {version}; this log-shuttle can read version {known}")
+        self.version = version
+
+
 class GoneError(sqlite3.DatabaseError):
     """The file that is open has no longer the name that it was opened by."""
 
 
 def is_broken(error: Exception, *, at_start: bool = False) -> bool:
-    """Say whether an error means that the database is broken, and not just that it cannot be written now."""
-    if isinstance(error, BrokenError | UnicodeDecodeError):
+    """Say whether an error means that the database is broken or gone, and not just that it cannot be written now."""
+    if isinstance(error, BrokenError | GoneError | UnicodeDecodeError):
         return True
     name = getattr(error, "sqlite_errorname", "")
     return name.startswith(_BROKEN_AT_START if at_start else _BROKEN) or (at_start and name == _READ_ONLY)

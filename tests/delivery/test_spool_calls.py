@@ -27,10 +27,11 @@ CALLS: list[tuple[Any, str]] = [
     (sqlite3, "connect"),
     (os, "open"),
     (os, "posix_fallocate"),
+    (os, "pwrite"),
     (fcntl, "flock"),
     (Path, "mkdir"),
     (Path, "replace"),
-    (Path, "touch"),
+    (Path, "unlink"),
 ]
 
 

@@ -1,5 +1,6 @@
 """The spool on a disk that is full, broken, deleted or away: what it does not take waits in memory."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -72,6 +73,24 @@ async def test_what_is_in_memory_at_the_end_goes_to_the_disk(tmp_path: Path) -> 
             await process.spool.take()
     assert process.ledger.spooled == process.spool.count_kept([]) == 2 * LINES
     assert Process(tmp_path).backlog.lines == 2 * LINES
+
+
+@on_every_loop
+async def test_a_disk_is_called_restored_when_it_has_all_that_was_in_memory(tmp_path: Path) -> None:
+    process: Process
+    spooled = []
+
+    class Watching(Journal):
+        def info(self, event: str, /, **data: object) -> None:
+            super().info(event, **data)
+            spooled.append((event, process.spool._tiers.spooled))
+
+    with files_of_at_most(0):
+        process = Process(tmp_path, log=Watching(), max_bytes=1 << 30)
+        await process.put(*make(1, 2, 3))
+        await process.update()
+    await process.update()
+    assert spooled == [("spool.restored", 3 * LINES)]
 
 
 @pytest.mark.parametrize("seen", ["as it writes", "as it reads"])
@@ -201,6 +220,65 @@ async def test_a_deleted_spool_is_noticed_though_nothing_comes(tmp_path: Path) -
         assert process.ledger.spooled == 2 * LINES
     assert LOOK < 1
     assert Process(directory).backlog.lines == 2 * LINES
+
+
+@pytest.mark.parametrize("side", ["", "-wal"])
+@on_every_loop
+async def test_a_spool_that_is_cut_is_noticed_though_nothing_comes(tmp_path: Path, side: str) -> None:
+    directory = tmp_path / "spool"
+    async with spooling(directory) as process:
+        await process.put(*make(1, 2))
+        await anyio.wait_all_tasks_blocked()
+        os.truncate(directory / f"{NAME}.sqlite{side}", 0)
+        await process.heard("spool.salvaged")
+        assert process.log.named("spool.salvaged")[0]["complete"] is True
+        assert process.ledger.spooled == 2 * LINES
+        shutil.copytree(directory, tmp_path / "left")
+    for left in (directory, tmp_path / "left"):
+        assert Process(left).backlog.lines == 2 * LINES
+
+
+@on_every_loop
+async def test_a_spool_that_is_cut_costs_what_is_not_in_memory(tmp_path: Path) -> None:
+    directory = tmp_path / "spool"
+    async with spooling(directory) as process:
+        await process.put(*make(*range(1, 31), length=QUARTER))
+        in_memory = {entry.batch.id for entry in process.spool._tiers.list_saved()}
+        os.truncate(directory / f"{NAME}.sqlite", 0)
+        await process.put(*make(31, length=QUARTER))
+        left = len(process.spool)
+        assert process.told == ["the spool is broken"]
+        assert process.ledger.lost == (31 - left) * LINES > 0
+        assert process.log.named("spool.salvaged")[0]["complete"] is False
+        taken = set(ids(await process.take(left)))
+        assert in_memory | set(ids(make(31))) <= taken
+        assert process.ledger.held == process.ledger.spooled == 0
+
+
+@on_every_loop
+async def test_its_files_are_looked_at_though_there_is_much_to_write(tmp_path: Path) -> None:
+    promise = tmp_path / f"{NAME}.promise"
+    process = Process(tmp_path)
+    await process.put(*make(1, 2, 3))
+    await process.take(1)
+    promise.unlink()
+    await process.update()
+    assert promise.exists()
+    await process.spool.release()
+
+
+@on_every_loop
+async def test_what_is_missing_at_the_start_is_lost(tmp_path: Path) -> None:
+    directory = tmp_path / "spool"
+    async with spooling(directory) as process:
+        await process.put(*make(1, 2, 3))
+        await process.update()
+        shutil.copytree(directory, tmp_path / "left")
+    (tmp_path / "left" / f"{NAME}.sqlite-wal").unlink()
+    async with spooling(tmp_path / "left") as process:
+        assert process.told == ["missing in the spool"]
+        assert (process.ledger.read, process.ledger.lost, process.ledger.held) == (3 * LINES, 3 * LINES, 0)
+        assert process.log.named("spool.salvaged")[0]["complete"] is False
 
 
 @pytest.mark.parametrize("what", ["directory", "file"])

@@ -4,6 +4,7 @@ Each rule runs to its end in an event loop of its own, whose clock jumps when ev
 The file system is a real one, and a full one is the kernel's doing.
 """
 
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -21,9 +22,10 @@ from shuttle.core.batch import Batch
 from shuttle.core.ledger import Ledger
 from shuttle.delivery.spool import Spool
 from shuttle.delivery.tiers import WINDOW
+from shuttle.store.access import connect
 from shuttle.store.backlog import NAME, Backlog
-from shuttle.store.salvage import salvage
-from shuttle.store.schema import connect
+from shuttle.store.promise import PromiseFile
+from shuttle.store.salvage import Salvage
 from tests.helpers.batches import make_batch
 from tests.helpers.disks import make_scratch
 from tests.helpers.limits import files_of_at_most
@@ -32,8 +34,8 @@ from tests.helpers.virtual import Journal, run_in_virtual_time
 
 MOST_BYTES = 12 << 20  # on the disk
 MEMORY = 3 << 20
-Left = tuple[str, bool]
-"""The id of a batch on the disk, and whether it is in a file that was set aside."""
+Left = tuple[int, str, bool]
+"""The lines and the id of a batch on the disk, and whether it is in a file that was set aside."""
 LENGTHS = (10, 5000, WINDOW // 3, WINDOW // 3, WINDOW)
 
 
@@ -61,13 +63,17 @@ class AgainstAList(RuleBasedStateMachine):
     def start(self) -> None:
         """Start a process that finds what stands in the directory."""
         self.suspect = False  # a new file will be needed, and may not fit
-        self.damaged = False
+        self.damaged = False  # it is broken, and nobody has noticed
+        self.broken = False  # it was
         self.waiting: list[Item] = []
         self.taken: list[Item] = []
         self.lost: list[Item] = []
         self.log = Journal()
         self.ledger = Ledger()
+        self.opened = False
+        self.extra = 0  # lines that are counted lost as missing at the start, less those that came again
         left = read_copy(self.directory)
+        self.vanished = find_vanished(self.directory, left)
         with self.disk():
             self.backlog = Backlog.open(
                 self.directory, most_bytes=MOST_BYTES, log=self.log, wall=lambda: 1000.0, clock=lambda: 0.0
@@ -83,11 +89,18 @@ class AgainstAList(RuleBasedStateMachine):
         return files_of_at_most(0) if self.full else nullcontext()
 
     def find_left(self) -> None:
-        if self.left and self.backlog.is_open:
+        if not self.opened and self.backlog.is_open:
+            self._find_left()
+            self.opened = True
+            self.extra = self.find_difference()
+            assert self.extra in self.vanished
+
+    def _find_left(self) -> None:
+        if self.left:
             on_disk = {id_ for _, id_ in self.read_disk().values()}  # a full disk takes nothing from a file aside
             self.waiting[:0] = [
                 Item(self.made[id_], at_risk=self.suspect or aside)
-                for id_, aside in self.left
+                for _, id_, aside in self.left
                 if not aside or id_ in on_disk
             ]
             self.left = []
@@ -145,6 +158,10 @@ class AgainstAList(RuleBasedStateMachine):
             self.note_taken(batch)
 
     def note_taken(self, batch: Batch) -> None:
+        if self.broken and all(item.batch.id != batch.id for item in self.waiting):  # its removal was lost
+            self.extra -= batch.lines
+            self.taken.append(Item(batch))
+            return
         while self.waiting[0].batch.id != batch.id:
             item = self.waiting.pop(0)
             assert item.at_risk
@@ -190,11 +207,23 @@ class AgainstAList(RuleBasedStateMachine):
         """Put something else in the file."""
         self.backlog._database.disconnect()
         self.backlog._database.path.write_bytes(bytes(100_000))
+        self.break_it()
+
+    @precondition(lambda self: self.backlog._database.begun and self.directory.exists())
+    @rule(side=st.sampled_from(["", "-wal"]), parts=st.sampled_from([0, 1, 2]))
+    def cut(self, side: str, parts: int) -> None:
+        """Leave nothing, a third or two of the file or its log."""
+        path = Path(f"{self.backlog._database.path}{side}")
+        if path.stat().st_size:
+            os.truncate(path, path.stat().st_size * parts // 3)
+            self.break_it()
+
+    def break_it(self) -> None:
         self.log.events.clear()
-        self.damaged = True
+        self.damaged = self.broken = True
         self.put_at_risk()
 
-    @precondition(lambda self: self.backlog._database.begun and self.backlog.batches)
+    @precondition(lambda self: self.backlog._database.begun and self.backlog.batches and not self.damaged)
     @rule(data=st.data())
     def damage(self, data: st.DataObject) -> None:
         """Change one batch on the disk."""
@@ -207,7 +236,7 @@ class AgainstAList(RuleBasedStateMachine):
     @rule()
     def kill(self) -> None:
         """Go on with the files as they are, which nobody has closed."""
-        suspect = self.suspect
+        suspect = self.suspect or self.damaged
         self.check_order()
         left = Path(tempfile.mkdtemp(dir=self.place.name)) / "spool"
         if self.directory.exists():
@@ -222,10 +251,10 @@ class AgainstAList(RuleBasedStateMachine):
         self.run(self._land)
         assert self.spool.count_kept([]) == self.ledger.spooled
         kept = self.ledger.spooled
-        known = self.backlog.is_open and not any(aside for _, aside in read_copy(self.directory))
+        known = self.backlog.is_open and not any(aside for *_, aside in read_copy(self.directory))
         self.restart(suspect=self.suspect)
         if not self.full and known:
-            assert self.ledger.held == kept
+            assert self.ledger.held + self.ledger.lost == kept
 
     async def _land(self) -> None:
         self.spool.close()
@@ -253,13 +282,17 @@ class AgainstAList(RuleBasedStateMachine):
         rows = connection.execute("SELECT key, lines, id FROM batches ORDER BY key").fetchall()
         return {key: (lines, id_.decode()) for key, lines, id_ in rows}
 
+    def find_difference(self) -> int:
+        """Return how many more lines are held or lost than are known to be."""
+        items = (*self.waiting, *self.taken, *self.lost)
+        return self.ledger.held + self.ledger.lost - sum(item.batch.lines for item in items)
+
     @invariant()
     def every_line_is_accounted_for(self) -> None:
         ledger = self.ledger
         assert ledger.read == ledger.delivered + ledger.dropped + ledger.lost + ledger.held
-        lost = sum(item.batch.lines for item in self.lost)
-        assert ledger.held + ledger.lost - lost == sum(item.batch.lines for item in (*self.waiting, *self.taken))
-        if ledger.lost == lost:
+        assert self.find_difference() == self.extra
+        if ledger.lost == sum(item.batch.lines for item in self.lost) and not self.broken:
             assert len(self.spool) == len(self.waiting)
 
     @invariant()
@@ -274,9 +307,9 @@ class AgainstAList(RuleBasedStateMachine):
         self.run(self._drain)
         assert all(item.at_risk for item in self.waiting)
         lost = sum(item.batch.lines for item in (*self.lost, *self.waiting))
-        assert (self.ledger.held, self.ledger.spooled, self.ledger.lost) == (0, 0, lost)
+        assert (self.ledger.held, self.ledger.spooled, self.ledger.lost) == (0, 0, lost + self.extra)
         self.run(self._land)
-        assert [id_ for id_, aside in read_copy(self.directory) if not aside] == []
+        assert [id_ for _, id_, aside in read_copy(self.directory) if not aside] == []
         self.place.cleanup()
 
     async def _drain(self) -> None:
@@ -291,6 +324,16 @@ class AgainstAList(RuleBasedStateMachine):
         await self._update()
 
 
+def find_vanished(directory: Path, left: list[Left]) -> range:
+    """Return how many lines more the last process has promised than there are; they need not be whole."""
+    promise = PromiseFile(directory / f"{NAME}.promise").read()
+    if not promise:
+        return range(1)
+    most = max(0, promise.after.lines - sum(lines for lines, _, aside in left if not aside))
+    known = promise.before == promise.after and not (directory / f"{NAME}.salvaging").exists()
+    return range(most if known else 0, most + 1)
+
+
 def read_copy(directory: Path) -> list[Left]:
     """Return what stands in a spool that nobody has open, in order; nothing if it cannot be read.
 
@@ -300,10 +343,11 @@ def read_copy(directory: Path) -> list[Left]:
     if (directory / f"{NAME}.salvaging").exists():
         for path in sorted(directory.glob(f"{NAME}.sqlite.broken-?")):
             with suppress(sqlite3.Error), open_copy(path) as connection:
-                found |= {key: (batch.id, True) for key, batch in salvage(connection, (), 0.0)}
+                salvage = Salvage(lambda _: False, first_key=0, since=0.0)
+                found |= {key: (batch.lines, batch.id, True) for key, batch in salvage.read(connection)}
     with suppress(sqlite3.Error), open_copy(directory / f"{NAME}.sqlite") as connection:
-        rows = connection.execute("SELECT key, id FROM batches").fetchall()
-        found |= {key: (id_.decode(), False) for key, id_ in rows}
+        rows = connection.execute("SELECT key, lines, id FROM batches").fetchall()
+        found |= {key: (lines, id_.decode(), False) for key, lines, id_ in rows}
     return [left for _, left in sorted(found.items())]
 
 

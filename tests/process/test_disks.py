@@ -1,12 +1,16 @@
 """The command on a disk that is deleted under it, or cannot be written when it starts."""
 
+import os
+import re
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
 from shuttle.local_drain import LocalDrain
+from shuttle.store.promise import PromiseFile
 from tests.helpers.disks import mounted, remount
 from tests.helpers.process import find_closed_port, make_lines, run, start
 
@@ -37,6 +41,48 @@ def test_a_deleted_spool_is_written_anew(tmp_path: Path, *, noticed: bool) -> No
     with LocalDrain() as drain:
         assert run("-logs-url", drain.url, "-spool", str(spool)).code == 0
         assert sorted(drain.messages) == lines
+
+
+@pytest.mark.parametrize("side", ["", "-wal"])
+def test_a_spool_that_is_cut_under_it_is_written_anew(tmp_path: Path, side: str) -> None:
+    lines = make_lines(1000)
+    spool = tmp_path / "spool"
+    with start("-logs-url", DEAD, "-spool", str(spool), *SHORT, "-verbose") as agent:
+        agent.stdin.write(b"".join(lines))
+        agent.stdin.flush()
+        agent.hear("at=post")
+        os.truncate(spool / f"spool.sqlite{side}", 0)
+        agent.hear("at=spool.salvaged")
+        agent.signal(signal.SIGKILL)
+    with LocalDrain() as drain:
+        ended = run("-logs-url", drain.url, "-spool", str(spool))
+        assert (ended.code, ended.named("spool.salvaged")) == (0, [])
+        assert sorted(drain.messages) == lines
+
+
+@pytest.mark.parametrize("side", ["", "-wal"])
+def test_a_spool_that_is_cut_behind_it_is_not_called_complete(tmp_path: Path, side: str) -> None:
+    """And what is missing is counted, and the drain is told."""
+    lines = make_lines(200_000)
+    spool = tmp_path / "spool"
+    with start("-logs-url", DEAD, "-spool", str(spool), *SHORT, "-drop=false") as agent:
+        agent.stdin.write(b"".join(lines))
+        agent.stdin.flush()
+        promise = PromiseFile(spool / "spool.promise")
+        while not (promised := promise.read()) or promised.before.lines < len(lines):
+            time.sleep(0.01)
+        agent.signal(signal.SIGKILL)
+    os.truncate(spool / f"spool.sqlite{side}", 0)
+    with LocalDrain() as drain:
+        ended = run("-logs-url", drain.url, "-spool", str(spool))
+        assert ended.code == 3
+        delivered = [message for message in drain.messages if not message.startswith(b"Error")]
+        assert set(delivered) < set(lines)
+        reported = sum(int(found[1]) for found in map(re.compile(rb"Error L13: (\d+) ").match, drain.messages) if found)
+    assert (ended.ledger.read, ended.ledger.lost) == (len(lines), len(lines) - len(delivered))
+    assert reported == ended.ledger.lost
+    [salvaged] = ended.named("spool.salvaged")
+    assert "complete=false" in salvaged
 
 
 def test_a_read_only_spool_is_used_when_it_works(tmp_path: Path) -> None:
@@ -79,6 +125,28 @@ def test_deleted_checkpoints_are_written_anew(tmp_path: Path) -> None:
             agent.signal(signal.SIGTERM)
             ended = agent.finish()
         assert len(ended.named("state.gone")) == 1
+        append(file, b"2\n")
+        ended = run(*flags, "-follow=false")
+        assert (ended.code, ended.err) == (0, "")
+        assert drain.messages == [b"1\n", b"2\n"]
+
+
+@pytest.mark.parametrize("what", ["broken", "gone"])
+def test_checkpoints_that_are_lost_while_nothing_happens_are_written_anew(tmp_path: Path, what: str) -> None:
+    state, file = tmp_path / "state", tmp_path / "app.log"
+    file.touch()
+    with LocalDrain() as drain:
+        flags = ("-logs-url", drain.url, "-file", str(file), "-state-dir", str(state), "-wait", "10ms")
+        with start(*flags, "-from", "beginning", "-verbose") as agent:
+            append(file, b"1\n")
+            agent.hear("at=post")
+            if what == "broken":
+                os.truncate(state / "checkpoints.sqlite", 0)
+            else:
+                state.rename(tmp_path / "moved")
+            agent.hear(f"at=state.{what}")
+            agent.signal(signal.SIGTERM)
+            agent.finish()
         append(file, b"2\n")
         ended = run(*flags, "-follow=false")
         assert (ended.code, ended.err) == (0, "")

@@ -1,5 +1,6 @@
 """The batches on the disk: what was put there is there, in order, for the next process too."""
 
+import os
 import shutil
 import stat
 import subprocess
@@ -157,6 +158,17 @@ def test_an_empty_one_gives_the_disk_back(tmp_path: Path) -> None:
         assert sum(path.stat().st_size for path in tmp_path.glob(FILES)) < 200_000
         write(backlog, [make_batch(41)], [])
         assert list(read_all(backlog)) == [41]
+
+
+def test_the_reserve_is_kept_again_when_somebody_has_given_it_away(tmp_path: Path) -> None:
+    reserve = tmp_path / f"{NAME}.reserve"
+    with opened(tmp_path) as backlog:
+        reserve.unlink()
+        assert backlog.check() is None
+        assert reserve.stat().st_size == 2 * MIB
+        os.truncate(reserve, 0)
+        assert backlog.check() is None
+        assert reserve.stat().st_size == 2 * MIB
 
 
 def test_all_of_it_is_the_user_s_alone(tmp_path: Path) -> None:

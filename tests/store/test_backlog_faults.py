@@ -46,7 +46,7 @@ def read_all(backlog: Backlog) -> dict[int, Batch]:
     while more := backlog.read(max(rows, default=0), 1 << 40):
         if isinstance(more, DiskFault):
             assert more is DiskFault.BROKEN
-            backlog.rescue([], ())
+            backlog.rescue([], (), 0)
         else:
             rows.update(more)
     return rows
@@ -133,7 +133,7 @@ def test_a_rescue_has_what_is_in_memory(tmp_path: Path) -> None:
     backlog = open_backlog(tmp_path)
     (tmp_path / FILE).write_bytes(bytes(100_000))
     assert write(backlog, [], [1]) is DiskFault.BROKEN
-    assert backlog.rescue([StoredBatch(5, make_batch(5, LENGTH, lines=10))], ())
+    assert backlog.rescue([StoredBatch(5, make_batch(5, LENGTH, lines=10))], (), 590)
     assert backlog.lines == 10
     assert list(read_all(backlog)) == [5]
     backlog.close()
@@ -190,7 +190,7 @@ def test_a_row_that_was_changed_behind_its_back_is_broken(tmp_path: Path) -> Non
     database.close()
     backlog = open_backlog(tmp_path)
     assert backlog.read(0, 1 << 40) is DiskFault.BROKEN
-    backlog.rescue([], ())
+    backlog.rescue([], (), len(KEYS))
     assert set(read_all(backlog)) == set(KEYS) - {3}
     backlog.close()
 
@@ -205,6 +205,7 @@ def test_a_disk_that_is_full_at_the_start_does_not_stop_it(tmp_path: Path) -> No
             assert backlog.read(0, 1) is DiskFault.FAILED
     assert len(journal.named("spool.failed")) == 1
     assert backlog.begin()
+    backlog.note_success()
     assert len(journal.named("spool.restored")) == 1
     assert write(backlog, [make_batch(1)], []) == [1]
     assert list(read_all(backlog)) == [1]
@@ -220,7 +221,7 @@ def test_the_next_process_salvages_what_had_no_room(tmp_path: Path, length: int)
     backlog = open_backlog(tmp_path, journal)
     assert backlog.read(0, 1 << 40) is DiskFault.BROKEN
     with files_of_at_most(length):
-        assert backlog.rescue([], ()) is (length > 0)
+        assert backlog.rescue([], (), len(KEYS)) is (length > 0)
     assert [event["complete"] for event in journal.named("spool.salvaged")] == [False] * (length > 0)
     assert backlog.batches < len(KEYS) - 1
     backlog.close()
@@ -242,7 +243,7 @@ def test_a_file_that_cannot_be_set_aside_is_left_to_the_next(tmp_path: Path) -> 
     for path in in_the_way:
         path.mkdir()
     held = make_batch(1, LENGTH)
-    assert not backlog.rescue([StoredBatch(1, held)], ())
+    assert not backlog.rescue([StoredBatch(1, held)], (), len(KEYS))
     for _ in range(2):
         assert (backlog.batches, backlog.lines, backlog.bytes, backlog.oldest) == (0, 0, 0, None)
         assert backlog.read(0, 1) is DiskFault.FAILED
@@ -254,6 +255,7 @@ def test_a_file_that_cannot_be_set_aside_is_left_to_the_next(tmp_path: Path) -> 
     assert backlog.begin()
     assert isinstance(keys := write(backlog, [held], []), list)
     assert list(read_all(backlog)) == keys
+    backlog.note_success()
     assert len(journal.named("spool.restored")) == 1
     backlog.close()
     backlog = open_backlog(tmp_path)

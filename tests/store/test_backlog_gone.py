@@ -8,9 +8,9 @@ import pytest
 
 from shuttle.errors import ConfigError
 from shuttle.store import batch_table
+from shuttle.store.access import measure_file
 from shuttle.store.backlog import NAME, SCHEMA, Backlog, DiskFault
 from shuttle.store.batch_table import StoredBatch
-from shuttle.store.schema import measure_file
 from shuttle.store.sqlite import Database
 from tests.helpers.batches import make_batch
 from tests.helpers.descriptors import list_descriptors
@@ -70,7 +70,7 @@ def test_a_new_file_has_all_that_was_in_one_that_is_gone(tmp_path: Path, *, move
     else:
         shutil.rmtree(directory)
     assert write(backlog, [make_batch(6)], [1]) is DiskFault.GONE
-    assert backlog.rescue([StoredBatch(2, make_batch(2, lines=2))], [1])
+    assert backlog.rescue([StoredBatch(2, make_batch(2, lines=2))], [1], 14)
     assert (backlog.batches, backlog.lines) == (4, 2 + 3 + 4 + 5)
     assert write(backlog, [make_batch(6)], []) == [7]
     assert [event for event, _ in journal.events] == ["spool.gone", "spool.salvaged"]
@@ -82,13 +82,30 @@ def test_a_new_file_has_all_that_was_in_one_that_is_gone(tmp_path: Path, *, move
     backlog.close()
 
 
+def test_what_is_aside_for_the_next_process_is_not_forgotten(tmp_path: Path) -> None:
+    backlog = open_backlog(tmp_path)
+    batches = [make_batch(key, 20_000) for key in range(1, 21)]
+    assert isinstance(write(backlog, batches, []), list)
+    backlog.condemn("it is said to be")
+    with files_of_at_most(100_000):
+        assert backlog.rescue((), (), len(batches))
+    assert backlog.batches < len(batches)
+    (tmp_path / FILE).unlink()
+    assert backlog.check() is DiskFault.GONE
+    assert backlog.rescue((), (), backlog.lines)
+    backlog.close()
+    backlog = open_backlog(tmp_path)
+    assert backlog.batches == len(batches)
+    backlog.close()
+
+
 def test_a_full_disk_has_nothing_of_a_file_that_is_gone(tmp_path: Path) -> None:
     directory = tmp_path / "spool"
     backlog = fill(directory)
     shutil.rmtree(directory)
     with files_of_at_most(0):
         assert backlog.check() is DiskFault.GONE
-        assert not backlog.rescue([StoredBatch(1, make_batch(1))], ())
+        assert not backlog.rescue([StoredBatch(1, make_batch(1))], (), 15)
         assert (backlog.is_open, backlog.batches, backlog.oldest) == (False, 0, None)
         assert not backlog.begin()
     assert backlog.begin()
@@ -104,7 +121,7 @@ def test_a_spool_that_is_put_in_its_place_is_gone_on_with(tmp_path: Path) -> Non
     shutil.rmtree(directory)
     other.rename(directory)
     assert backlog.check() is DiskFault.GONE
-    assert not backlog.rescue([StoredBatch(1, make_batch(1))], ())
+    assert not backlog.rescue([StoredBatch(1, make_batch(1))], (), 15)
     assert backlog.begin()
     assert (backlog.batches, backlog.lines) == (5, 15)
     assert write(backlog, [make_batch(7)], []) == [6]
@@ -120,7 +137,7 @@ def test_a_directory_of_another_agent_is_left_to_it(tmp_path: Path) -> None:
     other = open_backlog(directory)
     assert write(other, [make_batch(8)], []) == [1]
     assert backlog.check() is DiskFault.GONE
-    assert not backlog.rescue([], ())
+    assert not backlog.rescue([], (), 15)
     assert not backlog.begin()
     assert len(journal.named("spool.failed")) == 1
     other.close()
@@ -140,6 +157,8 @@ def test_a_read_only_disk_does_not_stop_the_start(tmp_path: Path) -> None:
         remount(disk, "rw")
         assert backlog.begin()
         assert list(read_all(backlog)) == [1, 2, 3, 4, 5]
+        assert [event for event, _ in journal.events] == ["spool.failed"]
+        backlog.note_success()
         assert [event for event, _ in journal.events] == ["spool.failed", "spool.restored"]
         backlog.close()
 

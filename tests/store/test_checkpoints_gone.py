@@ -1,5 +1,6 @@
-"""Checkpoints whose directory is deleted under them, or cannot be written when they start."""
+"""Checkpoints whose directory is deleted under them, whose files are cut, or which cannot be written at the start."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,24 @@ NEXT: dict[str, Callable[[Checkpoints], object]] = {
     "record": lambda store: store.record(planned=[make_plan(5, 1)]),
     "enroll": lambda store: store.enroll(Path("b"), make_fingerprint()),
     "nothing to record": lambda store: store.record(),
+    "check": lambda store: store.check(),
     "close": lambda store: store.close(),
+}
+
+
+def cut(side: str, parts: int) -> Callable[[Path], None]:
+    def do(directory: Path) -> None:
+        path = directory / f"{FILE}{side}"
+        os.truncate(path, path.stat().st_size * parts // 2)
+
+    return do
+
+
+CUTS = {
+    "the file to nothing": cut("", 0),
+    "half of the file": cut("", 1),
+    "the log to nothing": cut("-wal", 0),
+    "half of the log": cut("-wal", 1),
 }
 
 
@@ -46,6 +64,69 @@ def test_a_database_that_is_deleted_is_written_anew(
     store.close()
     assert [event for event, _ in journal.events] == ["state.gone"]
     assert restart(directory) == recorded
+
+
+@pytest.mark.parametrize("what", CUTS)
+@pytest.mark.parametrize("next_call", NEXT)
+def test_a_database_that_is_cut_is_written_anew(what: str, next_call: str, tmp_path: Path) -> None:
+    directory = tmp_path / "state"
+    store, journal = start(directory)
+    fill(store)
+    CUTS[what](directory)
+    NEXT[next_call](store)
+    recorded = read(store)
+    assert kill(directory) == recorded
+    store.close()
+    assert [event for event, _ in journal.events] == ["state.broken"]
+    assert "cut" in str(journal.events[0][1]["error"])
+    assert restart(directory) == recorded
+
+
+@pytest.mark.parametrize("call", ["check", "close"])
+def test_a_database_that_is_written_over_is_written_anew(call: str, tmp_path: Path) -> None:
+    """Its size stays as it is."""
+    directory = tmp_path / "state"
+    store, journal = start(directory)
+    fill(store)
+    recorded = read(store)
+    for side in ("", "-wal"):
+        with (directory / f"{FILE}{side}").open("r+b") as file:
+            file.write(bytes((directory / f"{FILE}{side}").stat().st_size))
+    NEXT[call](store)
+    assert kill(directory) == recorded
+    assert [event for event, _ in journal.events] == ["state.broken"]
+    store.close()
+    assert restart(directory) == recorded
+
+
+def test_a_database_that_was_only_touched_is_gone_on_with(tmp_path: Path) -> None:
+    directory = tmp_path / "state"
+    store, journal = start(directory)
+    for call in ("check", "record", "nothing to record", "check", "enroll", "close"):
+        fill(store)
+        for side in ("", "-wal"):
+            os.utime(directory / f"{FILE}{side}", (1.0, 1.0))
+        NEXT[call](store)
+    assert journal.events == []
+    assert restart(directory) == read(store)
+
+
+def test_a_log_whose_file_was_emptied_is_set_aside_whole(tmp_path: Path) -> None:
+    """SQLite would delete it, and what was recorded would seem to be nothing."""
+    directory = tmp_path / "state"
+    store, _ = start(directory)
+    fill(store)
+    left = Path(shutil.copytree(directory, tmp_path / "left"))
+    store.close()
+    for what in (cut("", 0), lambda directory: (directory / FILE).unlink()):
+        copy = Path(shutil.copytree(left, tmp_path / "copy"))
+        what(copy)
+        store, journal = start(copy)
+        assert not store.new
+        assert [event for event, _ in journal.events] == ["state.broken"]
+        assert (copy / f"{FILE}.broken-1-wal").stat().st_size
+        store.close()
+        shutil.rmtree(copy)
 
 
 def test_the_new_directory_is_locked(tmp_path: Path) -> None:

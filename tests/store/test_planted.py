@@ -11,9 +11,9 @@ import pytest
 
 from shuttle.core.batch import OVERHEAD
 from shuttle.core.position import Span
+from shuttle.store.access import bounded
 from shuttle.store.checkpoint_table import Plan
 from shuttle.store.checkpoints import FILE, Checkpoints
-from shuttle.store.schema import bounded
 from shuttle.store.sqlite_errors import is_broken
 from tests.helpers.batches import make_batch
 from tests.helpers.checkpoints import STAMP, State, make_fingerprint, opened, read
@@ -88,7 +88,7 @@ def test_a_planted_batch_is_not_sent(changes: dict[str, object], tmp_path: Path)
     backlog = open_backlog(tmp_path, journal)
     if not journal.named("spool.broken"):  # only whoever reads the row can tell
         assert not isinstance(backlog.read(0, 1 << 20), list)
-        assert backlog.rescue((), ())
+        assert backlog.rescue((), (), 2)
     assert len(journal.named("spool.broken")) == 1
     assert (backlog.batches, backlog.lines) == (0, 0)
     assert write(backlog, [], []) == []

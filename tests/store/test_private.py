@@ -130,6 +130,17 @@ def test_another_users_file_is_not_used(side: str, filled: Path) -> None:
     backlog.close()
 
 
+@pytest.mark.parametrize("link", [link_softly, link_hard])
+def test_an_index_that_is_a_link_is_made_anew(link: Callable[[Path, Path], None], filled: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(b"another program's")
+    link(filled / "spool.sqlite-shm", other)
+    backlog = open_backlog(filled)
+    assert (backlog.lines, backlog.missing) == (1, 0)
+    backlog.close()
+    assert other.read_bytes() == b"another program's"
+
+
 def test_a_fifo_in_its_place_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "spool.sqlite")
     os.mkfifo(tmp_path / "spool.reserve")

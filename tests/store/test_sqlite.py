@@ -1,6 +1,7 @@
 """What both stores are kept in: how it is made on a disk that takes nothing, and made again when it is deleted."""
 
 import contextlib
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -62,7 +63,7 @@ def test_the_last_name_for_broken_files_is_given_again(tmp_path: Path) -> None:
     for number, expected in enumerate([names[:1], names, names]):
         database.path.write_bytes(b"%d" % number)
         database.set_aside(sqlite3.DatabaseError())
-        assert [path.name for path in database.list_broken()] == expected
+        assert [path.name for path in database.aside.list_broken()] == expected
     assert [(tmp_path / name).read_bytes() for name in names] == [b"0", b"2"]
 
 
@@ -119,6 +120,22 @@ def test_one_that_is_gone_is_begun_again_and_locked(what: str, tmp_path: Path) -
         assert database.exists
 
 
+def test_a_file_that_is_put_in_its_place_gets_no_part_of_its_log(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    with opened(other) as database:
+        write(database)
+    directory = tmp_path / "some"
+    with opened(directory) as database:
+        write(database)
+        write(database)
+        (other / "some.sqlite").replace(directory / "some.sqlite")
+        with pytest.raises(GoneError) as caught:
+            write(database)
+        assert database.start_over(caught.value)
+        with database.examine(thoroughly=True) as connection:
+            assert connection.execute("SELECT word FROM words").fetchall() == [(b"a",)]
+
+
 def test_what_reads_a_deleted_file_still_has_what_was_in_it(tmp_path: Path) -> None:
     directory = tmp_path / "some"
     with opened(directory) as database:
@@ -144,6 +161,37 @@ def test_a_write_ahead_log_that_is_deleted_costs_nothing(tmp_path: Path) -> None
         assert read(database) == []
     with contextlib.closing(sqlite3.connect(tmp_path / "some.sqlite.broken-1")) as aside:
         assert aside.execute("SELECT word FROM words").fetchall() == [("a",)]
+
+
+@pytest.mark.parametrize("side", ["", "-wal"])
+def test_a_file_that_is_cut_and_grows_again_is_touched(side: str, tmp_path: Path) -> None:
+    path = tmp_path / f"some.sqlite{side}"
+    with opened(tmp_path) as database:
+        for _ in range(100):
+            write(database)
+        database.check()
+        assert not database.touched
+        with database.transaction() as connection:
+            size = path.stat().st_size
+            os.truncate(path, 0)
+            os.truncate(path, size)
+            connection.execute("INSERT INTO words VALUES ('b')")
+        database.check()
+        assert database.touched
+
+
+def test_a_log_that_is_cut_as_it_is_written_is_noticed(tmp_path: Path) -> None:
+    with opened(tmp_path) as database:
+        database.check(thoroughly=True)
+        for _ in range(10):
+            write(database)
+            database.check(thoroughly=True)
+        with database.transaction() as connection:
+            os.truncate(tmp_path / "some.sqlite-wal", 0)
+            connection.execute("INSERT INTO words VALUES ('b')")
+        database.check()
+        with pytest.raises(BrokenError, match="write-ahead log was cut"):
+            database.check(thoroughly=True)
 
 
 def test_a_lock_that_is_deleted_is_taken_again(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from shuttle.store.checkpoint_table import Plan
 from shuttle.store.checkpoints import Checkpoints
 
 DELAY = 0.05  # seconds that a settled batch waits for others: a transaction each would cost as much as a request
+LOOK = 1.0  # seconds between two looks whether what is recorded is still there
 
 
 class Recorder:
@@ -74,11 +75,15 @@ class Recorder:
         self._some.set()
 
     async def run(self) -> None:
-        """Record what is settled, until cancelled."""
+        """Record what is settled, and see that what is recorded is still there, until cancelled."""
         while True:
-            await self._some.wait()
-            await anyio.sleep(DELAY)
-            self.flush()
+            with anyio.move_on_after(LOOK if self._checkpoints.keeps else None) as waiting:
+                await self._some.wait()
+            if waiting.cancelled_caught:
+                self._checkpoints.check()
+            else:
+                await anyio.sleep(DELAY)
+                self.flush()
 
     def flush(self) -> None:
         """Record now what is settled, and forget the files that are over and settled."""
