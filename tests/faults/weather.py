@@ -28,8 +28,8 @@ FAULTS = {
 class Books(Protocol):
     """What the drain has taken, and what happened."""
 
-    def take(self, frame_id: str, frames: list[bytes]) -> None:
-        """Enter a request that the drain has taken."""
+    def take(self, frame_id: str, frames: list[bytes], *, answered: bool) -> None:
+        """Enter a request that the drain has taken, and whether it says so in time."""
 
     def note(self, event: str, kind: str = "") -> None:
         """Enter what happened, and count it by its kind."""
@@ -44,7 +44,8 @@ class FaultyDrain(LocalDrain):
         self._books = books
 
     def accept(self, headers: Message, frames: list[bytes], *, status: int, reason: str) -> int:
-        self._books.take(headers["Logplex-Frame-Id"], frames)
+        answered = not self.mute and not self.denies and self.behaviour.delay < TIMEOUT
+        self._books.take(headers["Logplex-Frame-Id"], frames, answered=answered)
         answer = super().accept(headers, frames, status=status, reason=reason)
         if self.mute:
             raise ConnectionAbortedError

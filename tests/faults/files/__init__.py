@@ -11,7 +11,9 @@ What the oracle expects, as a drain sees it that keeps the first of several requ
 
 - `lost=0`: each line arrives that was written to a file that was renamed, copied before it was truncated, compressed,
   or deleted under a running agent; also what is written to it in the second after the rename.
-- `doubled=0`: no line arrives under two ids. `duplicates` is what came again under the same one; that is allowed.
+- `doubled=0`: no line arrives under another id once the drain has said that it took it. `duplicates` is what came again
+  under the same id; that is allowed. So is `again`: the drain had failed or been silent each time, so the batch was
+  halved, and each half has an id of its own.
 - `changed=0`: what comes again is what came before, byte for byte, or the rest of it that can still be read.
 - `garbled=0`: each message is one line as it was written, or a report.
 - `torn` is the beginning of a line, and all that could be read of it before a truncation without a copy; one at most

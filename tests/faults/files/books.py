@@ -74,11 +74,12 @@ class Books:
         self.generations: list[Generation] = []
         self.arrived: dict[Line, str] = {}
         self.told: Counter[str] = Counter()  # lines that reports have told of, by code
-        self.duplicates = self.doubled = self.changed = self.garbled = self.torn = 0
+        self.duplicates = self.again = self.doubled = self.changed = self.garbled = self.torn = 0
         self.events: list[str] = []  # what happened when, to be read beside the log of the agent
         self.counts: Counter[str] = Counter()
         self.changed_at = time.monotonic()
         self._bodies: dict[str, list[bytes]] = {}
+        self._answered: set[str] = set()  # ids: the drain has said that it took the request
         self._lock = threading.Lock()
 
     def note(self, event: str, kind: str = "") -> None:
@@ -89,9 +90,11 @@ class Books:
             with self._lock:
                 self.counts[kind] += 1
 
-    def take(self, frame_id: str, frames: list[bytes]) -> None:
-        """Enter a request that the drain has taken."""
+    def take(self, frame_id: str, frames: list[bytes], *, answered: bool) -> None:
+        """Enter a request that the drain has taken, and whether it says so."""
         with self._lock:
+            if answered:
+                self._answered.add(frame_id)
             self.changed_at = time.monotonic()
             messages = [(frame, read_message(frame)) for frame in frames]
             body = [frame for frame, message in messages if not _REPORT.match(message)]
@@ -118,6 +121,9 @@ class Books:
             else:
                 self.garbled += 1
             self.note(f"torn or garbled: {message!r}")
+        elif line in self.arrived and self.arrived[line] not in self._answered:
+            self.again += 1
+            self.arrived[line] = frame_id
         elif line in self.arrived:
             self.doubled += 1
             if self.doubled < 1000:

@@ -24,7 +24,20 @@ _STEP = 0.05  # seconds between two looks
 _MISSED = re.compile(r' at=file\.missed .*\blines=(\d+)( uncounted=true)? error="([^"]*)"')
 _DOUBTFUL = "a batch that was not settled"
 ENDINGS = {"kill": 6, "stop": 2, "both": 1}  # and how often
-_SUMS = ("runs", "starts", "lines", *KINDS, COMPRESSION, *ENDINGS, "faults", "lost", "duplicates", "doubled", "changed")
+_SUMS = (
+    "runs",
+    "starts",
+    "lines",
+    *KINDS,
+    COMPRESSION,
+    *ENDINGS,
+    "faults",
+    "lost",
+    "duplicates",
+    "again",
+    "doubled",
+    "changed",
+)
 _SUMS += ("garbled", "torn", "missing", "missed", "uncounted", "doubtful", "reported")
 
 
@@ -182,7 +195,7 @@ class Run:
         counts["missed"] = sum(lines for lines, _ in self._missed) - counts["doubtful"]
         counts["uncounted"] = self._uncounted
         counts["reported"] = books.told["L13"]
-        for name in ("duplicates", "doubled", "changed", "garbled", "torn"):
+        for name in ("duplicates", "again", "doubled", "changed", "garbled", "torn"):
             counts[name] = getattr(books, name)
         return Sums(_SUMS, counts, (*self._crashes, *_find_problems(counts)))
 

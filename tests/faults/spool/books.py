@@ -13,6 +13,7 @@ from shuttle.local_drain.syslog import read_message
 LENGTH = 100  # bytes of a line: where it stands in the stream tells its number
 _LINE = re.compile(rb"(\d{10}) x{88}\n")
 _REPORT = re.compile(rb"Error L13: (\d+) ")
+_TAKEN, _ANSWERED = 1, 2  # by the drain; and it has said so
 _IN_FRAME = re.compile(rb"(?<= )(\d{10}) x{88}\n")
 
 
@@ -41,27 +42,37 @@ class Books:
             if kind:
                 self.counts[kind] += 1
 
-    def take(self, frame_id: str, frames: list[bytes]) -> None:
-        """Enter a request that the drain has taken."""
-        body = hash(tuple(frames))
+    def take(self, frame_id: str, frames: list[bytes], *, answered: bool) -> None:
+        """Enter a request that the drain has taken, and whether it says so; a report goes with whichever is next."""
+        messages = list(map(read_message, frames))
+        body = hash(tuple(frame for frame, message in zip(frames, messages, strict=True) if not _REPORT.match(message)))
         with self._lock:
             self.changed_at = time.monotonic()
-            known = self._bodies.setdefault(frame_id, body)
-            if frame_id in self._bodies and known is not body:
+            came_before = frame_id in self._bodies
+            if came_before:
                 self.counts["duplicates"] += len(frames)
-                self.counts["changed"] += known != body
-                return
-            for message in map(read_message, frames):
-                self._take_message(message)
+                self.counts["changed"] += self._bodies[frame_id] != body
+            self._bodies.setdefault(frame_id, body)
+            before = self.counts["doubled"]
+            for message in messages:
+                self._take_message(message, came_before=came_before, answered=answered)
+        doubled = self.counts["doubled"] - before
+        first = next((int(found[1]) for message in messages if (found := _LINE.fullmatch(message))), None)
+        self.note(
+            f"taken: {frame_id}, lines from {first}, answered={answered}" + f", doubled={doubled}" * bool(doubled)
+        )
 
-    def _take_message(self, message: bytes) -> None:
+    def _take_message(self, message: bytes, *, came_before: bool, answered: bool) -> None:
         if found := _LINE.fullmatch(message):
             number = int(found[1])
             if number >= len(self._arrivals):
                 self._arrivals.extend(bytes(number + 1 - len(self._arrivals)))
-            if self._arrivals[number]:
-                self.counts["doubled"] += 1
-            self._arrivals[number] = 1
+            if not came_before:
+                self.counts["doubled"] += self._arrivals[number] == _ANSWERED
+                self.counts["again"] += self._arrivals[number] == _TAKEN
+            self._arrivals[number] = max(self._arrivals[number], _ANSWERED if answered else _TAKEN)
+        elif came_before:
+            pass
         elif found := _REPORT.match(message):
             self.counts["reported"] += int(found[1])
         else:

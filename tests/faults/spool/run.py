@@ -1,5 +1,6 @@
 """One run: source, agents, disk and drain, and the comparison of the books at the end."""
 
+import os
 import resource
 import shutil
 import signal
@@ -23,10 +24,11 @@ from tests.helpers.process import LONGEST, Agent, Ended
 
 WAIT = 0.05  # seconds, the agent's -wait
 SLACK = 0.5  # seconds more, on a machine that has much else to do, until what is read is in the spool
-EVENTS = {"kill": 6, "stop": 3, "full": 2, "damage": 2, "delete": 2}  # and how often
+NOTICED = 5.0  # seconds until an agent has noticed that its spool was cut, and gone through it, if it does
+EVENTS = {"kill": 6, "stop": 3, "full": 2, "damage": 2, "delete": 2, "cut": 2}  # and how often
 _UNLIMITED = resource.RLIM_INFINITY
-_SUMS = ("runs", "starts", "lines", *EVENTS, "weather", "faults", "lost", "duplicates", "doubled", "changed", "torn")
-_SUMS += ("divided", "crashed", "corrupted", "given_up", "reported", "spooled_most")
+_SUMS = ("runs", "starts", "lines", *EVENTS, "weather", "faults", "lost", "duplicates", "again", "doubled", "changed")
+_SUMS += ("torn", "divided", "crashed", "corrupted", "given_up", "reported", "spooled_most")
 
 
 class Run:
@@ -104,19 +106,26 @@ class Run:
     def _kill_agent(self) -> None:
         self._agent.signal(signal.SIGKILL)
         self._finish()
-        since = time.monotonic() - self._find_salvage_time() - WAIT - SLACK
+        since = time.monotonic() - self._find_salvage_time(WAIT + SLACK) - WAIT - SLACK
         first, last = self._source.read_until(since) // LENGTH, -(-self._source.look() // LENGTH)
         self.books.excuse("crashed", set(range(first, last)))
         self.books.note(f"killed; lines {first} to {last} need not arrive", "kill")
 
-    def _find_salvage_time(self) -> float:
-        """Return for how many seconds the agent has gone through a spool that is lost, and written to no other."""
+    def _find_salvage_time(self, after: float = 0.0) -> float:
+        """Return how many seconds ago the agent has begun to go through a spool that is lost, and to write to no other.
+
+        0 if it has come to an end more than some seconds ago.
+        """
         events = (" at=spool.broken ", " at=spool.gone ", " at=spool.salvaged ")
-        said = [line for line in self._agent.err if any(event in line for event in events)]
-        if not said or " at=spool.salvaged " in said[-1]:
-            return 0.0
-        begun = datetime.fromisoformat(said[-1].split()[0].removeprefix("ts="))
-        return (datetime.now(UTC) - begun).total_seconds()
+        begun = 0.0
+        for line in [line for line in self._agent.err if any(event in line for event in events)]:
+            said = datetime.fromisoformat(line.split()[0].removeprefix("ts="))
+            ago = (datetime.now(UTC) - said).total_seconds()
+            if " at=spool.salvaged " not in line:
+                begun = ago
+            elif ago >= after:
+                begun = 0.0
+        return begun
 
     def _stop_agent(self) -> None:
         self._agent.signal(signal.SIGTERM)
@@ -137,12 +146,47 @@ class Run:
             self._problems.append(f"agent {len(self._agents)} does not open its spool")
             return
         before = self._count_said("spool.gone")
+        if (self._spool / f"{NAME}.salvaging").exists():  # some of it is in a file that nobody has open
+            self.books.excuse("corrupted", self._read_spooled())
         with tempfile.TemporaryDirectory(dir=self._directory) as name:
             self._spool.rename(Path(name, "spool"))
         self.books.note("the spool is deleted", "delete")
         if not self._wait(lambda: self._count_said("spool.gone") > before and not self._find_salvage_time()):
             self._problems.append(f"agent {len(self._agents)} does not notice that its spool is deleted")
         self._excuse_latent()
+
+    def _cut(self) -> None:
+        """Cut the spool or its log under the agent, while that stands still."""
+        if not self._wait(self._has_opened_its_spool):
+            self._problems.append(f"agent {len(self._agents)} does not open its spool")
+            return
+        before = self._count_said("spool.broken")
+        self._stand_still()
+        paths = [path for path in self._list_files() if path.stat().st_size]
+        self.books.excuse("corrupted", self._read_spooled())
+        if paths:
+            path = self._random.choice(paths)
+            size = path.stat().st_size
+            os.truncate(path, size * self._random.choice((0, 0, 1, 2)) // 3)
+            read = self._source.read_until(time.monotonic() - WAIT - SLACK)  # the rest may not be in the spool yet
+            self._latent = read if self._latent is None else self._latent
+            self.books.note(f"{path.name} of {size} bytes is cut to {path.stat().st_size}", "cut")
+        self._agent.signal(signal.SIGCONT)
+        if self._wait(lambda: self._count_said("spool.broken") > before and not self._find_salvage_time(), NOTICED):
+            self._excuse_latent()
+        else:  # what a transaction has made whole again costs nothing, or is noticed when it is read
+            self.books.note("nobody has noticed")
+        time.sleep(WAIT + SLACK)  # so that what was read before it stood still is in the spool
+
+    def _stand_still(self) -> None:
+        """Stop the agent, and wait until it has stopped."""
+        self._agent.signal(signal.SIGSTOP)
+        status = Path(f"/proc/{self._agent.process.pid}/status")
+        if not self._wait(lambda: "\nState:\tT" in status.read_text("ascii")):
+            self._problems.append(f"agent {len(self._agents)} cannot be stopped")
+
+    def _list_files(self) -> list[Path]:
+        return [path for side in ("", "-wal") if (path := self._spool / f"{NAME}.sqlite{side}").exists()]
 
     def _has_opened_its_spool(self) -> bool:
         descriptors = Path(f"/proc/{self._agent.process.pid}/fd")
@@ -154,8 +198,8 @@ class Run:
         return sum(f" at={event} " in line for line in self._agent.err)
 
     @staticmethod
-    def _wait(condition: Callable[[], bool]) -> bool:
-        until = time.monotonic() + LONGEST
+    def _wait(condition: Callable[[], bool], most: float = LONGEST) -> bool:
+        until = time.monotonic() + most
         while not (met := condition()) and time.monotonic() < until:
             time.sleep(0.02)
         return met
@@ -174,28 +218,34 @@ class Run:
     def _damage(self) -> None:
         """Kill the agent and damage its spool."""
         self._kill_agent()
-        paths = [path for side in ("", "-wal") if (path := self._spool / f"{NAME}.sqlite{side}").exists()]
+        paths = self._list_files()
         self.books.excuse("corrupted", self._read_spooled())
         if not paths:  # killed while it took over what could be read of the last damaged one
             self._start()
             return
         path = self._random.choice(paths)
         size = path.stat().st_size
-        with path.open("r+b") as file:
-            for _ in range(self._random.randint(1, 3)):
-                file.seek(self._random.randrange(max(1, size)))
-                length = min(self._random.choice((1, 64, 16384)), max(1, size - file.tell()))
-                file.write(self._random.choice((bytes(length), self._random.randbytes(length))))
+        if self._random.random() < 1 / 4:
+            os.truncate(path, size * self._random.choice((0, 1, 2)) // 3)
+        else:
+            self._write_over(path, size)
         if self._latent is None and not self._is_sound():
             self._latent = self._source.look()
         self.books.note(f"{path.name} of {size} bytes is damaged", "damage")
         self._start()
 
+    def _write_over(self, path: Path, size: int) -> None:
+        with path.open("r+b") as file:
+            for _ in range(self._random.randint(1, 3)):
+                file.seek(self._random.randrange(max(1, size)))
+                length = min(self._random.choice((1, 64, 16384)), max(1, size - file.tell()))
+                file.write(self._random.choice((bytes(length), self._random.randbytes(length))))
+
     def _read_spooled(self) -> set[int]:
         """Return the lines that stand in the spool, and in the last damaged one, if that was not gone through yet."""
         numbers: set[int] = set()
         with tempfile.TemporaryDirectory() as name:
-            for path in self._spool.iterdir():
+            for path in self._spool.glob("*"):  # nothing before the first agent has made it
                 shutil.copy(path, name)
             for database in Path(name).glob("*.sqlite*"):
                 if not database.name.endswith(("-wal", "-shm")):
@@ -229,7 +279,8 @@ class Run:
             self._problems.append(f"agent {len(self._agents)} has failed")
             return
         ledger = ended.ledger
-        may_lose = self.books.counts["damage"] and (ended.named("spool.broken") or ended.named("spool.gone"))
+        harmed = self.books.counts["damage"] or self.books.counts["cut"]
+        may_lose = harmed and any(map(ended.named, ("spool.broken", "spool.gone", "spool.salvaged")))
         code = 3 if ledger.lost and may_lose else 4 if ledger.spooled else 0
         if ended.code != code or not ledger.balanced or ledger.spooled != ledger.held or ledger.dropped:
             self._problems.append(f"agent {len(self._agents)} ended with {ended.code} and {ledger}")
