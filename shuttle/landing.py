@@ -19,11 +19,11 @@ is lost. Then the drain is told how many lines were dropped or lost, if there is
 asyncio's loop cancels every task as it ends, those of the crew too. Then they begin again, for as long as the landing
 takes: what was interrupted is done anew.
 
-A part of the time before a limit is kept for that report. While the drain is down, the report would probably fail as
-well. So most of that part goes to the lines then.
+A part of the time before a limit is kept for that report (`margins`).
 
 Before the deadline the last round begins: each batch gets one more attempt, whatever the gate says. Shortly before the
-deadline attempts that have no answer yet are broken off if others wait, and the drain has taken nothing for a while.
+deadline attempts that have no answer yet are broken off if others wait, and the drain has taken nothing for a while. If
+it takes others, only attempts are broken off that have taken much longer than those: each is made once more.
 """
 
 import math
@@ -35,6 +35,7 @@ import anyio
 
 from shuttle.clock import Clocks, Limit
 from shuttle.core.batch import Batch
+from shuttle.core.margins import Margins
 from shuttle.delivery.accounts import Accounts
 from shuttle.delivery.gate import Gate
 from shuttle.delivery.intake import Intake
@@ -43,14 +44,7 @@ from shuttle.delivery.outage import OutageLog
 from shuttle.delivery.outlets import Outlets
 from shuttle.event_loop import outlast
 
-REPORT_TIME = 1.0  # seconds kept back, at most, for a last report of what was dropped or lost
-REPORT_PATIENCE = 5.0  # seconds for it if all was delivered and no limit was set
-REPORT_SHARE = 0.1  # of the time for landing: the most that is kept back
-REPORT_SHARE_DOWN = 0.25  # of what is kept back: what is left of it while the drain is down
-LAST_ROUND = 2.0  # seconds that the last round begins before the deadline, at most
-LAST_ROUND_SHARE = 0.2  # of the time for landing: the most that the last round gets
-HANGING = 1.0  # seconds before the deadline, at most, when attempts without an answer are broken off
-HANGING_SHARE = 0.1  # of the time for landing: the most that this takes of it
+REPORT_PATIENCE = 5.0  # seconds for a last report if all was delivered and no limit was set
 CANCELLED_TIMEOUT = 1.0  # seconds that landing takes, at most, when the host is cancelled or its event loop ends
 GRACE = 1.0  # seconds for what has arrived, if the process was stopped until the deadline
 
@@ -84,9 +78,7 @@ class Landing:
         self._timeout = timeout
         self._clock = clocks.monotonic
         self._limit = math.inf
-        self._reserve = min(REPORT_TIME, REPORT_SHARE * timeout)  # seconds kept back for a last report
-        self._reserve_share = 1.0  # of it that is kept back
-        self._hanging = min(HANGING, HANGING_SHARE * timeout)  # seconds before the deadline
+        self._margins = Margins(timeout)
         self._progress_at = 0.0
         self._aborted = False
         self._gave_up = False
@@ -115,9 +107,7 @@ class Landing:
         """End at the time `by` of the monotonic clock at the latest."""
         if by < self._limit:
             self._limit = by
-            time = max(0.0, by - self._clock())
-            self._reserve = min(REPORT_TIME, REPORT_SHARE * time)
-            self._hanging = min(HANGING, HANGING_SHARE * time)
+            self._margins.limit(max(0.0, by - self._clock()), slowest_answer=self._gate.slowest_answer)
         self._reporting.deadline = min(self._reporting.deadline, self._limit)
         if self.phase is Phase.LANDING:
             self._move()
@@ -190,21 +180,24 @@ class Landing:
         """Give the lines most of the time kept for the report while the drain is down, and what is left of it after."""
         while True:
             await self._gate.wait_until(is_open=False)
-            self._reserve_share = REPORT_SHARE_DOWN
+            self._margins.note_drain(is_down=True)
             self._move()
             await self._gate.wait_until(is_open=True)
-            if self._clock() < self._limit - self._reserve:
-                self._reserve_share = 1.0
+            if not self._margins.is_reached(self._limit - self._clock()):
+                self._margins.note_drain(is_down=False)
                 self._move()
 
     async def _break_off_hanging(self, outlets: Outlets) -> None:
         """Break off attempts that have no answer shortly before the deadline; progress may put that off."""
-        while self._clock() < self.deadline - self._hanging:
+        while self._clock() < self.deadline - self._margins.hanging:
             moved = self._moved
-            with anyio.CancelScope(deadline=self.deadline - self._hanging):
+            with anyio.CancelScope(deadline=self.deadline - self._margins.hanging):
                 await moved.wait()
-        if self._clock() - self._progress_at >= self._last_round:
-            outlets.break_off()  # if the drain takes batches, what is on its way is probably answered
+        now, answer = self._clock(), self._gate.slowest_answer
+        if outlets.others_wait and now - self._progress_at >= self._margins.measure_silence(answer):
+            outlets.break_off(begun_before=now)
+        elif self._gate.is_open:
+            outlets.break_off(begun_before=now - self._margins.measure_hanging(answer))
 
     def end(self) -> None:
         """Note that the landing is over and everything is released."""
@@ -237,18 +230,13 @@ class Landing:
 
     @property
     def _report_timeout(self) -> float:
-        return self._reserve if self._delivering.caught or self._limit < math.inf else REPORT_PATIENCE
+        return self._margins.report if self._delivering.caught or self._limit < math.inf else REPORT_PATIENCE
 
     @property
     def _ends_at(self) -> float:
         """When delivering ends, whatever comes."""
-        return self._limit - self._reserve_share * self._reserve
-
-    @property
-    def _last_round(self) -> float:
-        """How many seconds the last round begins before the deadline."""
-        return min(LAST_ROUND, LAST_ROUND_SHARE * self._timeout)
+        return self._limit - self._margins.kept_back
 
     @property
     def _last_round_from(self) -> float:
-        return self.deadline - self._last_round
+        return self.deadline - self._margins.last_round

@@ -196,6 +196,42 @@ async def test_one_slow_answer_keeps_no_batch_from_a_fast_drain(slow: int) -> No
     assert shuttle.ledger.delivered == 1010
 
 
+@virtual
+async def test_a_drain_that_answers_fast_takes_lines_nearly_to_the_end() -> None:
+    """A tenth of the time, a second at most, was kept for the report."""
+    drain = Drain(lambda call: Answer(delay=0.05 if call.lines else 0.0))
+    async with make_shuttle(drain, num_outlets=1, batch_size=10) as shuttle:
+        await shuttle.write(make_lines(20_000))
+        await trio.sleep(1.0)
+        await shuttle.land(by=11.0)
+    assert trio.current_time() <= 11.0
+    assert max(call.at for call in drain.calls if call.lines) > 11.0 - 0.4
+    assert drain.told("L13") == shuttle.ledger.lost > 0
+
+
+@pytest.mark.parametrize("lines", [40, 20_000], ids=["none", "many"])
+@virtual
+async def test_a_hanging_request_is_made_again_while_the_drain_takes_others(lines: int) -> None:
+    """The drain was back, and this one batch was lost, whether others waited or not."""
+    drain = Drain(lambda _: HANG if len(drain.calls) == 2 else Answer(delay=0.05))
+    async with make_shuttle(drain, num_outlets=2, batch_size=10, timeout=60.0) as shuttle:
+        await shuttle.write(make_lines(lines))
+        await trio.sleep(1.0)
+        await shuttle.land(by=11.0)
+    hung = drain.calls[1]
+    assert hung.id in {call.id for call in drain.heard}
+    assert shuttle.ledger.lost == max(0, lines - shuttle.ledger.delivered)
+
+
+@virtual
+async def test_no_request_is_broken_off_that_is_as_slow_as_the_others() -> None:
+    drain = Drain(Answer(delay=3.0))
+    async with make_shuttle(drain, num_outlets=4, batch_size=10, timeout=60.0) as shuttle:
+        await shuttle.write(make_lines(20_000))
+        await shuttle.land(by=11.0)
+    assert len({call.id for call in drain.calls}) == len(drain.calls)
+
+
 @pytest.mark.parametrize("uvloop", [True, False])
 def test_progress_at_the_deadline_puts_the_end_off_no_further(uvloop: bool) -> None:
     """A batch a line, and sixteen outlets: something is delivered at every moment."""

@@ -9,7 +9,8 @@ import trio
 import trio.testing
 
 from shuttle.config import LAND_TIMEOUT
-from shuttle.landing import CANCELLED_TIMEOUT, REPORT_TIME
+from shuttle.core.margins import REPORT_TIME
+from shuttle.landing import CANCELLED_TIMEOUT
 from shuttle.shuttle import Shuttle
 from tests.helpers.drains import CLOSE, HANG, REFUSE, TAKE, Answer, Drain, in_turn
 from tests.helpers.virtual import Journal, make_lines, make_shuttle, virtual

@@ -99,6 +99,11 @@ class Gate:
         """Whether the last round has begun."""
         return self._clock() >= self._landing.last_round_from
 
+    @property
+    def slowest_answer(self) -> float:
+        """How many seconds the slowest of the last accepted attempts took; infinite before the first."""
+        return self._landing.slowest_answer
+
     async def enter(self, not_before: float = 0.0, *, tried: bool = False) -> Pass:
         """Return as soon as an attempt may be made, but not before `not_before` unless the shuttle is landing.
 

@@ -29,6 +29,11 @@ class LandingTimes:
         """Note how long an accepted attempt took."""
         self._answer_times.append(seconds)
 
+    @property
+    def slowest_answer(self) -> float:
+        """How many seconds the slowest of the last answers took; infinite before the first."""
+        return max(self._answer_times, default=math.inf)
+
     def limit_delay(self, now: float) -> float:
         """Return how many seconds a delay that begins `now` lasts at most while landing."""
         return min(LANDING_DELAY, max(LEAST_LANDING_DELAY, LANDING_SHARE * (self._by - now)))

@@ -113,10 +113,15 @@ class Outlet:
         for delivery in self._deliveries.clear_aside():
             self._release(delivery)
 
-    def break_off(self) -> None:
-        """Break off the attempts that have no answer yet, if batches wait for their last one."""
-        if len(self._queue) and not self._limits.journaled:
-            self._drain.break_off()
+    @property
+    def others_wait(self) -> bool:
+        """Whether batches wait for an outlet."""
+        return len(self._queue) > 0
+
+    def break_off(self, begun_before: float) -> None:
+        """Break off the attempts begun before that time that have no answer yet; with a journal there is a next try."""
+        if not self._limits.journaled:
+            self._drain.break_off(begun_before)
 
     async def report(self, batch: Batch) -> None:
         """Send the reports that are owed in `batch`, which has no lines. There is one attempt."""

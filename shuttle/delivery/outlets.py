@@ -21,16 +21,21 @@ class Outlets:
             async with anyio.create_task_group() as tasks:
                 for _ in range(self._count):
                     tasks.start_soon(self._outlet.run)
-            if not tasks.cancel_scope.cancel_called:  # as it is if asyncio cancels one of them
+            if not tasks.cancel_scope.cancel_called:  # asyncio cancels the scope of a task that it cancels
                 self.ended.set()
 
     def close(self) -> None:
         """Release what was under way when they were cancelled."""
         self._outlet.close()
 
-    def break_off(self) -> None:
-        """Break off the attempts that have no answer yet, if batches wait for their last one."""
-        self._outlet.break_off()
+    @property
+    def others_wait(self) -> bool:
+        """Whether batches wait for an outlet."""
+        return self._outlet.others_wait
+
+    def break_off(self, begun_before: float) -> None:
+        """Break off the attempts begun before that time that have no answer yet."""
+        self._outlet.break_off(begun_before)
 
     async def report(self, batch: Batch) -> None:
         """Send the reports that are owed in `batch`, which has no lines."""

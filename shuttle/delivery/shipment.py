@@ -37,5 +37,5 @@ class Drain(Protocol):
     def load(self, batch: Batch, owed: Owed, *, stamp: str) -> Shipment:
         """Return the shipment of `batch` and of the reports of what is `owed`, which have the time `stamp`."""
 
-    def break_off(self) -> None:
-        """Break off the requests that have no answer yet: their attempts fail now."""
+    def break_off(self, begun_before: float) -> None:
+        """Break off the requests begun before that time that have no answer yet: their attempts fail now."""

@@ -64,9 +64,9 @@ class Logplex:
         request = self.make_request(batch, owed, stamp=stamp)
         return Letter(self._client, request, lines=batch.lines, messages=batch.lines + bool(owed))
 
-    def break_off(self) -> None:
-        """Break off the requests that have no answer yet."""
-        self._client.break_off()
+    def break_off(self, begun_before: float) -> None:
+        """Break off the requests begun before that time that have no answer yet."""
+        self._client.break_off(begun_before)
 
     def make_request(self, batch: Batch, owed: Owed, *, stamp: str) -> httpx.Request:
         """Return the request with `batch` and the reports of what is `owed`. Every attempt sends the same."""

@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from shuttle.landing import REPORT_SHARE_DOWN, REPORT_TIME
+from shuttle.core.margins import DOWN_SHARE, REPORT_TIME
 from tests.helpers.drains import CLOSE, HANG, TAKE, Answer, Drain, in_turn
 from tests.helpers.virtual import make_lines, make_shuttle, virtual
 
@@ -150,7 +150,7 @@ async def test_lines_given_up_are_reported_before_the_deadline() -> None:
         await shuttle.write(make_lines(7))
         await shuttle.land(by=20.0)
     assert drain.told("L13") == shuttle.ledger.lost == 7
-    assert trio.current_time() == 20.0 - REPORT_SHARE_DOWN * REPORT_TIME
+    assert trio.current_time() == 20.0 - DOWN_SHARE * REPORT_TIME
 
 
 @pytest.mark.parametrize("failure", [Answer(503), Answer(401), CLOSE, HANG])

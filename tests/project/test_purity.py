@@ -30,7 +30,7 @@ ALLOWED = {
         "http",
         "ipaddress",
     ),
-    *("itertools", "re", "typing", "urllib.parse", "shuttle.errors"),
+    *("itertools", "math", "re", "typing", "urllib.parse", "shuttle.errors"),
 }
 # A URL is a value. Nothing else of its library belongs here.
 VALUES = {"httpx": {"URL", "InvalidURL"}}

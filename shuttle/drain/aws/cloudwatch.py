@@ -59,9 +59,9 @@ class CloudWatch:
         records.sort(key=lambda record: record.time)  # stable: lines of one time stay in order
         return RecordShipment(self._client, self, self._signer, records=records, lines=batch.lines)
 
-    def break_off(self) -> None:
-        """Break off the requests that have no answer yet."""
-        self._client.break_off()
+    def break_off(self, begun_before: float) -> None:
+        """Break off the requests begun before that time that have no answer yet."""
+        self._client.break_off(begun_before)
 
     def _make_record(self, line: int, frame: bytes, now: int) -> Record:
         found = self._header.match(frame)

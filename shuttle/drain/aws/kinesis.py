@@ -45,9 +45,9 @@ class Kinesis:
         records = [self._make_record(line, frame) for line, frame in frames]
         return RecordShipment(self._client, self, self._signer, records=records, lines=batch.lines)
 
-    def break_off(self) -> None:
-        """Break off the requests that have no answer yet."""
-        self._client.break_off()
+    def break_off(self, begun_before: float) -> None:
+        """Break off the requests begun before that time that have no answer yet."""
+        self._client.break_off(begun_before)
 
     def _make_record(self, line: int, frame: bytes) -> Record:
         content = make_record(frame, hostname=self._hostname, shard=self._next % self._shards + 1)

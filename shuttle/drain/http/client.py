@@ -28,7 +28,7 @@ class Client:
         self._transport = transport
         self._timeout = timeout
         self._clocks = clocks
-        self._limits: set[Limit] = set()  # of the requests whose answers are still to come
+        self._limits: dict[Limit, float] = {}  # of the requests whose answers are still to come, and when each began
 
     async def post(self, request: httpx.Request, *, shown: int = SHOWN) -> Reply:
         """Send `request` and return the reply with the first `shown` bytes of its body. A failure is a reply, too."""
@@ -41,9 +41,9 @@ class Client:
         except (httpx.TransportError, OSError) as error:
             return _explain(error)
         finally:
-            self._limits.discard(limit)
+            del self._limits[limit]
         if response is None and self._clocks.monotonic() < limit.deadline:
-            return Reply(error="no answer, and others wait for their last attempt")
+            return Reply(error="no answer until shortly before the end")
         if response is None:
             sent = bool(request.extensions.get(SENT, True))
             return Reply(
@@ -74,14 +74,16 @@ class Client:
         ends = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
         return PATIENCE if ends else ENDLESS_PATIENCE
 
-    def break_off(self) -> None:
-        """Break off the requests whose answers are still to come. What has come counts."""
-        for limit in self._limits:
-            limit.cancel()
+    def break_off(self, begun_before: float) -> None:
+        """Break off the requests begun before that time whose answers are still to come. What has come counts."""
+        for limit, begun in self._limits.items():
+            if begun < begun_before:
+                limit.cancel()
 
     def _begin_limit(self, seconds: float) -> Limit:
-        limit = Limit(self._clocks, self._clocks.monotonic() + seconds, grace=seconds)
-        self._limits.add(limit)
+        now = self._clocks.monotonic()
+        limit = Limit(self._clocks, now + seconds, grace=seconds)
+        self._limits[limit] = now
         return limit
 
     async def _finish(self, response: httpx.Response, shown: int) -> bytes:
@@ -102,7 +104,7 @@ class Client:
         except (httpx.TransportError, OSError):
             pass  # cut off in the middle
         finally:
-            self._limits.discard(limit)
+            del self._limits[limit]
             if isinstance(pieces, AsyncGenerator):
                 await pieces.aclose()
             await response.aclose()

@@ -323,11 +323,29 @@ async def test_an_answer_that_is_needed_is_broken_off_too(limit: float) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(post)
         await trio.sleep(3.0)
-        client.break_off()
+        client.break_off(begun_before=3.0)
     assert trio.current_time() == 3.0
     assert replies == [Reply(status=200)]
     assert replies[0].content == b"{"
     assert transport.body.closed == 1
+
+
+@virtual
+async def test_a_request_that_began_later_is_not_broken_off() -> None:
+    client = Client(Transport(delay=2.0), timeout=0.0, clocks=bind_clocks(wall))
+    replies = []
+
+    async def post(begins: float) -> None:
+        await trio.sleep(begins)
+        replies.append(await client.post(REQUEST))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(post, 0.0)
+        nursery.start_soon(post, 1.0)
+        await trio.sleep(1.5)
+        client.break_off(begun_before=1.0)
+    assert [reply.status for reply in replies] == [None, 204]
+    assert trio.current_time() == 3.0
 
 
 @pytest.mark.parametrize("status", [200, 400, 503])
