@@ -11,10 +11,12 @@ current part is loaded into a shipment, which makes attempts. The outcome of eac
 - DENIED: the same, but only age counts, and in a journal not even that: somebody may put the endpoint right.
 - HALVE: two halves replace the part.
 
-A part that fails is halved as well if it is suspect (core/suspicion.py). So it is if it is too large for the time-out:
-it was too late LATE times, or once and did not arrive. It is also halved if it failed FAILURES times and the drain
-answers, or if HANGS attempts had no answer in time, and no batch can be tried that does not fail. While outlets are
-idle because nothing waits, that takes LONE_FAILURES.
+A part that fails is halved in each of these cases, too:
+
+- It is suspect (core/suspicion.py).
+- It is too large for the time-out: it was too late LATE times, or once and had not arrived.
+- Only failing batches can be tried, and this one failed FAILURES times with an answer, or was too late HANGS times.
+  If outlets are idle because nothing waits, it takes LONE_FAILURES.
 
 A single line that fails lets the other parts of its batch go first. If it is certain to be the culprit, it is lost. If
 a part is lost because it is too old, so are the other parts of its batch that are too old: the drain is down, and they
@@ -22,8 +24,8 @@ need no attempt each.
 
 In the last round of a landing every batch gets one more attempt. If it fails, the delivery is put aside, so that the
 batches behind it get their attempt. When the queue is empty, the deliveries put aside are tried again, in turn. Batches
-in a journal are not put aside: the next process delivers them. Shortly before the end attempts that have no answer yet
-are broken off if batches wait.
+in a journal are not put aside: the next process delivers them. Shortly before the end attempts that hang are broken off
+(landing.py).
 """
 
 from collections.abc import Callable

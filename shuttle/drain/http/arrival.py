@@ -5,6 +5,7 @@ request that has not arrived. So it can be halved at once, and what did arrive i
 """
 
 import asyncio
+import contextlib
 import socket
 import struct
 import sys
@@ -12,18 +13,44 @@ import sys
 LARGE = 16 * 1024  # bytes; a smaller body is in the kernel's buffer at once, and not worth a system call
 _ACKNOWLEDGED = struct.Struct("@Q")  # tcpi_bytes_acked of struct tcp_info in linux/tcp.h
 _PLACE = 120  # bytes before it
+_RESET = struct.pack("ii", 1, 0)  # struct linger: on, and for no time, so that closing resets
 
 
-def count_acknowledged(transport: asyncio.BaseTransport) -> int | None:
-    """Return how many bytes of a connection were acknowledged so far; None if the system does not tell."""
-    peer = transport.get_extra_info("socket")
-    if sys.platform != "linux" or peer is None:
-        return None
-    try:
-        info: bytes = peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _PLACE + _ACKNOWLEDGED.size)
-    except OSError:  # closed, or not TCP
-        return None
-    if len(info) < _PLACE + _ACKNOWLEDGED.size:
-        return None
-    count: int = _ACKNOWLEDGED.unpack_from(info, _PLACE)[0]
-    return count
+class Arrival:
+    """Of a request of `size` bytes that `transport` is about to send."""
+
+    def __init__(self, transport: asyncio.BaseTransport, size: int) -> None:
+        self._socket: socket.socket | None = transport.get_extra_info("socket")
+        self._size = size
+        self._before = self._count_acknowledged()
+
+    @property
+    def share(self) -> float:
+        """The share of the request that has arrived; 1 if that is not known."""
+        before, now = self._before, self._count_acknowledged()
+        return 1.0 if before is None or now is None else min(1.0, (now - before) / self._size)
+
+    def cut(self) -> float:
+        """Have the connection reset when it is closed, unless all has arrived; return the share that has arrived.
+
+        What has not arrived never does then. Closed as usual, the kernel would go on to send it: the drain would take a
+        batch that was divided meanwhile, and the parts would have half of a slow link.
+        """
+        share = self.share
+        if share < 1 and self._socket:
+            with contextlib.suppress(OSError):  # it is closed already
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        return share
+
+    def _count_acknowledged(self) -> int | None:
+        """Return how many bytes of the connection were acknowledged so far; None if the system does not tell."""
+        if sys.platform != "linux" or self._socket is None:
+            return None
+        try:
+            info: bytes = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _PLACE + _ACKNOWLEDGED.size)
+        except OSError:  # closed, or not TCP
+            return None
+        if len(info) < _PLACE + _ACKNOWLEDGED.size:
+            return None
+        count: int = _ACKNOWLEDGED.unpack_from(info, _PLACE)[0]
+        return count

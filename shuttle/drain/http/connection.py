@@ -7,8 +7,6 @@ its body, and all of it together, with everything that a chunked body may have b
 """
 
 import asyncio
-import socket
-import struct
 from collections.abc import Callable
 from typing import cast
 
@@ -16,7 +14,7 @@ import httptools
 import httpx
 
 from shuttle.drain.http.answer import Answer
-from shuttle.drain.http.arrival import LARGE, count_acknowledged
+from shuttle.drain.http.arrival import LARGE, Arrival
 from shuttle.drain.http.head import END, FINAL, INTERIM, read_head, write_head
 
 CONTENT_LIMIT = 512 * 1024  # bytes of a body; Kinesis tells of 500 records in a sixth of it or more
@@ -24,9 +22,6 @@ HEAD_LIMIT = 64 * 1024  # bytes of status and headers; nginx and Apache send 8 K
 ANSWER_LIMIT = HEAD_LIMIT + 2 * CONTENT_LIMIT  # bytes of all of it: sizes of chunks, extensions and trailers, too
 SENT = "sent"  # the extension of a request that says whether it was given to a connection
 ARRIVED = "arrived"  # the one that says which share of it has arrived when it was given up
-
-
-_RESET = struct.pack("ii", 1, 0)  # struct linger: on, and for no time, so that closing resets
 
 
 class UnansweredError(httpx.RemoteProtocolError):
@@ -44,8 +39,7 @@ class Connection(asyncio.Protocol):
         self._reusable = False
         self._left = False  # nobody waits for the rest of the answer
         self._received = 0
-        self._sent = 0  # bytes of the request
-        self._acknowledged: int | None = None  # bytes before the request, if it is large and the system tells
+        self._arrival: Arrival | None = None  # of a large request
         self._head = bytearray()  # what came before the status was known
         self._refusal: httpx.RemoteProtocolError | None = None  # llhttp's, of a head that has not come to its end
         self.made_at = 0.0
@@ -61,14 +55,6 @@ class Connection(asyncio.Protocol):
         """Whether an answer is still to come to its end."""
         return self._answer is not None
 
-    @property
-    def arrived(self) -> float:
-        """The share of the request that has arrived at the other machine; 1 if that is not known."""
-        now = count_acknowledged(self._transport) if self._transport and self._acknowledged is not None else None
-        if now is None or self._acknowledged is None:
-            return 1.0
-        return min(1.0, (now - self._acknowledged) / self._sent)
-
     def send(self, head: bytes, body: bytes) -> Answer:
         """Send a request and return its answer, which is still to come."""
         assert self._transport
@@ -78,8 +64,7 @@ class Connection(asyncio.Protocol):
         self._received = 0
         if self._head:
             self._head.clear()
-        self._sent = len(head) + len(body)
-        self._acknowledged = count_acknowledged(self._transport) if len(body) > LARGE else None
+        self._arrival = Arrival(self._transport, len(head) + len(body)) if len(body) > LARGE else None
         self._transport.writelines((head, body))
         return self._answer
 
@@ -104,14 +89,8 @@ class Connection(asyncio.Protocol):
             self._release(self)
 
     def give_up(self) -> float:
-        """Close at once, as nobody waits for the answer any more; return the share of the request that has arrived.
-
-        What has not arrived never does. Closed as usual, the kernel would go on to send it: the drain would take a
-        batch that was divided meanwhile, and the parts would have half of a slow link.
-        """
-        arrived = self.arrived
-        if arrived < 1 and self._transport and (connected := self._transport.get_extra_info("socket")):
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        """Close at once, as nobody waits for the answer any more; return the share of the request that has arrived."""
+        arrived = self._arrival.cut() if self._arrival else 1.0
         self.abort()
         return arrived
 

@@ -12,7 +12,7 @@ _CERTIFICATE = "-ca-file names the authority to trust; -skip-verify trusts anyon
 _SCHEME = "check whether -logs-url is http: or https:, and its port"
 _NEVER_WORKED = f"if it never worked, {_SCHEME}"  # a port that speaks TLS may say nothing, or hang up
 _ADDRESS = "check host and port of -logs-url, and that the drain is running"
-UNREACHED = "check host and port of -logs-url, and the proxy if there is one; a slow way may need a longer -timeout"
+UNREACHED = "check host and port of -logs-url, and the proxy if there is one; a slow link may need a longer -timeout"
 _PROXY = "check host and port of the proxy (http_proxy, https_proxy or all_proxy), and that it is running"
 _RULES = "check what the proxy allows, and host and port of -logs-url"
 

@@ -26,7 +26,5 @@ class MissedLines:
         `uncounted` says that there were more, and that nobody can count them.
         """
         self._count(lines, stretches=int(uncounted))
-        if uncounted:
-            self._log.warning("file.missed", path=path, lines=lines, uncounted=True, error=reason)
-        else:
-            (self._log.warning if lines else self._log.info)("file.missed", path=path, lines=lines, error=reason)
+        warn = self._log.warning if lines or uncounted else self._log.info
+        warn("file.missed", path=path, lines=lines, **({"uncounted": True} if uncounted else {}), error=reason)
