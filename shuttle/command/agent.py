@@ -206,7 +206,7 @@ class _Agent:
     def _tell(self) -> None:
         ledger = self._shuttle.ledger
         missing = ledger.dropped or ledger.lost
-        if missing or ledger.spooled or self._config.verbose:
+        if missing or ledger.held or self._config.verbose:
             (self._log.warning if missing else self._log.info)("ledger", **self._count())
 
     def _count(self) -> dict[str, int]:

@@ -42,6 +42,7 @@ def test_a_replay_that_holds_lines_says_so_and_does_not_exit_with_0(tmp_path: Pa
         ended = run("-logs-url", drain.url, *flags)
     assert ended.code == 4
     assert "held=100" in ended.named("replay.incomplete")[0]
+    assert (ended.ledger.read, ended.ledger.held) == (100, 100)
     with LocalDrain() as drain:
         assert run("-logs-url", drain.url, *flags).code == 0
     assert drain.messages == make_lines(100)
