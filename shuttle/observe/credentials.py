@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from shuttle.config import SETTINGS, Config
-from shuttle.core.mask import find_secrets
+from shuttle.core.secret import find_secrets
 
 _URLS = ("LOGS_URL", "LOGPLEX_URL")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")

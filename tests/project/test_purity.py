@@ -27,6 +27,7 @@ ALLOWED = {
         "email.utils",
         "enum",
         "hashlib",
+        "html.entities",
         "http",
         "ipaddress",
     ),
