@@ -4,6 +4,11 @@ Strategy: the status decides what becomes of a batch. Whatever is odd about the 
 and nothing more. llhttp is strict. If it refuses a head, the head is read as forgivingly as Go and curl read it, and
 given to another llhttp without what is odd about it; so the body behind it is read too. An answer is bounded: its head,
 its body, and all of it together, with everything that a chunked body may have beside the content.
+
+A drain cannot have taken what it does not have. So a good status (2xx) that comes before the request has arrived is no
+answer, but a failure. Any other status counts, however early it is: 413 is often said before the body is read. What
+comes on a new connection before its first request is the beginning of an early answer. On one that was used before, it
+is one answer too many: nobody knows which request the next ones are for, and so the connection is closed.
 """
 
 import asyncio
@@ -15,7 +20,9 @@ import httpx
 
 from shuttle.drain.http.answer import Answer
 from shuttle.drain.http.arrival import LARGE, Arrival
-from shuttle.drain.http.head import END, FINAL, INTERIM, read_head, write_head
+from shuttle.drain.http.failures import EarlyError
+from shuttle.drain.http.head import END, FINAL, INTERIM, is_good, read_head, write_head
+from shuttle.drain.http.tcp import count_unread
 
 CONTENT_LIMIT = 512 * 1024  # bytes of a body; Kinesis tells of 500 records in a sixth of it or more
 HEAD_LIMIT = 64 * 1024  # bytes of status and headers; nginx and Apache send 8 KiB at most
@@ -35,12 +42,17 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._release = release
         self._transport: asyncio.Transport | None = None
+        self._encrypted = False
+        self._lost = False
         self._answer: Answer | None = None
         self._reusable = False
         self._left = False  # nobody waits for the rest of the answer
         self._received = 0
+        self._used = False
+        self._greeting = b""  # what came before the first request
         self._arrival: Arrival | None = None  # of a large request
         self._head = bytearray()  # what came before the status was known
+        self._early = False  # that came before the request had arrived
         self._refusal: httpx.RemoteProtocolError | None = None  # llhttp's, of a head that has not come to its end
         self.made_at = 0.0
         """When it was opened, in seconds of the event loop's clock."""
@@ -55,18 +67,29 @@ class Connection(asyncio.Protocol):
         """Whether an answer is still to come to its end."""
         return self._answer is not None
 
+    @property
+    def unasked(self) -> bool:
+        """Whether something that nobody asked for waits to be read. TLS's own messages count too: nobody can tell."""
+        return self._transport is not None and count_unread(self._transport) > 0
+
     def send(self, head: bytes, body: bytes) -> Answer:
         """Send a request and return its answer, which is still to come."""
         assert self._transport
         assert self._answer is None
-        self._answer = Answer(self)
+        answer = self._answer = Answer(self)
+        self._used = True
         self._reusable = False
         self._received = 0
         if self._head:
             self._head.clear()
         self._arrival = Arrival(self._transport, len(head) + len(body)) if len(body) > LARGE else None
-        self._transport.writelines((head, body))
-        return self._answer
+        if self.open:
+            self._transport.writelines((head, body))
+        if self._greeting:
+            self.data_received(self._greeting)
+        if self._lost:
+            self.connection_lost(None)
+        return answer
 
     def finish(self) -> None:
         """Finish with the answer. If it is not complete, close the connection."""
@@ -102,13 +125,16 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport that the event loop gives."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+        self._encrypted = transport.get_extra_info("sslcontext") is not None
         self.made_at = asyncio.get_running_loop().time()
 
     def data_received(self, data: bytes) -> None:
         """Parse the bytes that arrived."""
         answer = self._answer
         if answer is None:  # nobody asked for anything
-            self.abort()
+            self._greeting += data
+            if self._used or len(self._greeting) > HEAD_LIMIT:
+                self.abort()
             return
         self._received += len(data)
         refusal = self._refusal or self._parse(data)
@@ -119,6 +145,7 @@ class Connection(asyncio.Protocol):
 
     def _read_on(self, data: bytes, refusal: httpx.RemoteProtocolError | None) -> None:
         """Keep `data` of a head that is not whole, or that llhttp refuses."""
+        self._early = self._is_early()
         known = len(self._head)
         self._head += data
         if refusal and (self._refusal is None or END.search(self._head, max(0, known - 2))):
@@ -156,6 +183,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the answer that is awaited: no more of it comes."""
+        self._lost = True
         if self._received:
             self._fail(httpx.RemoteProtocolError("the connection was closed in the middle of the answer"))
         else:
@@ -173,13 +201,23 @@ class Connection(asyncio.Protocol):
                 head = read_head(self._head, over=True)
             except ValueError:
                 head = None
-            if head:
+            if head and not (is_good(head.status) and self._early):
                 answer.status, answer.headers = head.status, head.headers
                 answer.begun.set_result(None)
             else:
-                answer.begun.set_exception(error)
+                answer.begun.set_exception(EarlyError() if head else error)
         if answer:
             answer.end()
+
+    def _is_early(self) -> bool:
+        """Return whether part of the request has not arrived at the drain's machine, as far as is known.
+
+        Whoever has read a request has acknowledged it with the first segment of the answer, if not before. TLS writes
+        messages of its own behind a request, and not all that it keeps shows as its buffer.
+        """
+        if self._greeting or (self._arrival and self._arrival.share < 1):
+            return True
+        return bool(self._transport and not self._encrypted and self._transport.get_write_buffer_size())
 
     def on_message_begin(self) -> None:
         """Refuse an answer that nobody asked for."""
@@ -202,6 +240,9 @@ class Connection(asyncio.Protocol):
             return
         if status < FINAL:
             self._answer.headers.clear()
+            return
+        if is_good(status) and self._is_early():
+            self._fail(EarlyError())
             return
         self._answer.status = status
         if not self._answer.begun.done():

@@ -14,6 +14,7 @@ _NEVER_WORKED = f"if it never worked, {_SCHEME}"  # a port that speaks TLS may s
 _ADDRESS = "check host and port of -logs-url, and that the drain is running"
 UNREACHED = "check host and port of -logs-url, and the proxy if there is one; a slow link may need a longer -timeout"
 _PROXY = "check host and port of the proxy (http_proxy, https_proxy or all_proxy), and that it is running"
+_EARLY = "what the drain did not read is lost: it has to read a request to its end before it answers 2xx"
 _RULES = "check what the proxy allows, and host and port of -logs-url"
 
 
@@ -23,6 +24,13 @@ class RefusalError(httpx.ProxyError):
 
 class DenialError(RefusalError):
     """It did so for want of credentials."""
+
+
+class EarlyError(httpx.RemoteProtocolError):
+    """The drain took a request before it had all of it."""
+
+    def __init__(self) -> None:
+        super().__init__("the drain answered before it had the whole request")
 
 
 def make_refusal(words: str) -> RefusalError:
@@ -55,7 +63,16 @@ def describe(error: BaseException) -> tuple[str, str]:  # noqa: PLR0911  # a tab
                 return "connection reset", _NEVER_WORKED  # by the drain, a proxy, or what is between them
             case OSError(errno=number) if number is not None:
                 return cause.strerror or str(cause), _ADDRESS
-    return str(error) or type(error).__name__, _NEVER_WORKED if isinstance(error, httpx.RemoteProtocolError) else ""
+    return str(error) or type(error).__name__, _advise(error)
+
+
+def _advise(error: BaseException) -> str:
+    match error:
+        case EarlyError():
+            return _EARLY
+        case httpx.RemoteProtocolError():
+            return _NEVER_WORKED
+    return ""
 
 
 def is_unreachable(error: BaseException) -> bool:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 INTERIM = 100  # statuses below it mean nothing
 SWITCHING = 101
 FINAL = 200  # statuses below it announce another answer (RFC 9110, 15.2)
+_GOOD = range(200, 300)
 END = re.compile(rb"\n\r?\n")  # of a head
 _BEGINNING = b"HTTP/"
 _STATUS_LINE = re.compile(rb"HTTP/[0-9](?:\.[0-9])?[ \t]+([1-9][0-9]{2})(?![0-9])([^\n]*)\n", re.IGNORECASE)
@@ -22,6 +23,11 @@ class Head(NamedTuple):
     reason: bytes
     headers: list[tuple[bytes, bytes]]
     rest: bytes
+
+
+def is_good(status: int) -> bool:
+    """Return whether `status` says that the request was taken."""
+    return status in _GOOD
 
 
 def read_head(data: bytearray, *, over: bool) -> Head | None:

@@ -1,10 +1,14 @@
-"""TCP connections: opens one to the first address of a host that answers (RFC 8305)."""
+"""TCP connections: opens one to the first address of a host that answers (RFC 8305), and looks at what has come."""
 
 import asyncio
+import fcntl
 import socket
+import struct
+import termios
 
 import aiohappyeyeballs
 
+_INT = struct.Struct("@i")
 _EYEBALLS_DELAY = 0.25  # seconds (RFC 8305, section 5)
 
 
@@ -16,3 +20,16 @@ async def connect(host: str, port: int) -> socket.socket:
     """
     addresses = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=_EYEBALLS_DELAY)
+
+
+def count_unread(transport: asyncio.BaseTransport) -> int:
+    """Return how many bytes the kernel has received on a connection that `transport` has not read yet."""
+    connected = transport.get_extra_info("socket")
+    if connected is None:
+        return 0
+    try:
+        answer = fcntl.ioctl(connected.fileno(), termios.FIONREAD, bytes(_INT.size))
+    except (OSError, ValueError):  # it is closed already
+        return 0
+    count: int = _INT.unpack(answer)[0]
+    return count

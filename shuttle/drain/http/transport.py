@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from shuttle.drain.http.tls import Tls
 
+_TURNS = 2  # of the event loop: after them it has read what came before the first request
 BUSY_MOST = 8  # idle connections that still read a body which nobody wants: each saves only a new one
 
 
@@ -83,6 +84,8 @@ class DirectTransport(httpx.AsyncBaseTransport):
                     connection.abort()
                 elif connection.busy:
                     busy.append((idle_since, connection))
+                elif connection.unasked:
+                    connection.abort()
                 else:
                     return connection
         finally:
@@ -139,6 +142,12 @@ class DirectTransport(httpx.AsyncBaseTransport):
         except BaseException:
             with contextlib.suppress(OSError):  # uvloop leaves it open until it is collected as garbage
                 connected.shutdown(socket.SHUT_RDWR)
+            raise
+        try:
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+        except BaseException:
+            connection.abort()
             raise
         return connection
 
