@@ -66,8 +66,9 @@ class Outcome(NamedTuple):
 
     @property
     def accepted(self) -> bool:
-        """Whether the drain took what it was sent."""
-        return self.status is not None and self.status // 100 == HTTPStatus.OK // 100
+        """Whether the drain took what it was sent, or part of it."""
+        good = self.status is not None and self.status // 100 == HTTPStatus.OK // 100
+        return self.verdict is Verdict.DELIVERED or (self.verdict is Verdict.MORE and good)
 
 
 _RETRIED = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}

@@ -32,6 +32,7 @@ class CloudWatch:
     """A stream that takes events. The message of a raw line is the line, that of a framed line the frame, as in Go."""
 
     missing_advice = "create the group and the stream, mend -logs-url, or give -aws-create"
+    creation_advice = "allow logs:CreateLogGroup and logs:CreateLogStream, create both yourself, or mend -logs-url"
 
     def __init__(
         self, config: Config, framer: Framer, client: Client, destination: Destination, wall: Callable[[], float]

@@ -27,6 +27,7 @@ class Kinesis:
     """A stream that takes records."""
 
     missing_advice = "create the stream, or mend -logs-url"
+    creation_advice = missing_advice
     creations: Sequence[Call] = ()
 
     def __init__(self, config: Config, framer: Framer, client: Client, destination: Destination) -> None:

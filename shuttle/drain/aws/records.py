@@ -4,10 +4,14 @@ Strategy: the records that are left to be sent are a list. A request holds as ma
 takes at once. The answer removes those that the service has or will never take. Those that failed stay in front, in
 order. One bad record can make the service refuse a whole request. Then the next request holds half as many records,
 until the bad one is alone and is left out.
+
+What is missing is created as part of the attempt that missed it: only the answer to the records is an outcome. So a
+service that lets nobody create them is as good as one that takes nothing.
 """
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
@@ -17,7 +21,8 @@ import httpx
 from shuttle.core.batch import Batch
 from shuttle.core.frame import Framer, split_body
 from shuttle.core.ledger import Owed
-from shuttle.core.outcome import Outcome, Reply, Verdict, conclude, judge
+from shuttle.core.outcome import Outcome, Reply, Verdict, conclude
+from shuttle.drain.aws.meaning import Meaning, find_meaning, refuse_to_read
 from shuttle.drain.aws.signer import Signer
 from shuttle.drain.http.client import Client, user_agent
 
@@ -28,25 +33,6 @@ PAUSE = 0.05  # seconds after an answer in which some records failed, and twice 
 LONGEST_PAUSE = 1.0  # up to these: a stream counts what it takes by the second
 LATE = 2  # requests without an answer in time: there were too many records for the link
 HOPELESS = 16  # records refused one by one: if the last of the batch is too, the rest will not do either
-_THROTTLED = {
-    *("ProvisionedThroughputExceededException", "ThrottlingException", "Throttling", "LimitExceededException"),
-    *("RequestLimitExceeded", "TooManyRequestsException", "KMSThrottlingException", "ServiceUnavailableException"),
-    *("InternalFailure", "InternalFailureException", "OperationAbortedException"),
-    *("KMSDisabledException", "KMSInvalidStateException", "KMSNotFoundException", "KMSOptInRequired"),
-}
-_EXPIRED = {"ExpiredTokenException", "ExpiredToken", "RequestExpired"}
-_DENIED = {
-    *("AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException", "OptInRequired"),
-    *("MissingAuthenticationTokenException", "MissingAuthenticationToken", "IncompleteSignatureException"),
-    *("IncompleteSignature", "InvalidClientTokenId", "KMSAccessDeniedException", "NotAuthorized"),
-}
-_NARROWED = {httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE}
-_MISSING = "ResourceNotFoundException"
-_SIGNATURE = "InvalidSignatureException"
-_DONE = {"ResourceAlreadyExistsException", "DataAlreadyAcceptedException"}
-_FOREIGN = (None, httpx.codes.PROXY_AUTHENTICATION_REQUIRED)  # what is no answer of the service
-_UNREADABLE = "an answer that cannot be read"
-_DENIED_ADVICE = "check the credentials, what they may do, and the clock"
 
 
 class Record(NamedTuple):
@@ -83,6 +69,7 @@ class RecordService(Protocol):
 
     url: httpx.URL
     missing_advice: str
+    creation_advice: str
     creations: Sequence[Call]
     """What makes what is missing: the last is tried first, and needs the ones before it. None if it is not allowed."""
 
@@ -116,10 +103,7 @@ class RecordShipment:
         self._alone = 0  # that were refused alone, in a row
         self._probing = False  # the last record, to see whether the rest will do
         self._reason = ""  # of those that were refused
-        self._creating: int | None = None  # which of the creations is next
-        self._tried: set[int] = set()  # creations, since the last pause
         self._created = False  # for this batch: what is missing all the same is waited for
-        self._goes_on = False
         self._late = 0  # answers in a row that did not come in time
 
     @property
@@ -134,40 +118,62 @@ class RecordShipment:
         return REPORT not in self._refused and all(record.line != REPORT for record in self._left)
 
     async def attempt(self) -> Outcome:
-        """Send the next request and return its outcome."""
-        try:
-            request = await self._make_request()
-        except httpx.TransportError as error:
-            reply = Reply(error=str(error))
-        else:
-            reply = await self._client.post(request, shown=ANSWER_LIMIT)
-            self._note_time(reply)
-        self._goes_on = False
-        read = reply if reply.status in _FOREIGN else self._read(reply)
-        if self._goes_on:
-            return conclude(read, Verdict.MORE if self._left else Verdict.DELIVERED)
-        return judge(read, lines=1)
+        """Send the next request and return its outcome. What is missing for it is created, if that is allowed."""
+        meaning = await self._put()
+        if meaning.missing and self._service.creations and not self._created:
+            if refusal := await self._create(len(self._service.creations) - 1):
+                return refusal
+            self._created = True
+            meaning = await self._put()
+        if meaning.content is not None:
+            return self._read(meaning, meaning.content)
+        if meaning.missing:
+            advice = "" if self._service.creations else self._service.missing_advice
+            return conclude(replace(meaning.reply, advice=advice), meaning.verdict)
+        if meaning.verdict is Verdict.HALVE:
+            return self._narrow(meaning.reply)
+        return conclude(meaning.reply, meaning.verdict)
 
-    def _note_time(self, reply: Reply) -> None:
-        """Send half as many records next if these were sent twice without an answer in time."""
-        self._late = self._late + 1 if reply.late and reply.sent else 0
-        if self._late >= LATE and len(self._sent) > 1:
-            self._most = (len(self._sent) + 1) // 2
-            self._late = 0
-
-    async def _make_request(self) -> httpx.Request:
-        """Return the next request, signed now. It puts records, or creates what is missing.
-
-        It waits first if the service has throttled records.
-        """
+    async def _put(self) -> Meaning:
+        """Put records, as many as the service takes at once. Wait first if it has throttled records."""
         if self._partial:
             await anyio.sleep(min(LONGEST_PAUSE, PAUSE * 2 ** (self._partial - 1)))
-        if self._creating is not None:
-            call = self._service.creations[self._creating]
-        else:
-            fitting = min(self._service.count_fitting(self._left), self._most or len(self._left))
-            self._sent = self._left[-1:] if self._probing else self._left[:fitting]
-            call = self._service.put(self._sent)
+        fitting = min(self._service.count_fitting(self._left), self._most or len(self._left))
+        self._sent = self._left[-1:] if self._probing else self._left[:fitting]
+        meaning = await self._call(self._service.put(self._sent))
+        self._note_time(meaning.reply)
+        return meaning
+
+    async def _create(self, place: int) -> Outcome | None:
+        """Make what is at that place of the creations, and what it needs; return the outcome if that fails.
+
+        A service that refuses to make it refuses every batch. It does not take any part of this one if it agrees.
+        """
+        call = self._service.creations[place]
+        meaning = await self._call(call)
+        if meaning.missing and place > 0:
+            if refusal := await self._create(place - 1):
+                return refusal
+            meaning = await self._call(call)
+        if meaning.there:
+            return None
+        not_yet = meaning.verdict is Verdict.RETRY and (place > 0 or not meaning.missing)
+        if not_yet or not meaning.kind:
+            return conclude(meaning.reply, meaning.verdict if not_yet else Verdict.DENIED)
+        return conclude(replace(meaning.reply, advice=self._service.creation_advice), Verdict.DENIED)
+
+    async def _call(self, call: Call) -> Meaning:
+        """Make a call, signed now, and return the meaning of the reply."""
+        try:
+            request = await self._sign(call)
+        except httpx.TransportError as error:
+            return find_meaning(Reply(error=str(error), sent=False))
+        meaning = find_meaning(await self._client.post(request, shown=ANSWER_LIMIT))
+        if meaning.expired:
+            self._signer.renew()
+        return meaning
+
+    async def _sign(self, call: Call) -> httpx.Request:
         url = self._service.url
         headers = {
             "Host": url.netloc.decode("ascii"),
@@ -179,42 +185,25 @@ class RecordShipment:
         signed["Content-Length"] = str(len(call.body))
         return httpx.Request("POST", url, headers=signed, stream=httpx.ByteStream(call.body))
 
-    def _read(self, reply: Reply) -> Reply:
-        """Handle the service's reply, and return it with the HTTP status that matches its meaning."""
-        assert reply.status is not None
-        answer = _parse(reply.content)
-        kind = str((answer or {}).get("__type", "")).rpartition("#")[2].partition(":")[0]
-        strange = reply.status == httpx.codes.BAD_REQUEST and not kind  # broken off, or somebody else's
-        if answer is None or strange or httpx.codes.OK < reply.status < httpx.codes.MULTIPLE_CHOICES:
-            return Reply(status=httpx.codes.BAD_GATEWAY, error=_UNREADABLE)
-        message = str(answer.get("message") or answer.get("Message") or reply.error)
-        error = f"{kind}: {message}" if kind else message
-        if reply.status == httpx.codes.OK or kind in _DONE:
-            return self._go_on(answer)
-        if kind == _MISSING or (kind in _DENIED and self._creating is not None):
-            return self._miss(error)
-        status, advice = _translate(kind, message, reply.status)
-        if kind in _EXPIRED:
-            self._signer.renew()
-        elif status in _NARROWED and self._creating is None:
-            self._narrow(error)
-        return Reply(status=status, error=error, advice=advice, retry_after=reply.retry_after)
+    def _note_time(self, reply: Reply) -> None:
+        """Send half as many records next if these were sent twice without an answer in time."""
+        self._late = self._late + 1 if reply.late and reply.sent else 0
+        if self._late >= LATE and len(self._sent) > 1:
+            self._most = (len(self._sent) + 1) // 2
+            self._late = 0
 
-    def _go_on(self, answer: dict[str, Any]) -> Reply:
-        if self._creating is not None:
-            last = len(self._service.creations) - 1
-            self._creating = self._creating + 1 if self._creating < last else None
-            self._created = self._creating is None
-            self._goes_on = True
-            return Reply(status=httpx.codes.OK)
+    def _read(self, meaning: Meaning, content: dict[str, Any]) -> Outcome:
+        """Read from a good answer which records the service has."""
+        status = meaning.reply.status
         try:
-            fates, error = self._service.read(answer, len(self._sent))
+            fates, error = self._service.read(content, len(self._sent))
         except (TypeError, ValueError, AttributeError, KeyError, OverflowError):  # it is JSON, and not what was agreed
-            return Reply(status=httpx.codes.BAD_GATEWAY, error=_UNREADABLE)
+            unread = refuse_to_read(meaning.reply)
+            return conclude(unread.reply, unread.verdict)
         judged = list(zip(self._sent, fates, strict=True))
         again = [record for record, fate in judged if fate is Fate.AGAIN]
         if again and len(again) == len(judged):
-            return Reply(status=httpx.codes.TOO_MANY_REQUESTS, error=error)
+            return conclude(Reply(status=status, error=error), Verdict.RETRY)
         if refused := {record.line for record, fate in judged if fate is Fate.REFUSED}:
             self._refused |= refused
             self._reason = error
@@ -223,34 +212,22 @@ class RecordShipment:
         self._partial = self._partial + 1 if again else 0
         self._alone = 0
         self._probing = False
-        self._goes_on = True
-        return Reply(status=httpx.codes.OK, error=error or self._reason)
+        verdict = Verdict.MORE if self._left else Verdict.DELIVERED
+        return conclude(Reply(status=status, error=error or self._reason), verdict)
 
-    def _miss(self, error: str) -> Reply:
-        """Create what is missing, if that is allowed. Else wait until somebody has created it."""
-        before = len(self._service.creations) if self._creating is None else self._creating
-        if before > 0 and not self._created and before - 1 not in self._tried and _MISSING in error:
-            self._creating = before - 1
-            self._tried.add(self._creating)
-            self._goes_on = True
-            return Reply(status=httpx.codes.NOT_FOUND, error=error)
-        self._creating = None
-        self._tried.clear()
-        return Reply(status=httpx.codes.SERVICE_UNAVAILABLE, error=error, advice=self._service.missing_advice)
-
-    def _narrow(self, error: str) -> None:
+    def _narrow(self, reply: Reply) -> Outcome:
         """Send half as many records next. Leave out one that is refused alone; all, if the last one is refused too."""
-        self._goes_on = True
         if len(self._sent) > 1:
             self._most = (len(self._sent) + 1) // 2
-            return
+            return conclude(reply, Verdict.MORE)
         self._alone += 1
         self._most = None
-        self._reason = error
+        self._reason = reply.error
         over = len(self._left) if self._probing else 1
         self._refused |= {record.line for record in self._left[:over]}
         self._left = self._left[over:]
         self._probing = self._alone >= HOPELESS
+        return conclude(reply, Verdict.MORE if self._left else Verdict.LOST)
 
 
 def split_records(batch: Batch, framer: Framer, owed: Owed, stamp: str) -> list[tuple[int, bytes]]:
@@ -271,25 +248,3 @@ def split_records(batch: Batch, framer: Framer, owed: Owed, stamp: str) -> list[
 def dump(content: object) -> bytes:
     """Return JSON without spaces."""
     return json.dumps(content, separators=(",", ":")).encode("ascii")
-
-
-def _translate(kind: str, message: str, status: int) -> tuple[int, str]:
-    """Return the HTTP status that matches an error of AWS, and what the user can do about it."""
-    if kind in _THROTTLED:
-        return httpx.codes.TOO_MANY_REQUESTS, ""
-    if kind in _EXPIRED or (kind == _SIGNATURE and ("expired" in message or "not yet current" in message)):
-        return httpx.codes.SERVICE_UNAVAILABLE, _DENIED_ADVICE  # the clock may be put right
-    if kind in _DENIED:
-        return httpx.codes.FORBIDDEN, _DENIED_ADVICE
-    return status, ""
-
-
-def _parse(content: bytes) -> dict[str, Any] | None:
-    """Return the JSON object of an answer, empty if the answer is; None if it is no object, or cut off."""
-    if not content:
-        return {}
-    try:
-        answer = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return answer if isinstance(answer, dict) else None

@@ -123,7 +123,7 @@ async def test_bad_credentials_at_first_lose_the_batch(kind: str) -> None:
         await shuttle.write(make_lines(3))
     assert shuttle.ledger.lost == 3
     told = journal.named("lines.lost")[0]
-    assert (told["status"], told["error"]) == (403, f"{kind}: not you")
+    assert (told["status"], told["error"]) == (400, f"{kind}: not you")
     assert "credentials" in str(journal.named("drain.down")[0]["advice"])
 
 
@@ -392,6 +392,79 @@ async def test_a_broken_answer_is_retried(status: int, content: bytes) -> None:
     assert shuttle.ledger.delivered == 2
 
 
+HTML = b"<html>A firewall says no."
+
+
+@virtual
+async def test_a_request_too_large_for_a_proxy_is_divided() -> None:
+    """The proxy says so in HTML."""
+
+    class Narrow(Amazon):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if len(await request.aread()) > 1000:
+                return httpx.Response(413, content=HTML)
+            return await super().handle_async_request(request)
+
+    amazon = Narrow()
+    async with make_shuttle(amazon, batch_size=60) as shuttle:
+        await shuttle.write(make_lines(60))
+    assert read_numbers(amazon) == list(range(60))
+    assert str(shuttle.ledger) == "read=60 delivered=60 dropped=0 lost=0 held=0"
+
+
+class Walled(Amazon):
+    """Behind a firewall that answers for it."""
+
+    def __init__(self, status: int, content: bytes) -> None:
+        super().__init__()
+        self._answer = status, content
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        status, content = self._answer
+        return httpx.Response(status, content=content)
+
+
+@pytest.mark.parametrize("content", [HTML, b"", b"[]", b'{"__ty', b"\xff"])
+@pytest.mark.parametrize("status", [401, 403, 404])
+@virtual
+async def test_a_denial_without_a_name_is_one(status: int, content: bytes) -> None:
+    """The status decides, and a first try ends at once."""
+    amazon, journal = Walled(status, content), Journal()
+    async with make_shuttle(amazon, log=journal, batch_size=3) as shuttle:
+        await shuttle.write(make_lines(6))
+    assert trio.current_time() < 1
+    assert shuttle.ledger.lost == 6
+    [told] = journal.named("drain.down")
+    assert told["status"] == status
+    assert told["error"] != "an answer that cannot be read"
+    assert "-aws-endpoint" in str(told["advice"])
+
+
+@pytest.mark.parametrize("content", [HTML, b"{}"])
+@pytest.mark.parametrize("status", [200, 204, 307, 400, 408, 429, 500, 502, 503])
+@virtual
+async def test_a_status_is_told_as_it_was_given(status: int, content: bytes) -> None:
+    """Such an answer costs no line."""
+    amazon, journal = Walled(status, content), Journal()
+    async with make_shuttle(amazon, log=journal, land_timeout=5.0) as shuttle:
+        await shuttle.write(make_lines(3))
+    assert 4 < trio.current_time() < 6
+    [told] = journal.named("drain.down")
+    assert told["status"] == status
+    assert journal.named("lines.lost")[0]["error"] == "given up at the end"
+
+
+@pytest.mark.parametrize("kind", ["ThrottlingException", "ResourceNotFoundException", "ExpiredTokenException"])
+@virtual
+async def test_the_status_of_a_named_error_is_told_as_it_was_given(kind: str) -> None:
+    journal = Journal()
+    async with make_shuttle(Amazon(in_turn(fail(kind))), log=journal) as shuttle:
+        await shuttle.write(make_lines(3))
+    assert shuttle.ledger.delivered == 3
+    assert journal.named("drain.down")[0]["status"] == 400
+
+
 @virtual
 async def test_leading_bad_lines_cost_no_good_line() -> None:
     """CloudWatch Logs wants events in the order of time, so the bad lines come first."""
@@ -451,6 +524,7 @@ async def test_a_stream_that_may_not_be_created_is_waited_for() -> None:
     amazon = Amazon(in_turn(fail("ResourceNotFoundException"), fail("AccessDeniedException", "you may not create")))
     async with make_shuttle(amazon, LOGS_URL, aws_create=True) as shuttle:
         await shuttle.write(b"one\n")
+        await trio.sleep(10)
     assert shuttle.ledger.delivered == 1
     assert [operation for operation, _ in amazon.calls] == ["PutLogEvents", "CreateLogStream", "PutLogEvents"]
 
