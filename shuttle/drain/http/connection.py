@@ -13,7 +13,7 @@ is one answer too many: nobody knows which request the next ones are for, and so
 
 import asyncio
 from collections.abc import Callable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import httptools
 import httpx
@@ -23,6 +23,9 @@ from shuttle.drain.http.arrival import LARGE, Arrival
 from shuttle.drain.http.failures import EarlyError
 from shuttle.drain.http.head import END, FINAL, INTERIM, is_good, read_head, write_head
 from shuttle.drain.http.tcp import count_unread
+
+if TYPE_CHECKING:
+    import socket
 
 CONTENT_LIMIT = 512 * 1024  # bytes of a body; Kinesis tells of 500 records in a sixth of it or more
 HEAD_LIMIT = 64 * 1024  # bytes of status and headers; nginx and Apache send 8 KiB at most
@@ -42,6 +45,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._release = release
         self._transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
         self._encrypted = False
         self._lost = False
         self._answer: Answer | None = None
@@ -70,7 +74,7 @@ class Connection(asyncio.Protocol):
     @property
     def unasked(self) -> bool:
         """Whether something that nobody asked for waits to be read. TLS's own messages count too: nobody can tell."""
-        return self._transport is not None and count_unread(self._transport) > 0
+        return self._socket is not None and count_unread(self._socket) > 0
 
     def send(self, head: bytes, body: bytes) -> Answer:
         """Send a request and return its answer, which is still to come."""
@@ -125,6 +129,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport that the event loop gives."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+        self._socket = transport.get_extra_info("socket")
         self._encrypted = transport.get_extra_info("sslcontext") is not None
         self.made_at = asyncio.get_running_loop().time()
 

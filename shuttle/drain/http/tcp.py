@@ -22,11 +22,8 @@ async def connect(host: str, port: int) -> socket.socket:
     return await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=_EYEBALLS_DELAY)
 
 
-def count_unread(transport: asyncio.BaseTransport) -> int:
-    """Return how many bytes the kernel has received on a connection that `transport` has not read yet."""
-    connected = transport.get_extra_info("socket")
-    if connected is None:
-        return 0
+def count_unread(connected: socket.socket) -> int:
+    """Return how many bytes the kernel has received on a connection that nobody has read yet."""
     try:
         answer = fcntl.ioctl(connected.fileno(), termios.FIONREAD, bytes(_INT.size))
     except (OSError, ValueError):  # it is closed already
