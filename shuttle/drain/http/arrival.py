@@ -10,12 +10,15 @@ may be too large, by 22 bytes for each 16 KiB and a few hundred more, or by a cl
 
 import asyncio
 import contextlib
+import fcntl
 import socket
 import struct
 import sys
+import termios
 
 LARGE = 16 * 1024  # bytes; a smaller body is in the kernel's buffer at once, and not worth a system call
 _ACKNOWLEDGED = struct.Struct("@Q")  # tcpi_bytes_acked of struct tcp_info in linux/tcp.h
+_INT = struct.Struct("@i")
 _PLACE = 120  # bytes before it
 _RESET = struct.pack("ii", 1, 0)  # struct linger: on, and for no time, so that closing resets
 
@@ -26,12 +29,12 @@ class Arrival:
     def __init__(self, transport: asyncio.BaseTransport, size: int) -> None:
         self._socket: socket.socket | None = transport.get_extra_info("socket")
         self._size = size
-        self._before = self._count_acknowledged()
+        self._before = self._count()
 
     @property
     def share(self) -> float:
         """The share of the request that has arrived; 1 if that is not known."""
-        before, now = self._before, self._count_acknowledged()
+        before, now = self._before, self._count()
         return 1.0 if before is None or now is None else min(1.0, (now - before) / self._size)
 
     def cut(self) -> float:
@@ -46,15 +49,27 @@ class Arrival:
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         return share
 
-    def _count_acknowledged(self) -> int | None:
-        """Return how many bytes of the connection were acknowledged so far; None if the system does not tell."""
-        if sys.platform != "linux" or self._socket is None:
-            return None
-        try:
-            info: bytes = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _PLACE + _ACKNOWLEDGED.size)
-        except (OSError, ValueError):  # closed, or not TCP
-            return None
-        if len(info) < _PLACE + _ACKNOWLEDGED.size:
-            return None
-        count: int = _ACKNOWLEDGED.unpack_from(info, _PLACE)[0]
-        return count or None  # a kernel that counts has counted the handshake's SYN
+    def _count(self) -> int | None:
+        return _count_acknowledged(self._socket) if self._socket else None
+
+
+def count_missing(connected: socket.socket) -> int:
+    """Return how many bytes that were given to the kernel have not arrived yet; 0 if the system does not tell."""
+    if _count_acknowledged(connected) is None:
+        return 0
+    count: int = _INT.unpack(fcntl.ioctl(connected.fileno(), termios.TIOCOUTQ, bytes(_INT.size)))[0]
+    return count
+
+
+def _count_acknowledged(connected: socket.socket) -> int | None:
+    """Return how many bytes of the connection were acknowledged so far; None if the system does not tell."""
+    if sys.platform != "linux":
+        return None
+    try:
+        info: bytes = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _PLACE + _ACKNOWLEDGED.size)
+    except (OSError, ValueError):  # closed, or not TCP
+        return None
+    if len(info) < _PLACE + _ACKNOWLEDGED.size:
+        return None
+    count: int = _ACKNOWLEDGED.unpack_from(info, _PLACE)[0]
+    return count or None  # a kernel that counts has counted the handshake's SYN

@@ -247,6 +247,8 @@ class Connection(asyncio.Protocol):
             self._answer.headers.clear()
             return
         if is_good(status) and self._is_early():
+            if self._arrival:
+                self._arrival.cut()
             self._fail(EarlyError())
             return
         self._answer.status = status

@@ -2,6 +2,9 @@
 
 Its pool closes idle connections, but a connection in use may live for ever. So the pool itself has a maximum age: then
 another one takes its place, with the TLS settings as they are now, and it is closed as soon as its last answer is.
+
+httpx reads an answer when it has written the request, or when it cannot write on. So a good status (2xx) may come early
+here, too, and is a failure (see connection.py).
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -9,8 +12,22 @@ from collections.abc import AsyncIterator, Callable
 import anyio
 import httpx
 
-from shuttle.drain.http.failures import is_unreachable, make_refusal
+from shuttle.drain.http.arrival import count_missing
+from shuttle.drain.http.failures import EarlyError, is_unreachable, make_refusal
 from shuttle.drain.http.lifetimes import AGE_LIMIT
+
+_UNWRITTEN = "http11.send_request_body.failed"  # as httpcore traces it
+_OWN = 512  # bytes that TLS may have sent for itself, behind the request
+
+
+class _Writing:
+    """Notes whether a request was written to its end. httpcore calls it at each step."""
+
+    def __init__(self) -> None:
+        self.broken = False
+
+    async def __call__(self, step: str, _: object) -> None:
+        self.broken |= step == _UNWRITTEN
 
 
 class _Pool:
@@ -71,6 +88,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
             httpx.TransportError: There is no answer.
         """
         request.extensions["sni_hostname"] = request.url.host.removesuffix(".")
+        request.extensions["trace"] = writing = _Writing()
         pool = await self._choose()
         pool.answers += 1
         try:
@@ -81,6 +99,10 @@ class PooledTransport(httpx.AsyncBaseTransport):
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)
         response.stream = _Body(response.stream, pool)
+        if response.is_success and (writing.broken or _is_missing(response)):
+            with anyio.CancelScope(shield=True):
+                await _close(response)
+            raise EarlyError
         return response
 
     async def _send(self, pool: _Pool, request: httpx.Request) -> httpx.Response:
@@ -106,3 +128,18 @@ class PooledTransport(httpx.AsyncBaseTransport):
             old.retired = True
             await old.close_if_over()
         return self._pool
+
+
+def _is_missing(response: httpx.Response) -> bool:
+    """Return whether part of the request has not arrived, as far as is known."""
+    stream = response.extensions.get("network_stream")
+    connected = stream and stream.get_extra_info("socket")
+    return connected is not None and count_missing(connected) > _OWN
+
+
+async def _close(response: httpx.Response) -> None:
+    """Close `response` and its connection, which the pool would use again."""
+    stream = response.extensions.get("network_stream")
+    if stream:
+        await stream.aclose()
+    await response.aclose()

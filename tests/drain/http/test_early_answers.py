@@ -6,12 +6,16 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from typing import Self
 
+import anyio
 import httpx
 import pytest
 
 from shuttle.config import Config
 from shuttle.core.outcome import Reply
+from shuttle.drain.http.arrival import count_missing
+from shuttle.drain.http.pooled_transport import PooledTransport
 from shuttle.drain.http.proxy import Proxy
 from shuttle.drain.http.tls import load_tls
 from shuttle.drain.http.transport import DirectTransport
@@ -23,6 +27,7 @@ from tests.helpers.loops import on_every_loop
 from tests.helpers.sockets import GUARD, NO_CONTENT, Peer, Script, Server, always
 
 BATCH = bytes(900_000)  # what the sending kernel may take at once, and a small window not
+WRITTEN = bytes(18_000)  # what trio, too, gives to the kernel at once
 QUICK = bytes(100_000)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 ODD = b"HTTP/1.1 200 OK\r\nAn Odd Name: x\r\n\r\n"  # llhttp refuses it
@@ -87,6 +92,109 @@ async def test_a_good_status_without_the_rest_of_its_head_is_a_failure(tls: bool
     with Server(script, tls=make_context() if tls else None, receive_buffer=4096) as server:
         [reply] = await post_in_turn(server, BATCH)
     assert (reply.status, reply.error) == (None, EARLY)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@on_every_loop
+async def test_what_had_not_arrived_at_an_early_answer_never_does(tls: bool) -> None:
+    """It is sent again, in parts perhaps."""
+    pieces: list[int] = []
+
+    def read_late(peer: Peer) -> None:
+        ended = select.poll()
+        ended.register(peer.connection, 0)  # a reset shows even so
+        ended.poll(GUARD * 250)
+        while piece := peer.connection.recv(len(BATCH)):
+            pieces.append(len(piece))
+        raise ConnectionAbortedError  # TLS in Python takes a reset for an end
+
+    script = answer_the_head(OK, read_late, first=0)
+    with Server(script, tls=make_context() if tls else None, receive_buffer=4096) as server:
+        [reply] = await post_in_turn(server, BATCH)
+        await server.until_all_gone()
+    assert reply.error == EARLY
+    assert sum(pieces) < len(BATCH) / 2
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("first", [0, 2])
+@pytest.mark.parametrize("tls", [False, True])
+def test_another_transport_does_not_believe_it_either(backend: str, tls: bool, first: int) -> None:
+    async def main() -> None:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        transport = PooledTransport(lambda: httpx.AsyncHTTPTransport(verify=context))
+        for _ in range(first):
+            assert (await attempt(transport, make_request(server.url, QUICK), GUARD)).status == 204
+        try:
+            reply = await attempt(transport, make_request(server.url, WRITTEN), GUARD)
+        finally:
+            answered.set()
+        assert (reply.status, reply.error, reply.sent) == (None, EARLY, True)
+        assert (await attempt(transport, make_request(server.url), GUARD)).status == 204
+        await transport.aclose()
+
+    answered = threading.Event()
+    script = answer_the_head(OK, lambda _: answered.wait(GUARD), first=first)
+    tls_context = make_context() if tls else None
+    with Server(script, always(NO_CONTENT), tls=tls_context, receive_buffer=4096) as server:
+        anyio.run(main, backend=backend)
+        assert len(server.accepted) == 2
+
+
+class Content(httpx.AsyncByteStream):
+    """A body that no generator gives: httpx leaves that open when it cannot write on."""
+
+    def __init__(self, content: bytes) -> None:
+        self._left = [content]
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        return self._left.pop()
+
+
+def reset_behind_it(peer: Peer) -> None:
+    """Reset the connection as soon as the client's kernel has the answer."""
+    while count_missing(peer.connection):
+        pass
+    peer.reset()
+
+
+@pytest.mark.parametrize(("answer", "status"), [(OK, None), (BUSY, 503)])
+def test_another_transport_cannot_write_a_request_to_its_end(answer: bytes, status: int | None) -> None:
+    """On trio httpx reads the answer all the same."""
+
+    async def main() -> None:
+        transport = PooledTransport(httpx.AsyncHTTPTransport)
+        request = httpx.Request(
+            "POST", server.url, headers={"Host": "drain", "Content-Length": str(len(HUGE))}, stream=Content(HUGE)
+        )
+        reply = await attempt(transport, request, GUARD)
+        assert (reply.status, reply.error) == (status, "no" if status else EARLY)
+        await transport.aclose()
+
+    with Server(answer_the_head(answer, reset_behind_it, first=0)) as server:
+        anyio.run(main, backend="trio")
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("tls", [False, True])
+def test_another_transport_believes_a_drain_that_reads(backend: str, tls: bool) -> None:
+    async def main() -> None:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        transport = PooledTransport(lambda: httpx.AsyncHTTPTransport(verify=context))
+        replies = [await attempt(transport, make_request(server.url, QUICK), GUARD) for _ in range(200)]
+        await transport.aclose()
+        assert [reply.error for reply in replies if reply.status != 204] == []
+
+    with Server(always(NO_CONTENT), tls=make_context() if tls else None) as server:
+        anyio.run(main, backend=backend)
+        assert len(server.accepted) == 1
 
 
 @on_every_loop
