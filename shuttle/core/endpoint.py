@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 import httpx
 
-from shuttle.core.host_name import is_address, is_host
+from shuttle.core.host_name import is_address, is_host, unescape_zone
 from shuttle.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _check_server(url: httpx.URL) -> None:
         raise ConfigError(f"-logs-url has no http or https scheme; it {_ACCEPTED}")
     if not url.host:
         raise ConfigError(f"-logs-url names no host; it {_ACCEPTED}")
-    if not is_host(url.raw_host.decode("ascii")):
+    if not is_host(unescape_zone(url.raw_host.decode("ascii"))):
         raise ConfigError(
             f"-logs-url has a host with an empty, overlong or odd label (is a variable unset?); it {_ACCEPTED}"
         )
@@ -131,7 +131,7 @@ def _read_aws_endpoint(text: str) -> httpx.URL:
         url = httpx.URL(text)
     except (httpx.InvalidURL, UnicodeError):
         url = httpx.URL()
-    named = bool(url.raw_host) and is_host(url.raw_host.decode("ascii"))
+    named = bool(url.raw_host) and is_host(unescape_zone(url.raw_host.decode("ascii")))
     if url.scheme not in SCHEMES or not named or url.userinfo or re.search(_UNSAFE, text):
         raise ConfigError("-aws-endpoint (not shown): must be http://host[:port] or https://host[:port]")
     return url.copy_with(path=url.path or "/", query=None, fragment=None)

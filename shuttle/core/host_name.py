@@ -24,6 +24,11 @@ def is_address(name: str) -> bool:
     return True
 
 
+def unescape_zone(host: str) -> str:
+    """Return the host of a URL as the system knows it: in a URL the % before a zone is %25 (RFC 6874, 2)."""
+    return host.replace("%25", "%", 1)
+
+
 def is_excluded(host: str, port: int, patterns: str) -> bool:
     """Return whether `patterns`, the value of `no_proxy`, exclude a host, as they do for Go and curl.
 

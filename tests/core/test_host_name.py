@@ -3,7 +3,7 @@
 import pytest
 
 from shuttle.core.endpoint import parse_endpoint
-from shuttle.core.host_name import is_excluded, is_host
+from shuttle.core.host_name import is_excluded, is_host, unescape_zone
 from shuttle.errors import ConfigError
 
 ODD = [
@@ -30,6 +30,19 @@ def test_a_name_or_an_address_is_a_host(name: str) -> None:
 @pytest.mark.parametrize("name", ODD)
 def test_an_odd_label_is_no_host(name: str) -> None:
     assert not is_host(name)
+
+
+@pytest.mark.parametrize("zone", ["%25", "%25%25"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_an_empty_zone_is_no_host(scheme: str, zone: str) -> None:
+    with pytest.raises(ConfigError):
+        parse_endpoint(f"{scheme}://[fe80::1{zone}]/")
+
+
+def test_a_zone_is_written_behind_an_encoded_percent_sign() -> None:
+    assert parse_endpoint("http://[fe80::1%25eth0]/").url.netloc == b"[fe80::1%25eth0]"
+    assert unescape_zone("fe80::1%25eth0") == "fe80::1%eth0"
+    assert unescape_zone("drain.example") == "drain.example"
 
 
 @pytest.mark.parametrize("name", [*ODD, "xn--.example", "xn--a-ecp.example", "\u2488example.com", "a\u3002.example"])

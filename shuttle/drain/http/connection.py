@@ -21,7 +21,7 @@ import httpx
 from shuttle.drain.http.answer import Answer
 from shuttle.drain.http.arrival import LARGE, Arrival
 from shuttle.drain.http.failures import EarlyError
-from shuttle.drain.http.head import END, FINAL, INTERIM, is_good, read_head, write_head
+from shuttle.drain.http.head import END, FINAL, INTERIM, SWITCHING, is_good, read_head, write_head
 from shuttle.drain.http.tcp import count_unread
 
 if TYPE_CHECKING:
@@ -242,6 +242,9 @@ class Connection(asyncio.Protocol):
         status = self._parser.get_status_code()
         if status < INTERIM:
             self._fail(httpx.RemoteProtocolError(f"the answer is not HTTP: its status is {status:03d}"))
+            return
+        if status == SWITCHING:
+            self._fail(httpx.RemoteProtocolError("the drain switched to another protocol (101) that nobody asked for"))
             return
         if status < FINAL:
             self._answer.headers.clear()

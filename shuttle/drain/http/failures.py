@@ -1,5 +1,6 @@
 """Explains why there was no answer, in words that a user can act on."""
 
+import re
 import socket
 import ssl
 from http import HTTPStatus
@@ -9,6 +10,9 @@ import httpx
 SHOWN = 200  # bytes of a refusal that logs show
 _DENIED = str(HTTPStatus.PROXY_AUTHENTICATION_REQUIRED.value)
 _CERTIFICATE = "-ca-file names the authority to trust; -skip-verify trusts anyone"
+_TIMES = "check the dates of the drain's certificate, and the clock of this machine"
+_NAMES = "check the host of -logs-url, which the drain's certificate must name"
+_CERTIFICATES = {9: _TIMES, 10: _TIMES, 62: _NAMES, 64: _NAMES}  # X509_V_ERR_ in openssl/x509_vfy.h
 _SCHEME = "check whether -logs-url is http: or https:, and its port"
 _NEVER_WORKED = f"if it never worked, {_SCHEME}"  # a port that speaks TLS may say nothing, or hang up
 _ADDRESS = "check host and port of -logs-url, and that the drain is running"
@@ -50,11 +54,12 @@ def describe(error: BaseException) -> tuple[str, str]:  # noqa: PLR0911  # a tab
     for cause in chain:
         match cause:
             case ssl.SSLCertVerificationError():
-                return f"the drain's certificate is not trusted: {cause.verify_message}", _CERTIFICATE
+                advice = _CERTIFICATES.get(cause.verify_code, _CERTIFICATE)
+                return f"the drain's certificate is not trusted: {cause.verify_message}", advice
             case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "RECORD_LAYER_FAILURE" | "HTTP_REQUEST"):
                 return "the drain does not speak TLS there", _SCHEME
             case ssl.SSLError():
-                return f"TLS failed: {cause.reason or cause}", "check -client-cert and -client-key"
+                return f"TLS failed: {cause.reason or cause}", _advise_on_tls(cause.reason or "")
             case socket.gaierror():
                 return f"the drain's host name is not known: {cause.strerror}", "check the host of -logs-url"
             case ConnectionRefusedError():
@@ -64,6 +69,15 @@ def describe(error: BaseException) -> tuple[str, str]:  # noqa: PLR0911  # a tab
             case OSError(errno=number) if number is not None:
                 return cause.strerror or str(cause), _ADDRESS
     return str(error) or type(error).__name__, _advise(error)
+
+
+def _advise_on_tls(reason: str) -> str:
+    """Return what the user can do about a failure of TLS; the drain's alerts tell of the client's certificate."""
+    if re.search("PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|WRONG_SSL_VERSION", reason):
+        return "the drain must speak TLS 1.2 or later"
+    if re.search("ALERT.*(CERTIFICATE|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_DENIED|DECRYPT)", reason):
+        return "check -client-cert and -client-key"
+    return _NEVER_WORKED if "EOF" in reason else ""
 
 
 def _advise(error: BaseException) -> str:

@@ -17,7 +17,7 @@ from urllib.request import getproxies
 import httpx
 
 from shuttle.core.endpoint import HIGHEST_PORT, Endpoint, encode_userinfo
-from shuttle.core.host_name import is_excluded, is_host
+from shuttle.core.host_name import is_excluded, is_host, unescape_zone
 from shuttle.drain.http.client import user_agent
 from shuttle.drain.http.connection import HEAD_LIMIT
 from shuttle.drain.http.failures import make_refusal
@@ -33,7 +33,7 @@ class Proxy:
     """A proxy that speaks HTTP without TLS. The `url` may hold a user and a password."""
 
     def __init__(self, url: httpx.URL) -> None:
-        self._host = url.raw_host.decode("ascii")
+        self._host = unescape_zone(url.raw_host.decode("ascii"))
         self._port = url.port or PORTS["http"]
         self.headers = [(b"Proxy-Authorization", encode_userinfo(url.userinfo).encode())] if url.userinfo else []
         """What each request to the proxy has beside its own headers."""
@@ -133,7 +133,7 @@ def make_proxy_error(endpoint: Endpoint) -> ConfigError:
 
 def _read_proxy(text: str) -> httpx.URL:
     url = httpx.URL(text)
-    if url.scheme not in _SCHEMES or not is_host(url.raw_host.decode("ascii")):
+    if url.scheme not in _SCHEMES or not is_host(unescape_zone(url.raw_host.decode("ascii"))):
         raise ValueError
     if url.port is not None and not 1 <= url.port <= HIGHEST_PORT:
         raise ValueError

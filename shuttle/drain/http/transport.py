@@ -17,6 +17,7 @@ import httpx
 import sniffio
 
 from shuttle.core.endpoint import Endpoint
+from shuttle.core.host_name import unescape_zone
 from shuttle.drain.http.connection import ARRIVED, SENT, Connection, UnansweredError
 from shuttle.drain.http.lifetimes import AGE_LIMIT, IDLE_LIMIT
 from shuttle.drain.http.pooled_transport import PooledTransport
@@ -128,7 +129,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
             if self._proxy:
                 connected = await self._proxy.connect(url)
             else:
-                connected = await connect(url.host, url.port or PORTS[url.scheme])
+                connected = await connect(unescape_zone(url.host), url.port or PORTS[url.scheme])
             return await self._open(connected, tls, url)
         except OSError as error:  # TLS errors are OSErrors too
             raise httpx.ConnectError(str(error)) from error

@@ -115,7 +115,10 @@ def test_an_interim_response_is_not_the_answer() -> None:
         (b"\x15\x03\x03\x00\x02\x02\x46", "not HTTP"),
         (b"HTTP/1.1 abc\r\n\r\n", "not HTTP"),
         (b"HTTP/1.1 99999 What\r\n\r\n", "not HTTP"),
-        (b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", "not HTTP"),
+        (
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+            "the drain switched to another protocol",
+        ),
         (b"POST / HTTP/1.1\r\n\r\n", "not HTTP"),
         (b"HTTP/1.1 200 " + b"b" * HEAD_LIMIT, "longer than 65536"),
         (CONTINUE * (HEAD_LIMIT // len(CONTINUE) + 1), "longer than 65536"),
@@ -142,7 +145,9 @@ def test_a_status_that_ends_nothing_is_not_waited_behind(line: bytes) -> None:
         connected = Line()
         connected.feed(line + b"\r\n\r\n")
         assert connected.answer.begun.done()
-        assert isinstance(connected.answer.begun.exception(), httpx.RemoteProtocolError)
+        error = connected.answer.begun.exception()
+        assert isinstance(error, httpx.RemoteProtocolError)
+        assert ("the drain switched to another protocol" in str(error)) == (b"101" in line)
         assert connected.wire.closed
 
     run(check)

@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 
 from shuttle.config import Config
 from shuttle.core.outcome import Reply
+from shuttle.drain.http.failures import describe
 from shuttle.drain.http.tls import load_tls
 from shuttle.drain.http.transport import DirectTransport
 from shuttle.errors import ConfigError
@@ -33,6 +34,8 @@ from tests.helpers.virtual import Journal
 
 TRUST = "-ca-file names the authority to trust; -skip-verify trusts anyone"
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\n\r\n"  # what servers say to a TLS greeting
+SCHEME = "check whether -logs-url is http: or https:, and its port"
+TIMES = "check the dates of the drain's certificate, and the clock of this machine"
 OWN = "check -client-cert and -client-key"
 
 Signer = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
@@ -107,7 +110,7 @@ async def test_a_certificate_for_another_host_is_refused(pki: Pki) -> None:
         outcome = await try_once(server.url, ca_file=pki.ca_file)
     assert outcome.error.startswith("the drain's certificate is not trusted: ")
     assert "127.0.0.1" in outcome.error
-    assert outcome.advice == TRUST
+    assert outcome.advice == "check the host of -logs-url, which the drain's certificate must name"
 
 
 @on_every_loop
@@ -123,6 +126,48 @@ async def test_an_expired_certificate_is_refused(pki: Pki) -> None:
     with Server(always(NO_CONTENT), tls=pki.serve(not_before=past, not_after=past)) as server:
         outcome = await try_once(server.url, ca_file=pki.ca_file)
     assert outcome.error == "the drain's certificate is not trusted: certificate has expired"
+    assert outcome.advice == TIMES
+
+
+@on_every_loop
+async def test_a_certificate_of_the_future_is_refused(pki: Pki) -> None:
+    future = datetime.datetime(2999, 1, 1, tzinfo=datetime.UTC)
+    with Server(always(NO_CONTENT), tls=pki.serve(not_before=future, not_after=future)) as server:
+        outcome = await try_once(server.url, ca_file=pki.ca_file)
+    assert outcome.error == "the drain's certificate is not trusted: certificate is not yet valid"
+    assert outcome.advice == TIMES
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated:DeprecationWarning")
+@on_every_loop
+async def test_a_drain_that_speaks_old_tls_gets_advice(pki: Pki) -> None:
+    """It has nothing to do with the client's certificate."""
+    context = pki.serve()
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with Server(always(NO_CONTENT), tls=context) as server:
+        outcome = await try_once(server.url, ca_file=pki.ca_file)
+        await server.until(lambda: bool(server.refused))
+    assert outcome.error == "TLS failed: TLSV1_ALERT_PROTOCOL_VERSION"
+    assert outcome.advice == "the drain must speak TLS 1.2 or later"
+
+
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", OWN),
+        ("TLSV1_ALERT_UNKNOWN_CA", OWN),
+        ("UNSUPPORTED_PROTOCOL", "the drain must speak TLS 1.2 or later"),
+        ("TLSV1_ALERT_INTERNAL_ERROR", ""),
+        (
+            "UNEXPECTED_EOF_WHILE_READING",
+            "if it never worked, check whether -logs-url is http: or https:, and its port",
+        ),
+    ],
+)
+def test_a_failure_of_tls_gets_the_advice_that_fits(reason: str, advice: str) -> None:
+    error = ssl.SSLError(1, "[SSL] it failed")
+    error.reason = reason
+    assert describe(error) == (f"TLS failed: {reason}", advice)
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "drain.example"])
