@@ -58,8 +58,8 @@ class Parts(NamedTuple):
     statistics: Statistics
     files: "FileInput | None"
     spool: "Spool | None"
-    make_source: Callable[[], Source]
-    """Returns the source of a stream of bytes that nobody can read again."""
+    make_source: Callable[[str], Source]
+    """Returns the source of a stream of bytes that nobody can read again, with a priority of its own if it is given."""
     opened: AsyncExitStack
     """Closes everything that was opened."""
 
@@ -106,11 +106,12 @@ async def assemble(
             clock=clocks.monotonic,
         )
 
-        def make_source() -> Source:
-            return Source(_make_splitter(config, framer))
+        def make_source(prival: str) -> Source:
+            own = Framer(config.framing._replace(prival=prival)) if prival else None
+            return Source(_make_splitter(config, framer), own)
 
         intake = Intake(
-            own=make_source(),
+            own=make_source(""),
             batcher=Batcher(
                 framer, size=config.batch_size, max_bytes=framer.batch_limit, wait=config.wait, new_id=new_id
             ),

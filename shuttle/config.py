@@ -169,6 +169,28 @@ class Config:
         ),
     ] = PARTIAL_TIMEOUT
 
+    tee: Annotated[
+        bool,
+        Setting("bool", "copy what is read to stdout, and -split-stderr's to stderr, unchanged", needs=(need.PIPED,)),
+    ] = False
+    split_stderr: Annotated[
+        bool,
+        Setting(
+            "bool",
+            "read the application's stderr apart, to give it -stderr-prival; the order of both is lost",
+        ),
+    ] = False
+    stderr_prival: Annotated[
+        str,
+        Setting(
+            "string",
+            "priority of lines from stderr",
+            "0..191",
+            rule=PRIVAL,
+            needs=(need.SPLIT_STDERR, need.RAW_LINES, need.HEADERS),
+        ),
+    ] = "187"  # local7.err
+
     batch_size: Annotated[
         int, Setting("int", "most lines in a batch", rule=at_least(1), heading="Batches (a request each)")
     ] = BATCH_SIZE

@@ -5,6 +5,7 @@ import os
 import random as randomness
 import time
 import warnings
+from collections.abc import Callable
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -112,15 +113,19 @@ class Shuttle:
             raise anyio.ClosedResourceError("the shuttle has landed")
         await self._parts.crew.intake.write(bytes(chunk))
 
-    async def read(self, fd: int) -> None:
+    async def read(self, fd: int, *, prival: str = "", copy: Callable[[bytes], None] | None = None) -> None:
         """Read the file descriptor `fd` to its end.
+
+        `prival` is the priority of its lines, by default the configuration's. `copy` gets each chunk as it is read.
 
         Raises:
             OSError: It cannot be read.
         """
-        intake, source = self._parts.crew.intake, self._parts.make_source()
+        intake, source = self._parts.crew.intake, self._parts.make_source(prival)
 
         async def feed(chunk: bytes) -> None:
+            if copy:
+                copy(chunk)
             await intake.feed(chunk, source)
 
         try:

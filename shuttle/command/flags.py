@@ -76,11 +76,33 @@ def parse_value(flag: Flag, text: str, *, given_as: str) -> Value:
         raise UsageError(f"{given_as} {shown}: must be {word.accepts}") from None
 
 
+class CommandLine(NamedTuple):
+    """What a command line says."""
+
+    flags: dict[str, Value]
+    """The value of each flag, by the flag's name, in the order of their last use, which wins."""
+    command: tuple[str, ...]
+    """What stands behind a `--`."""
+
+
 def parse_flags(argv: Sequence[str], flags: Sequence[Flag]) -> dict[str, Value]:
     """Return the value of each flag in `argv`, by the flag's name, in the order of their last use, which wins.
 
     Raises:
         UsageError: A flag is unknown, a value is missing or not accepted, or an argument belongs to no flag.
+    """
+    values, command = parse_command_line(argv, flags)
+    if command:
+        raise UsageError(_describe_leftover(command[0], None, flags))
+    return values
+
+
+def parse_command_line(argv: Sequence[str], flags: Sequence[Flag]) -> CommandLine:
+    """Return what `argv` says: flags, and a command behind a `--`.
+
+    Raises:
+        UsageError: A flag is unknown, a value is missing or not accepted, or an argument before the `--` belongs to no
+            flag.
     """
     known = {name: flag for flag in flags for name in (flag.name, *flag.aliases)}
     values: dict[str, Value] = {}
@@ -99,11 +121,8 @@ def parse_flags(argv: Sequence[str], flags: Sequence[Flag]) -> dict[str, Value]:
         value = _take_value(before, text if equals else None, arguments)
         values[before.name] = (*earlier, str(value)) if before.repeatable and isinstance(earlier, tuple) else value
         if before.final and values[before.name]:
-            return values
-    leftover = next(arguments, None)  # behind a "--"
-    if leftover is not None:
-        raise UsageError(_describe_leftover(leftover, before, flags))
-    return values
+            return CommandLine(values, ())
+    return CommandLine(values, tuple(arguments))
 
 
 def _take_value(flag: Flag, text: str | None, arguments: Iterator[str]) -> Value:

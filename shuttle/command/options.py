@@ -83,11 +83,13 @@ log-shuttle reads log lines on stdin or from files, posts them to an HTTP drain 
 every line.
 
   app | log-shuttle -logs-url URL [flags]
+  log-shuttle -logs-url URL [flags] -- app args
 
   app 2>&1 | log-shuttle -logs-url https://token:password@drain.example/logs
   app | LOGS_URL=https://drain.example/logs log-shuttle -bearer-token "$TOKEN" -gzip -drop=false
   app | log-shuttle -spool /var/spool/log-shuttle -logs-url URL
   log-shuttle -file '/var/log/app/*.log' -state-dir /var/lib/log-shuttle -logs-url URL
+  log-shuttle -logs-url URL -tee -- python -m app
 
 -x v, -x=v and --x v are alike; a boolean takes its value by = alone (-drop=false); the last of several
 wins. A duration has its unit (250ms, 1m30s). A size is a number of bytes or has a binary suffix:
@@ -106,6 +108,8 @@ Exit codes:
   3  lines were dropped (the queue was full) or lost (given up, or refused by the drain)
   4  none was, but some are in the spool still, or in the files of a replay: the next start delivers them
   128 + n  with -follow=false: signal n came before everything was delivered
+  With an application: its own; 128 + n if signal n ended it, 127 if it is not found, 126 if it cannot be
+  started. stderr says what was dropped or lost.
 
 Signals:
   SIGTERM, SIGINT, SIGHUP, SIGQUIT
@@ -113,6 +117,8 @@ Signals:
                    at the latest
   a second one     end at once
   SIGUSR1          say what became of the lines so far, and how the drain is
+  An application gets all of these, and SIGUSR2, SIGWINCH and SIGCONT, and decides itself what comes of
+  them. log-shuttle lands when it has ended.
 """
 
 

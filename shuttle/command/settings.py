@@ -14,6 +14,7 @@ from shuttle.errors import ConfigError, UsageError
 
 PREFIX = "LOG_SHUTTLE_"
 _URL_VARIABLES = (f"{PREFIX}LOGS_URL", "LOGS_URL", "LOGPLEX_URL")  # the first that is set wins
+_OF_APPLICATIONS = ("split_stderr", "stderr_prival")
 _FLAGS = {flag.name: flag for flag in FLAGS}
 _VARIABLES = {PREFIX + flag.name.upper().replace("-", "_"): flag for flag in FLAGS if not flag.final}
 
@@ -48,8 +49,10 @@ def make_config(given: Mapping[str, Given]) -> Config:
     return Config(**{keyword: one.value for keyword, one in given.items() if keyword in SETTINGS})
 
 
-def find_ineffective(given: Mapping[str, Given], config: Config) -> Iterator[str]:
+def find_ineffective(given: Mapping[str, Given], config: Config, *, wraps: bool = False) -> Iterator[str]:
     """Yield what the user should know of settings that were given and have no effect in `config`.
+
+    `wraps` says whether there is an application.
 
     One that is switched off, as it is by default, was meant to have none.
     """
@@ -58,6 +61,8 @@ def find_ineffective(given: Mapping[str, Given], config: Config) -> Iterator[str
         if setting is None or not (one.value or DEFAULTS.get(keyword)):
             continue
         missing = [need.text for need in setting.needs if not need.is_met(config)]
+        if keyword in _OF_APPLICATIONS and not wraps:
+            missing.insert(0, "has no effect without -- and an application")
         if missing:
             yield f"{one.called} {missing[0]}"
 

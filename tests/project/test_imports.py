@@ -19,7 +19,7 @@ PACKAGE = Path(shuttle.__file__).parent
 # From the bottom up: a room imports itself and what is below it. PUBLIC is `shuttle/__init__.py`.
 PUBLIC = ""
 LAYERS = (
-    {"errors", "clock", "event_loop"},
+    {"errors", "clock", "event_loop", "readiness"},
     {"core"},
     {"config"},
     {"observe", "store"},
