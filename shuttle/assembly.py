@@ -5,7 +5,7 @@ If a part cannot be made, everything that was opened before is closed again: a f
 
 import importlib.util
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
@@ -32,6 +32,7 @@ from shuttle.delivery.source import Source
 from shuttle.drain.http.client import Client
 from shuttle.drain.http.transport import make_transport
 from shuttle.drain.logplex import Logplex
+from shuttle.drain.renewal import Renewal
 from shuttle.errors import ConfigError
 from shuttle.landing import Crew, Landing
 from shuttle.observe.log import Logger
@@ -72,8 +73,9 @@ async def assemble(
     clocks: Clocks,
     random: Random,
     transport: httpx.AsyncBaseTransport | None,
+    learn: Callable[[Iterable[str]], None],
 ) -> Parts:
-    """Return the parts, connected. None of them runs yet.
+    """Return the parts, connected. None of them runs yet. `learn` is given credentials that the log must not show.
 
     Raises:
         ConfigError: A file, directory, certificate or proxy that the configuration names cannot be used.
@@ -84,7 +86,8 @@ async def assemble(
         landing = Landing(gate, timeout=config.land_timeout, clocks=clocks)
         new_id = _number_ids()
         framer = Framer(files.header if files else config.framing)
-        drain = _make_drain(config, framer, _make_client(config, transport, log, clocks, opened), clocks)
+        client = _make_client(config, transport, log, clocks, opened)
+        drain = _make_drain(config, framer, client, clocks, Renewal(config, log, learn))
         losses = Losses(ledger, log, clocks)
         spool = (
             _open_spool(config, opened, ledger=ledger, losses=losses, log=log, clocks=clocks) if config.spool else None
@@ -183,10 +186,10 @@ def _open_transport(config: Config, log: Logger) -> httpx.AsyncBaseTransport:
     return make_transport(config.endpoint, tls)
 
 
-def _make_drain(config: Config, framer: Framer, client: Client, clocks: Clocks) -> "Drain":
+def _make_drain(config: Config, framer: Framer, client: Client, clocks: Clocks, renew: Renewal) -> "Drain":
     destination = config.endpoint.aws
     if destination is None:
-        return Logplex(config, framer, client)
+        return Logplex(config, framer, client, renew)
     if importlib.util.find_spec("botocore") is None:
         host = httpx.URL(config.logs_url).host
         raise ConfigError(f"-logs-url: {host} needs the extra [aws]: pip install 'log-shuttle[aws]'")

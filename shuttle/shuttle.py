@@ -78,6 +78,7 @@ class Shuttle:
             clocks=bind_clocks(self._wall),
             random=self._random,
             transport=self._transport,
+            learn=self._log.learn if isinstance(self._log, MaskedLog) else _forget,
         )
         host = Host(parts.landing, functools.partial(_work, parts))
         self._inside = _Inside(parts, host)
@@ -220,6 +221,10 @@ class Shuttle:
         if self._inside is None:
             raise RuntimeError("enter the shuttle first: async with Shuttle(config) as shuttle")
         return self._inside
+
+
+def _forget(_: object) -> None:
+    """Learn no credentials: nothing is logged."""
 
 
 def _mask(log: Logger, config: Config) -> Logger:

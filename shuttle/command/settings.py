@@ -35,6 +35,8 @@ def find_given(flags: Mapping[str, Value], environ: Mapping[str, str]) -> dict[s
     given = _read_variables(environ)
     given |= {_FLAGS[name].keyword: Given(f"-{name}", value) for name, value in flags.items()}
     given["logs_url"] = next(iter(_find_urls(flags, environ)), Given("-logs-url", ""))
+    for name in ("logs_url", "bearer_token"):
+        _choose_secret(given, name)
     _apply_skip_headers(given)
     _find_aws_endpoint(given, environ)
     return given
@@ -83,6 +85,9 @@ def find_warnings(flags: Mapping[str, Value], environ: Mapping[str, str]) -> Ite
     urls = _find_urls(flags, environ)
     for other in urls[1:]:
         yield f"{other.called} is not used: {urls[0].called} wins over it"
+    file = next((called for called, flag in used if flag.name == "logs-url-file"), "")
+    if urls and file and not urls[0].called.startswith("-"):
+        yield f"{urls[0].called} is not used: {file} wins over it"
     if urls and urls[0].called == "LOGPLEX_URL":
         yield "LOGPLEX_URL is deprecated: use LOGS_URL"
     for variable in environ:
@@ -115,9 +120,19 @@ def _find_urls(flags: Mapping[str, Value], environ: Mapping[str, str]) -> list[G
     return [url for url in urls if url.value]
 
 
+def _choose_secret(given: dict[str, Given], name: str) -> None:
+    """Keep the value of a secret or its file: a flag wins over a variable, and of two variables the file."""
+    value, file = given.get(name), given.get(f"{name}_file")
+    if not value or not value.value or not file:
+        return
+    if file.called.startswith("-") and value.called.startswith("-"):
+        return  # the configuration refuses both
+    given.pop(f"{name}_file" if value.called.startswith("-") else name)
+
+
 def _find_aws_endpoint(given: dict[str, Given], environ: Mapping[str, str]) -> None:
     """Take AWS's own variables of an endpoint, the more particular one first, if no setting of ours has it."""
-    host = re.match(r"https?://(?:[^/?#]*@)?([^/?#:@]+)", given["logs_url"].value or "")
+    host = re.match(r"https?://(?:[^/?#]*@)?([^/?#:@]+)", given["logs_url"].value if "logs_url" in given else "")
     if not host or not may_be_amazon(host[1]):
         return
     from shuttle.core import aws_stream as aws  # noqa: PLC0415  # start-up: few need it

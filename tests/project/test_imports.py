@@ -20,7 +20,7 @@ PACKAGE = Path(shuttle.__file__).parent
 PUBLIC = ""
 LAYERS = (
     {"errors", "clock", "event_loop", "readiness"},
-    {"core"},
+    {"core", "secret_file"},
     {"config"},
     {"observe", "store"},
     {"delivery"},
