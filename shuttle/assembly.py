@@ -15,6 +15,7 @@ import httpx
 from shuttle.clock import Clocks
 from shuttle.config import Config
 from shuttle.core.batch import Batch, Batcher
+from shuttle.core.endpoint import Endpoint
 from shuttle.core.frame import Framer
 from shuttle.core.ledger import Ledger
 from shuttle.core.lines import NewlineSplitter, Splitter
@@ -86,8 +87,8 @@ async def assemble(
         landing = Landing(gate, timeout=config.land_timeout, clocks=clocks)
         new_id = _number_ids()
         framer = Framer(files.header if files else config.framing)
-        client = _make_client(config, transport, log, clocks, opened)
-        drain = _make_drain(config, framer, client, clocks, Renewal(config, log, learn))
+        client = make_client(config, transport, log, clocks, opened)
+        drain = make_drain(config, framer, client, clocks, Renewal(config, log, learn))
         losses = Losses(ledger, log, clocks)
         spool = (
             _open_spool(config, opened, ledger=ledger, losses=losses, log=log, clocks=clocks) if config.spool else None
@@ -168,9 +169,10 @@ def _make_splitter(config: Config, framer: Framer) -> Splitter:
     return NewlineSplitter(framer.line_limit)
 
 
-def _make_client(
+def make_client(
     config: Config, transport: httpx.AsyncBaseTransport | None, log: Logger, clocks: Clocks, opened: AsyncExitStack
 ) -> Client:
+    """Return a client with `transport`, or with one of its own, which `opened` closes."""
     if transport is None:
         transport = _open_transport(config, log)
         opened.push_async_callback(transport.aclose)
@@ -186,7 +188,14 @@ def _open_transport(config: Config, log: Logger) -> httpx.AsyncBaseTransport:
     return make_transport(config.endpoint, tls)
 
 
-def _make_drain(config: Config, framer: Framer, client: Client, clocks: Clocks, renew: Renewal) -> "Drain":
+def make_drain(
+    config: Config, framer: Framer, client: Client, clocks: Clocks, renew: Callable[[], Endpoint | None]
+) -> "Drain":
+    """Return the drain that the configuration names, which is asked through `client`.
+
+    Raises:
+        ConfigError: It needs a package that is not installed.
+    """
     destination = config.endpoint.aws
     if destination is None:
         return Logplex(config, framer, client, renew)

@@ -26,6 +26,11 @@ _BEHIND = {
     "appname": Flag(name="logplex-token", kind="string", help="the same as -appname", field="appname"),
 }
 _OTHERS = (
+    Flag(
+        name="check",
+        kind="check",
+        help="say line by line what works and what does not, and exit; -check=offline stops before the network",
+    ),
     Flag(name="h", kind="bool", help="print this and exit", aliases=("help",), final=True),
     Flag(name="version", kind="bool", help="print the version and exit", aliases=("V",), final=True),
     Flag(name="front-buff", kind="int", help=_NO_EFFECT[0], deprecated=_NO_EFFECT[1]),
