@@ -199,9 +199,7 @@ def make_drain(
     destination = config.endpoint.aws
     if destination is None:
         return Logplex(config, framer, client, renew)
-    if importlib.util.find_spec("botocore") is None:
-        host = httpx.URL(config.logs_url).host
-        raise ConfigError(f"-logs-url: {host} needs the extra [aws]: pip install 'log-shuttle[aws]'")
+    check_packages(config)
     if destination.service.is_kinesis:
         from shuttle.drain.aws.kinesis import Kinesis  # noqa: PLC0415  # with botocore, which is an extra
 
@@ -209,6 +207,17 @@ def make_drain(
     from shuttle.drain.aws.cloudwatch import CloudWatch  # noqa: PLC0415  # botocore again
 
     return CloudWatch(config, framer, client, destination, clocks.wall)
+
+
+def check_packages(config: Config) -> None:
+    """See that what the drain needs is installed.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if config.endpoint.aws and importlib.util.find_spec("botocore") is None:
+        host = httpx.URL(config.logs_url).host
+        raise ConfigError(f"-logs-url: {host} needs the extra [aws]: pip install 'log-shuttle[aws]'")
 
 
 def _open_files(config: Config, log: Logger, clocks: Clocks, opened: AsyncExitStack) -> "FileInput":

@@ -43,13 +43,18 @@ def _format_default(kind: Kind, value: object) -> str:
     """Return the default as a user would write it; nothing for what is off, empty or None."""
     if kind == "bool":
         return "true" if value else ""
-    if not value:
-        return ""
-    if kind == "duration" and isinstance(value, float):
-        return next(f"{value / length:g}{unit}" for unit, length in _DURATIONS if value >= length)
-    if kind == "size" and isinstance(value, int):
+    return format_value(kind, value) if value else ""
+
+
+def format_value(kind: Kind, value: object) -> str:
+    """Return a value as a user would write it. A boolean's is written behind its flag."""
+    if kind == "duration" and isinstance(value, float) and value > 0:
+        return next((f"{value / length:g}{unit}" for unit, length in _DURATIONS if value >= length), f"{value:g}s")
+    if kind == "size" and isinstance(value, int) and value:
         return next(f"{value // length}{unit}" for unit, length in _SIZES if value % length == 0)
-    return f'"{value}"' if " " in str(value) else str(value)
+    if kind == "duration" and isinstance(value, float):
+        return f"{value:g}s" if value else "0"
+    return f'"{value}"' if " " in str(value) or not str(value) else str(value)
 
 
 def _make_flag(name: str, setting: Setting) -> Flag:
