@@ -94,6 +94,7 @@ every line.
 
   app | log-shuttle -logs-url URL [flags]
   log-shuttle -logs-url URL [flags] -- app args
+  log-shuttle -check -logs-url URL [flags] [-- app args]
 
   app 2>&1 | log-shuttle -logs-url https://token:password@drain.example/logs
   app | LOGS_URL=https://drain.example/logs log-shuttle -bearer-token "$TOKEN" -gzip -drop=false
@@ -101,9 +102,9 @@ every line.
   log-shuttle -file '/var/log/app/*.log' -state-dir /var/lib/log-shuttle -logs-url URL
   log-shuttle -logs-url URL -tee -- python -m app
 
--x v, -x=v and --x v are alike; a boolean takes its value by = alone (-drop=false); the last of several
-wins. A duration has its unit (250ms, 1m30s). A size is a number of bytes or has a binary suffix:
-64KiB, 64KB and 64K are 65536, and M and G go on from there.
+-x v, -x=v and --x v are alike; a boolean, and -check, takes its value by = alone (-drop=false); the last
+of several wins. A duration has its unit (250ms, 1m30s). A size is a number of bytes or has a binary
+suffix: 64KiB, 64KB and 64K are 65536, and M and G go on from there.
 
 {flags}
 
@@ -118,6 +119,7 @@ Exit codes:
   3  lines were dropped (the queue was full) or lost (given up, or refused by the drain)
   4  none was, but some are in the spool still, or in the files of a replay: the next start delivers them
   128 + n  with -follow=false: signal n came before everything was delivered
+  With -check: 0 if everything works, 1 if something does not.
   With an application: its own; 128 + n if signal n ended it, 127 if it is not found, 126 if it cannot be
   started. stderr says what was dropped or lost.
 

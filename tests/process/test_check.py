@@ -15,7 +15,7 @@ import trustme
 
 from shuttle.local_drain import Behaviour, LocalDrain
 from tests.helpers.process import COMMAND, LONGEST, clean_environ, find_closed_port, run, start
-from tests.helpers.sockets import Server, always, hang, tunnel
+from tests.helpers.sockets import Server, always, hang, has_ipv6, tunnel
 from tests.store.test_inspection import unchanged
 
 pytestmark = pytest.mark.process
@@ -88,7 +88,11 @@ def test_nothing_is_read_from_stdin() -> None:
     os.close(writer)
     with LocalDrain() as drain:
         done = subprocess.run(
-            [*COMMAND, "-check", "-logs-url", drain.url], check=False, stdin=reader, capture_output=True, env=clean_environ()
+            [*COMMAND, "-check", "-logs-url", drain.url],
+            check=False,
+            stdin=reader,
+            capture_output=True,
+            env=clean_environ(),
         )
     assert done.returncode == 0
     assert os.read(reader, 100) == b"still here"
@@ -208,14 +212,14 @@ def test_a_port_where_nobody_listens_fails() -> None:
     found = check("-check", "-logs-url", f"http://127.0.0.1:{find_closed_port()}/")
     assert found.failed == ["connect"]
     assert found.find_one("resolve")[0] == "ok"
-    assert found.find_one("connect")[1].startswith("connection refused: check host and port of -logs-url")
+    assert found.find_one("connect")[1].startswith("connection refused; check host and port of -logs-url")
     assert found.find_one("request") == ("skip", "needs connect")
 
 
 def test_a_name_that_nobody_knows_fails() -> None:
     found = check("-check", "-logs-url", "https://no.such.host.invalid/")
     assert found.failed == ["resolve"]
-    assert found.find_one("resolve")[1].startswith("no.such.host.invalid: the drain's host name is not known: ")
+    assert found.find_one("resolve")[1].startswith("the drain's host name is not known: ")
     assert [state for topic in ("connect", "tls", "request") for state, _ in found.find(topic)] == ["skip"] * 3
 
 
@@ -238,22 +242,22 @@ def test_a_drain_that_says_nothing_fails_in_time() -> None:
     with Server(hang) as server:
         found = check("-check", "-logs-url", server.url, "-timeout", "200ms")
     assert found.failed == ["request"]
-    assert found.find_one("request")[1] == "no answer within 0.2s: a slow drain may need a longer -timeout"
+    assert found.find_one("request")[1] == "no answer within 0.2s; a slow drain may need a longer -timeout"
 
 
 def test_a_handshake_without_an_answer_fails_in_time() -> None:
     with Server(hang) as server:
         found = check("-check", "-logs-url", server.url.replace("http:", "https:"), "-timeout", "200ms")
     assert found.failed == ["tls"]
-    assert found.find_one("tls")[1].startswith("nothing within 0.2s: ")
+    assert found.find_one("tls")[1].startswith("nothing within 0.2s; ")
 
 
 class Pki(NamedTuple):
     authority: trustme.CA
     file: Path
 
-    def serve(self, folder: Path, **issue: datetime.datetime) -> Behaviour:
-        certificate = self.authority.issue_cert("127.0.0.1", organization_name="Drains", **issue)
+    def serve(self, folder: Path, *, ends: datetime.datetime, begins: datetime.datetime | None = None) -> Behaviour:
+        certificate = self.authority.issue_cert("127.0.0.1", not_before=begins, not_after=ends)
         certificate.private_key_and_cert_chain_pem.write_to_path(folder / "both.pem")
         return Behaviour(cert=folder / "both.pem")
 
@@ -270,18 +274,18 @@ def in_days(days: float) -> datetime.datetime:
 
 
 def test_tls_shows_version_issuer_and_days(pki: Pki, tmp_path: Path) -> None:
-    with LocalDrain(pki.serve(tmp_path, not_after=in_days(100.5))) as drain:
+    with LocalDrain(pki.serve(tmp_path, ends=in_days(100.5))) as drain:
         found = check("-check", "-logs-url", drain.url, "-ca-file", str(pki.file))
     assert found.code == 0
     state, text = found.find_one("tls")
     assert state == "ok"
-    assert text.startswith("TLSv1.3, certificate of Shop CA, 100 days left (")
+    assert text.startswith("TLSv1.3, certificate issued by Shop CA, 100 days left (")
     assert found.find_one("trust") == ("ok", f"the certificates in {pki.file}")
     assert drain.messages == [LINE]
 
 
 def test_a_certificate_that_ends_soon_is_a_warning(pki: Pki, tmp_path: Path) -> None:
-    with LocalDrain(pki.serve(tmp_path, not_after=in_days(9.5))) as drain:
+    with LocalDrain(pki.serve(tmp_path, ends=in_days(9.5))) as drain:
         found = check("-check", "-logs-url", drain.url, "-ca-file", str(pki.file))
     assert found.code == 0
     assert found.find_one("tls")[0] == "warn"
@@ -289,7 +293,7 @@ def test_a_certificate_that_ends_soon_is_a_warning(pki: Pki, tmp_path: Path) -> 
 
 
 def test_a_certificate_that_has_ended_or_is_not_trusted_fails(pki: Pki, tmp_path: Path) -> None:
-    with LocalDrain(pki.serve(tmp_path, not_before=in_days(-3), not_after=in_days(-1))) as drain:
+    with LocalDrain(pki.serve(tmp_path, begins=in_days(-3), ends=in_days(-1))) as drain:
         ended = check("-check", "-logs-url", drain.url, "-ca-file", str(pki.file))
         unknown = check("-check", "-logs-url", drain.url)
         unverified = check("-check", "-logs-url", drain.url, "-skip-verify")
@@ -313,7 +317,7 @@ def test_a_drain_without_tls_is_told() -> None:
     with LocalDrain() as drain:
         found = check("-check", "-logs-url", drain.url.replace("http:", "https:"))
     assert found.failed == ["tls"]
-    assert found.find_one("tls")[1].startswith("the drain does not speak TLS there: ")
+    assert found.find_one("tls")[1].startswith("the drain does not speak TLS there; ")
 
 
 def test_the_way_leads_through_a_proxy(pki: Pki) -> None:
@@ -325,7 +329,7 @@ def test_the_way_leads_through_a_proxy(pki: Pki) -> None:
         found = check("-check", "-logs-url", "https://drain.invalid/", "-ca-file", str(pki.file), https_proxy=proxy)
     assert found.code == 0
     assert found.find_one("proxy") == ("ok", f"http://127.0.0.1:{server.port}")
-    assert "certificate of Shop CA" in found.find_one("tls")[1]
+    assert "certificate issued by Shop CA" in found.find_one("tls")[1]
     assert found.find_one("request")[0] == "ok"
 
 
@@ -415,3 +419,12 @@ def test_a_closed_or_full_stdout_changes_no_exit_code(redirection: str) -> None:
     command = f"exec {sys.executable} -m shuttle -check=offline -logs-url http://h/ {redirection}"
     done = subprocess.run(command, check=False, shell=True, env=clean_environ(), capture_output=True)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 here")
+def test_an_address_of_ipv6_is_reached() -> None:
+    with Server(always(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), host="::1") as server:
+        found = check("-check", "-logs-url", server.url)
+    assert found.code == 0
+    assert found.find_one("resolve")[1].startswith("::1 (")
+    assert found.find_one("request")[1].startswith("200 OK (")

@@ -9,6 +9,7 @@ import httpx
 
 from shuttle.assembly import check_packages
 from shuttle.command.check.finding import Finding, Overheard, Report
+from shuttle.command.check.provenance import hide_url
 from shuttle.command.check.route import Found, Route, Step, take
 from shuttle.command.check.trial import send_line
 from shuttle.config import Config
@@ -60,9 +61,11 @@ def _describe_drain(config: Config) -> Iterator[Finding]:
 def _describe_trust(config: Config) -> Iterator[Finding]:
     if not config.skip_verify:  # of which there is a warning
         system = "the system's authorities" if has_authorities() else "Mozilla's authorities, as the system has none"
-        yield Finding("ok", "trust", f"the certificates in {config.ca_file}" if config.ca_file else system)
+        yield Finding(
+            "ok", "trust", f"the certificates in {hide_url(str(config.ca_file))}" if config.ca_file else system
+        )
     if config.client_cert:
-        yield Finding("ok", "trust", f"the drain is shown the certificate in {config.client_cert}")
+        yield Finding("ok", "trust", f"the drain is shown the certificate in {hide_url(str(config.client_cert))}")
 
 
 async def reach(config: Config, way: Way) -> AsyncIterator[Finding]:

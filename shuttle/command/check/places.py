@@ -1,5 +1,6 @@
 """The files and directories of a configuration: which can be read, which can be written. None is made or changed."""
 
+import contextlib
 import errno
 import os
 import shutil
@@ -25,7 +26,7 @@ def check_places(config: Config, command: Sequence[str]) -> Iterator[Finding]:
     """Yield what can be said of where secrets, lines and what is kept of them stand."""
     for name in ("logs_url_file", "bearer_token_file"):
         if path := getattr(config, name):  # it was read: there would be no configuration without it
-            yield Finding("ok", "secret", f"{name_flag(name)} {path}: can be read")
+            yield Finding("ok", "secret", f"{name_flag(name)} {hide_url(str(path))}: can be read")
     if command:
         yield _find_program(command[0])
     elif config.file:
@@ -34,7 +35,8 @@ def check_places(config: Config, command: Sequence[str]) -> Iterator[Finding]:
         yield Finding("ok", "input", "stdin, of which a check reads nothing")
     if config.spool:
         yield from _check_store("spool", config.spool, backlog.SCHEMA)
-        yield from _check_room(config.spool, config.spool_bytes)
+        with contextlib.suppress(OSError):  # where nobody may look, there is a failure already
+            yield from _check_room(config.spool, config.spool_bytes)
     if config.state_dir and config.file:
         yield from _check_store("state", config.state_dir, checkpoint_table.SCHEMA)
 
@@ -52,9 +54,10 @@ def _check_store(topic: str, directory: Path, schema: Schema) -> Iterator[Findin
     except ConfigError as error:
         yield Finding("fail", topic, str(error))
         return
-    yield Finding("ok", topic, f"{directory}: {said}")
+    shown = hide_url(str(directory))
+    yield Finding("ok", topic, f"{shown}: {said}")
     if reason := find_foreign(directory, schema):
-        yield Finding("warn", topic, f"{directory}: {reason}, and is set aside at the start")
+        yield Finding("warn", topic, f"{shown}: {reason}, and is set aside at the start")
 
 
 def _check_room(directory: Path, most: int) -> Iterator[Finding]:

@@ -54,11 +54,16 @@ async def take(steps: Sequence[Step]) -> AsyncIterator[Finding]:
         with anyio.move_on_after(limit or math.inf):
             found = await _try(step)
         if found is None:
-            found = Found("fail", f"nothing within {limit:g}s: {UNREACHED}")
+            found = Found("fail", join_advice(f"nothing within {limit:g}s", UNREACHED))
         elif found.state in ("ok", "warn"):
             found = found._replace(text=f"{found.text} ({round((time.monotonic() - started) * 1000)} ms)")
         failed = topic if found.state == "fail" else ""
         yield Finding(found.state, topic, found.text)
+
+
+def join_advice(text: str, advice: str) -> str:
+    """Return what is wrong, and behind it what the user can do about it, if that is known."""
+    return f"{text}; {advice}" if text and advice else text or advice
 
 
 async def _try(step: Callable[[], Awaitable[Found]]) -> Found:
@@ -66,8 +71,8 @@ async def _try(step: Callable[[], Awaitable[Found]]) -> Found:
         return await step()
     except ConfigError as error:
         return Found("fail", str(error))
-    except (httpx.TransportError, OSError, ExceptionGroup) as error:
-        return Found("fail", ": ".join(filter(None, describe(error))))
+    except (httpx.TransportError, OSError) as error:
+        return Found("fail", join_advice(*describe(error)))
 
 
 class Route:
@@ -97,7 +102,7 @@ class Route:
     def _place(self) -> tuple[str, int]:
         """The host and the port that are connected to."""
         url = self._nearest
-        return url.raw_host.decode("ascii"), url.port or PORTS.get(url.scheme, _SOCKS_PORT)
+        return url.host, url.port or PORTS.get(url.scheme, _SOCKS_PORT)
 
     async def _resolve(self) -> Found:
         host, port = self._place
@@ -106,7 +111,7 @@ class Route:
         except OSError as error:
             named = httpx.ProxyError("") if self._proxy else httpx.ConnectError("")
             named.__cause__ = error
-            return Found("fail", ": ".join([host, *filter(None, describe(named))]))
+            return Found("fail", join_advice(*describe(named)))
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
         shown = ", ".join(addresses[:_MOST_ADDRESSES])
         more = len(addresses) - _MOST_ADDRESSES
@@ -147,7 +152,7 @@ class Route:
         if not certificate:
             return Found("warn", f"{version}, certificate not looked at")
         days = (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / _DAY
-        text = f"{version}, certificate of {_name_issuer(certificate)}, {math.floor(days)} days left"
+        text = f"{version}, certificate issued by {_name_issuer(certificate)}, {math.floor(days)} days left"
         return Found("warn" if days < SOON else "ok", text)
 
 

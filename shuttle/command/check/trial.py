@@ -9,7 +9,7 @@ from pathlib import Path
 
 from shuttle.assembly import make_client, make_drain
 from shuttle.clock import bind_clocks
-from shuttle.command.check.route import Found
+from shuttle.command.check.route import Found, join_advice
 from shuttle.config import Config
 from shuttle.core.batch import Batch
 from shuttle.core.frame import Framer, make_stamp
@@ -38,18 +38,20 @@ async def send_line(config: Config) -> Found:
         client = make_client(config, None, SILENT, clocks, opened)
         shipment = make_drain(config, framer, client, clocks, lambda: None).load(batch, Owed(), stamp=stamp)
         outcome = await shipment.attempt()
-        return _judge(outcome, taken=bool(shipment.taken))
+        return _judge(outcome, taken=bool(shipment.taken), translated=config.endpoint.aws is not None)
 
 
-def _judge(outcome: Outcome, *, taken: bool) -> Found:
+def _judge(outcome: Outcome, *, taken: bool, translated: bool) -> Found:
+    """Return what an outcome means. The status of a failure may be `translated`: AWS's errors say more."""
     answer = _name_status(outcome.status) if outcome.status is not None else ""
     if outcome.verdict is Verdict.DELIVERED and taken:
         return Found("ok", answer)
     if outcome.verdict is Verdict.MORE:
         return Found("warn", f"{outcome.error}; -aws-create makes it with the first batch")
-    said = ": ".join(filter(None, (answer, outcome.error)))
-    separator = "; " if answer and outcome.error else ": "
-    return Found("fail", separator.join(filter(None, (said, outcome.advice))))
+    if translated and outcome.error:
+        answer = ""
+    error = "" if outcome.error in answer else outcome.error  # a drain that says nothing is quoted with the phrase
+    return Found("fail", join_advice(": ".join(filter(None, (answer, error))), outcome.advice))
 
 
 def _name_status(status: int) -> str:

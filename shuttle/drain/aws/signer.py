@@ -55,7 +55,7 @@ class Signer:
     @property
     def origin(self) -> str:
         """Where the credentials are from that were used last: -logs-url, or a step of AWS's chain, as AWS calls it."""
-        return "-logs-url" if self._given else str(getattr(self._found, "method", ""))
+        return "-logs-url" if self._given else f"AWS's chain ({getattr(self._found, 'method', 'unknown')})"
 
     def renew(self) -> None:
         """Note that the credentials have expired: `sign` looks for new ones."""
