@@ -5,8 +5,10 @@ import contextlib
 import math
 import socket
 import ssl
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import NamedTuple
 
 import anyio
@@ -24,6 +26,7 @@ SOON = 14  # days; who renews certificates by a program does it earlier
 _DAY = 24 * 60 * 60  # seconds
 _SOCKS_PORT = 1080
 _MOST_ADDRESSES = 4  # that a finding names
+_NAME_SERVERS = "check the name servers of this machine; slow ones may need a longer -timeout"
 
 
 class Found(NamedTuple):
@@ -40,12 +43,14 @@ class Step(NamedTuple):
     take: Callable[[], Awaitable[Found]]
     limit: float = 0.0
     """Seconds; 0: none."""
+    advice: str = UNREACHED
+    """What the user can do about one that takes longer."""
 
 
 async def take(steps: Sequence[Step]) -> AsyncIterator[Finding]:
     """Yield what each step finds, and how long it took. Behind one that failed the others are skipped."""
     failed = ""
-    for topic, step, limit in steps:
+    for topic, step, limit, advice in steps:
         if failed:
             yield Finding("skip", topic, f"needs {failed}")
             continue
@@ -54,7 +59,7 @@ async def take(steps: Sequence[Step]) -> AsyncIterator[Finding]:
         with anyio.move_on_after(limit or math.inf):
             found = await _try(step)
         if found is None:
-            found = Found("fail", join_advice(f"nothing within {limit:g}s", UNREACHED))
+            found = Found("fail", join_advice(f"nothing within {limit:g}s", advice))
         elif found.state in ("ok", "warn"):
             found = found._replace(text=f"{found.text} ({round((time.monotonic() - started) * 1000)} ms)")
         failed = topic if found.state == "fail" else ""
@@ -88,8 +93,11 @@ class Route:
 
     def list_steps(self) -> list[Step]:
         """Return the steps, but for the request."""
-        steps = (("resolve", self._resolve), ("connect", self._connect), ("tls", self._shake_hands))
-        return [Step(topic, step, self._limit) for topic, step in steps]
+        return [
+            Step("resolve", self._resolve, self._limit, _NAME_SERVERS),
+            Step("connect", self._connect, self._limit),
+            Step("tls", self._shake_hands, self._limit),
+        ]
 
     def close(self) -> None:
         """Close the connection."""
@@ -107,12 +115,11 @@ class Route:
     async def _resolve(self) -> Found:
         host, port = self._place
         try:
-            entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            addresses = await _look_up(host, port)
         except OSError as error:
             named = httpx.ProxyError("") if self._proxy else httpx.ConnectError("")
             named.__cause__ = error
             return Found("fail", join_advice(*describe(named)))
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
         shown = ", ".join(addresses[:_MOST_ADDRESSES])
         more = len(addresses) - _MOST_ADDRESSES
         shown += f" and {more} more" if more > 0 else ""
@@ -154,6 +161,30 @@ class Route:
         days = (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / _DAY
         text = f"{version}, certificate issued by {_name_issuer(certificate)}, {math.floor(days)} days left"
         return Found("warn" if days < SOON else "ok", text)
+
+
+async def _look_up(host: str, port: int) -> list[str]:
+    """Return the addresses of `host`, each once.
+
+    It is looked up in a thread that nobody waits for. The system may take minutes over a name server that says nothing,
+    and an event loop would not end before.
+
+    Raises:
+        OSError: The name is not known.
+    """
+    found: Future[list[str]] = Future()
+    found.set_running_or_notify_cancel()
+
+    def look_up() -> None:
+        try:
+            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            found.set_exception(error)
+        else:
+            found.set_result(list(dict.fromkeys(str(entry[4][0]) for entry in entries)))
+
+    threading.Thread(target=look_up, name="resolve", daemon=True).start()
+    return await asyncio.wrap_future(found)
 
 
 def _name_issuer(certificate: Mapping[str, object]) -> str:
