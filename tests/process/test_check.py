@@ -1,6 +1,7 @@
 """`log-shuttle -check` says line by line what works and what does not, and changes nothing."""
 
 import datetime
+import importlib.util
 import os
 import signal
 import socket
@@ -200,7 +201,7 @@ def test_a_command_line_that_cannot_be_read_is_no_check(flags: tuple[str, ...]) 
 def test_a_password_in_the_wrong_place_is_masked(tmp_path: Path) -> None:
     """Nor is one shown that a drain quotes, or a file has."""
     (tmp_path / "url").write_text(with_password("http://drain.example/"))
-    check("-check=offline", "-logs-url-file", str(tmp_path / "url"), "-drain-token", PASSWORD, "-appname", PASSWORD)
+    check("-check=offline", "-logs-url-file", str(tmp_path / "url"), "-appname", PASSWORD)
     check("-check=offline", "-ca-file", with_password("http://drain.example/"), "-procid", with_password("x://h"))
     quoting = f"HTTP/1.1 401 Unauthorized\r\nContent-Length: {len(PASSWORD) + 9}\r\n\r\n\x1b]0;who {PASSWORD}"
     with Server(always(quoting.encode())) as server:
@@ -331,6 +332,23 @@ def test_the_way_leads_through_a_proxy(pki: Pki) -> None:
     assert found.find_one("proxy") == ("ok", f"http://127.0.0.1:{server.port}")
     assert "certificate issued by Shop CA" in found.find_one("tls")[1]
     assert found.find_one("request")[0] == "ok"
+
+
+def test_an_http_drain_is_asked_through_its_proxy() -> None:
+    with Server(always(b"HTTP/1.1 204 No Content\r\n\r\n")) as server:
+        found = check("-check", "-logs-url", "http://drain.invalid/", http_proxy=f"127.0.0.1:{server.port}")
+    assert found.code == 0
+    assert found.find_one("connect")[1].startswith(f"127.0.0.1 port {server.port}, the proxy (")
+    assert [request.line for request in server.requests] == ["POST http://drain.invalid/ HTTP/1.1"]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("socksio") is not None, reason="it is here")
+def test_a_package_that_a_proxy_needs_is_missed_offline() -> None:
+    url = ("-logs-url", "https://drain.invalid/")
+    found = check("-check=offline", *url, all_proxy="socks5://127.0.0.1:1")
+    meant = run(*url, environ={"all_proxy": "socks5://127.0.0.1:1"})
+    assert found.failed == ["proxy"]
+    assert meant.err == f"log-shuttle: {found.find_one('proxy')[1]}\n"
 
 
 def test_a_proxy_that_refuses_is_named() -> None:

@@ -31,19 +31,14 @@ def run_checks(
     if config is None:
         report.add([Finding("skip", "others", "need a configuration that can be used")])
         return FAILED
-    known = find_credentials(config, environ)
-    if config.endpoint.aws:
-        report.mask = Mask(known)  # as the log has it: the path of the URL is a stream, and no secret
-    else:
-        mask.learn(known)
     report.add(check_places(config, line.command))
-    way = destination.prepare(config, report)
+    route = destination.prepare(config, report)
     if extent == OFFLINE:
         report.add([Finding("skip", "network", "-check=offline stops before it")])
-    elif way is None:
+    elif route is None:
         report.add([Finding("skip", "network", "needs what failed above")])
     else:
-        anyio.run(report.follow, destination.reach(config, way), backend_options=choose_loop())
+        anyio.run(report.follow, destination.reach(config, route), backend_options=choose_loop())
     return FAILED if report.failed else WORKS
 
 
@@ -55,16 +50,29 @@ def _check_settings(line: CommandLine, environ: Mapping[str, str], report: Repor
     except ConfigError as error:
         report.add([Finding("fail", "setting", str(error))])
         return None
-    report.add(list_settings(given))
+    reason, config = "", None
     try:
         config = make_config(given)
+        _mask_credentials(config, environ, report)
         if line.command:
             refuse_files(config)
     except ConfigError as error:
-        report.add([Finding("fail", "setting", name_giver(str(error), given))])
+        reason = name_giver(str(error), given)
+    report.add(list_settings(given))
+    if reason or config is None:
+        report.add([Finding("fail", "setting", reason)])
         return None
     report.add(_warn(find_ineffective(given, config, wraps=bool(line.command))))
     return config
+
+
+def _mask_credentials(config: Config, environ: Mapping[str, str], report: Report) -> None:
+    """Have those masked, too, that are in files."""
+    known = find_credentials(config, environ)
+    if config.endpoint.aws:
+        report.mask = Mask(known)  # as the log has it: the path of the URL is a stream, and no secret
+    else:
+        report.mask.learn(known)
 
 
 def _warn(texts: Iterable[str]) -> Iterator[Finding]:

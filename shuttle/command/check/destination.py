@@ -2,8 +2,8 @@
 
 import contextlib
 import functools
+import importlib.util
 from collections.abc import AsyncIterator, Iterator
-from typing import NamedTuple
 
 import httpx
 
@@ -14,20 +14,13 @@ from shuttle.command.check.route import Found, Route, Step, take
 from shuttle.command.check.trial import send_line
 from shuttle.config import Config
 from shuttle.core.aws_stream import Destination
-from shuttle.drain.http.proxy import find_proxy
-from shuttle.drain.http.tls import Tls, has_authorities, load_tls
+from shuttle.drain.http.proxy import find_proxy, make_proxy_error
+from shuttle.drain.http.tls import has_authorities, load_tls
 from shuttle.errors import ConfigError
 
 
-class Way(NamedTuple):
-    """What the way to the drain needs."""
-
-    tls: Tls | None
-    proxy: httpx.URL | None
-
-
-def prepare(config: Config, report: Report) -> Way | None:
-    """Report what is known of the drain, and return the way to it; None if there cannot be one."""
+def prepare(config: Config, report: Report) -> Route | None:
+    """Report what is known of the drain, and return the route to it; None if there cannot be one."""
     report.add(_describe_drain(config))
     failures: list[Finding] = []
     proxy = tls = None
@@ -37,6 +30,8 @@ def prepare(config: Config, report: Report) -> Way | None:
         failures.append(Finding("fail", "packages", str(error)))
     try:
         if proxy := find_proxy(config.endpoint):
+            if proxy.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
+                raise make_proxy_error(config.endpoint)
             report.add([Finding("ok", "proxy", f"{proxy.scheme}://{proxy.netloc.decode('ascii')}")])
     except ConfigError as error:
         failures.append(Finding("fail", "proxy", str(error)))
@@ -47,7 +42,7 @@ def prepare(config: Config, report: Report) -> Way | None:
     except ConfigError as error:
         failures.append(Finding("fail", "trust", str(error)))
     report.add([*overheard.findings, *failures])
-    return None if failures else Way(tls, proxy)
+    return None if failures else Route(config, tls, proxy)
 
 
 def _describe_drain(config: Config) -> Iterator[Finding]:
@@ -68,9 +63,9 @@ def _describe_trust(config: Config) -> Iterator[Finding]:
         yield Finding("ok", "trust", f"the drain is shown the certificate in {hide_url(str(config.client_cert))}")
 
 
-async def reach(config: Config, way: Way) -> AsyncIterator[Finding]:
-    """Yield how far the way leads, and what the drain answers to one line."""
-    with contextlib.closing(Route(config, way.tls, way.proxy)) as route:
+async def reach(config: Config, route: Route) -> AsyncIterator[Finding]:
+    """Yield how far the route leads, and what the drain answers to one line."""
+    with contextlib.closing(route):
         steps = route.list_steps()
         if stream := config.endpoint.aws:
             steps.append(Step("credentials", functools.partial(_find_credentials, stream, config.endpoint.url)))

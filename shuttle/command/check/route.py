@@ -1,4 +1,4 @@
-"""The way to the drain, step by step as a request takes it: a name, a connection, TLS. Each needs the one before it."""
+"""The route to the drain, step by step as a request takes it: a name, a connection, TLS. Each needs the last."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,7 @@ class Found(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A step on the way."""
+    """A step of the route."""
 
     topic: str
     take: Callable[[], Awaitable[Found]]
@@ -81,7 +81,7 @@ async def _try(step: Callable[[], Awaitable[Found]]) -> Found:
 
 
 class Route:
-    """The way to the drain of `config`, which may lead through a proxy."""
+    """The route to the drain of `config`, which may lead through a proxy."""
 
     def __init__(self, config: Config, tls: Tls | None, proxy: httpx.URL | None) -> None:
         self._drain = config.endpoint.url
