@@ -139,6 +139,17 @@ def test_a_directory_that_was_named_fails(tmp_path: Path) -> None:
     assert look(file=(str(tmp_path),)) == [("fail", f"{tmp_path}: is a directory, and is not read")]
 
 
+def test_what_makes_a_replay_incomplete_fails(tmp_path: Path) -> None:
+    """It would exit with 1."""
+    (tmp_path / "null.log").symlink_to("/dev/null")
+    (tmp_path / "dir.log").mkdir()
+    patterns = (str(tmp_path / "*.log"), str(tmp_path / "*.none"), str(tmp_path / "missing"))
+    states = {text.removeprefix(f"{tmp_path}/").partition(":")[0]: state for state, text in look(file=patterns)}
+    assert states == dict.fromkeys(["null.log", "dir.log", "*.none", "missing"], "warn")
+    replayed = look(file=patterns, follow=False)
+    assert [state for state, _ in replayed] == ["fail"] * 4
+
+
 def test_a_spool_in_a_closed_directory_fails() -> None:
     with reachable() as place:
         (place / "closed").mkdir(mode=0)

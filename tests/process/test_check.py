@@ -342,13 +342,34 @@ def test_an_http_drain_is_asked_through_its_proxy() -> None:
     assert [request.line for request in server.requests] == ["POST http://drain.invalid/ HTTP/1.1"]
 
 
-@pytest.mark.skipif(importlib.util.find_spec("socksio") is not None, reason="it is here")
-def test_a_package_that_a_proxy_needs_is_missed_offline() -> None:
-    url = ("-logs-url", "https://drain.invalid/")
-    found = check("-check=offline", *url, all_proxy="socks5://127.0.0.1:1")
-    meant = run(*url, environ={"all_proxy": "socks5://127.0.0.1:1"})
-    assert found.failed == ["proxy"]
-    assert meant.err == f"log-shuttle: {found.find_one('proxy')[1]}\n"
+without_socks = pytest.mark.skipif(importlib.util.find_spec("socksio") is not None, reason="the package is here")
+
+
+@pytest.mark.parametrize(
+    ("topic", "flags", "environ"),
+    [
+        ("setting", ("-batch-size", "0"), {}),
+        ("setting", (), {"LOG_SHUTTLE_WAIT": "3"}),
+        ("setting", ("-bearer-token-file", "/no/such"), {}),
+        ("setting", ("-file", "/x", "--", "cat"), {}),
+        ("trust", ("-ca-file", "/no/such"), {}),
+        ("trust", ("-client-cert", __file__), {}),
+        ("proxy", (), {"https_proxy": "ftp://x"}),
+        pytest.param("proxy", (), {"all_proxy": "socks5://127.0.0.1:1"}, marks=without_socks),
+        ("spool", ("-spool", "/tmp"), {}),
+        ("spool", ("-spool", "/etc/passwd/x"), {}),
+        ("state", ("-file", "/x", "-state-dir", "/tmp"), {}),
+    ],
+)
+def test_what_stops_the_start_fails_in_the_same_words(
+    topic: str, flags: tuple[str, ...], environ: dict[str, str]
+) -> None:
+    flags = ("-logs-url", "https://drain.invalid/", "-land-timeout", "100ms", *flags)
+    found = check("-check=offline", *flags, **environ)
+    meant = run(*flags, environ=environ)
+    assert found.failed == [topic]
+    (text,) = (each.text for each in found.findings if each.state == "fail")
+    assert (meant.code, meant.err.splitlines()[-1]) == (1, f"log-shuttle: {text}")
 
 
 def test_a_proxy_that_refuses_is_named() -> None:
@@ -401,8 +422,8 @@ def test_followed_files_are_counted_and_the_others_named(tmp_path: Path) -> None
         ("ok", f"7 can be read: {', '.join(str(tmp_path / f'{n}.log') for n in range(5))} and 2 more"),
         ("warn", f"{tmp_path}/null.log: it is a device or a socket"),
         ("warn", f"{tmp_path}/dir.log: is a directory, and is not read"),
-        ("warn", f"{tmp_path}/new: is not there yet"),
-        ("warn", f"{tmp_path}/*.none: nothing matches it yet"),
+        ("warn", f"{tmp_path}/new: is not there"),
+        ("warn", f"{tmp_path}/*.none: nothing matches it"),
     ]
     replay = check(*OFFLINE, "-file", str(tmp_path / "new"), "-file", str(tmp_path / "*.none"), "-follow=false")
     assert replay.failed == ["file", "file"]

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from shuttle.command.check.finding import Finding, Overheard
+from shuttle.command.check.finding import Finding, Overheard, State
 from shuttle.command.check.provenance import hide_url
 from shuttle.command.options import format_value
 from shuttle.config import Config
@@ -73,37 +73,36 @@ def _check_room(directory: Path, most: int) -> Iterator[Finding]:
 
 
 def _check_followed(config: Config) -> Iterator[Finding]:
-    """Yield which files are followed, and which of them cannot be."""
+    """Yield which files are followed, and which of them cannot be.
+
+    What may still come is a warning where files are followed, and a failure of a replay, which would exit with 1.
+    """
+    pending: State = "warn" if config.follow else "fail"
     overheard = Overheard("file")
     discovery = Discovery(config.file, overheard, rotated=not config.follow, follow_links=config.follow_links)
     readable: list[Path] = []
     others: list[Finding] = []
     for path in discovery.find(()):
-        finding = _look_at(path, named=discovery.is_named(path), follow=config.follow)
+        finding = _look_at(path, pending, named=discovery.is_named(path))
         readable += [] if finding else [path]
         others += [finding] if finding else []
     if readable:
         yield Finding("ok", "file", f"{len(readable)} can be read: {_list(readable)}")
-    yield from _shorten(overheard.findings)
+    yield from _shorten(finding._replace(state=pending) for finding in overheard.findings)
     yield from _shorten(others)
     for pattern in discovery.list_unmatched():
-        if config.follow:
-            yield Finding("warn", "file", f"{hide_url(pattern)}: nothing matches it yet")
-        else:
-            yield Finding("fail", "file", f"{hide_url(pattern)}: nothing matches it")
+        yield Finding(pending, "file", f"{hide_url(pattern)}: nothing matches it")
 
 
-def _look_at(path: Path, *, named: bool, follow: bool) -> Finding | None:
-    """Return why a path cannot be read, and what that means; None if it can."""
+def _look_at(path: Path, pending: State, *, named: bool) -> Finding | None:
+    """Return why a path cannot be read; None if it can. What may still come is `pending`."""
     shown = hide_url(str(path))
     try:
         _open(path)
     except FileNotFoundError:
-        if follow:
-            return Finding("warn", "file", f"{shown}: is not there yet")
-        return Finding("fail", "file", f"{shown}: is not there")
+        return Finding(pending, "file", f"{shown}: is not there")
     except IsADirectoryError:
-        return Finding("fail" if named else "warn", "file", f"{shown}: is a directory, and is not read")
+        return Finding("fail" if named else pending, "file", f"{shown}: is a directory, and is not read")
     except OSError as error:
         return Finding("fail", "file", f"{shown}: cannot be read: {error.strerror or error}")
     return None
