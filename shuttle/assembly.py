@@ -15,6 +15,7 @@ import httpx
 from shuttle.clock import Clocks
 from shuttle.config import Config
 from shuttle.core.batch import Batch, Batcher
+from shuttle.core.endpoint import Endpoint
 from shuttle.core.frame import Framer
 from shuttle.core.ledger import Ledger
 from shuttle.core.lines import NewlineSplitter, Splitter
@@ -86,8 +87,8 @@ async def assemble(
         landing = Landing(gate, timeout=config.land_timeout, clocks=clocks)
         new_id = _number_ids()
         framer = Framer(files.header if files else config.framing)
-        client = _make_client(config, transport, log, clocks, opened)
-        drain = _make_drain(config, framer, client, clocks, Renewal(config, log, learn))
+        client = make_client(config, transport, log, clocks, opened)
+        drain = make_drain(config, framer, client, clocks, Renewal(config, log, learn))
         losses = Losses(ledger, log, clocks)
         spool = (
             _open_spool(config, opened, ledger=ledger, losses=losses, log=log, clocks=clocks) if config.spool else None
@@ -168,9 +169,10 @@ def _make_splitter(config: Config, framer: Framer) -> Splitter:
     return NewlineSplitter(framer.line_limit)
 
 
-def _make_client(
+def make_client(
     config: Config, transport: httpx.AsyncBaseTransport | None, log: Logger, clocks: Clocks, opened: AsyncExitStack
 ) -> Client:
+    """Return a client with `transport`, or with one of its own, which `opened` closes."""
     if transport is None:
         transport = _open_transport(config, log)
         opened.push_async_callback(transport.aclose)
@@ -186,13 +188,18 @@ def _open_transport(config: Config, log: Logger) -> httpx.AsyncBaseTransport:
     return make_transport(config.endpoint, tls)
 
 
-def _make_drain(config: Config, framer: Framer, client: Client, clocks: Clocks, renew: Renewal) -> "Drain":
+def make_drain(
+    config: Config, framer: Framer, client: Client, clocks: Clocks, renew: Callable[[], Endpoint | None]
+) -> "Drain":
+    """Return the drain that the configuration names, which is asked through `client`.
+
+    Raises:
+        ConfigError: It needs a package that is not installed.
+    """
     destination = config.endpoint.aws
     if destination is None:
         return Logplex(config, framer, client, renew)
-    if importlib.util.find_spec("botocore") is None:
-        host = httpx.URL(config.logs_url).host
-        raise ConfigError(f"-logs-url: {host} needs the extra [aws]: pip install 'log-shuttle[aws]'")
+    check_packages(config)
     if destination.service.is_kinesis:
         from shuttle.drain.aws.kinesis import Kinesis  # noqa: PLC0415  # with botocore, which is an extra
 
@@ -200,6 +207,17 @@ def _make_drain(config: Config, framer: Framer, client: Client, clocks: Clocks, 
     from shuttle.drain.aws.cloudwatch import CloudWatch  # noqa: PLC0415  # botocore again
 
     return CloudWatch(config, framer, client, destination, clocks.wall)
+
+
+def check_packages(config: Config) -> None:
+    """See that what the drain needs is installed.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if config.endpoint.aws and importlib.util.find_spec("botocore") is None:
+        host = httpx.URL(config.logs_url).host
+        raise ConfigError(f"-logs-url: {host} needs the extra [aws]: pip install 'log-shuttle[aws]'")
 
 
 def _open_files(config: Config, log: Logger, clocks: Clocks, opened: AsyncExitStack) -> "FileInput":

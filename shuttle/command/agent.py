@@ -65,12 +65,16 @@ def launch(config: Config, make_agent: "Callable[[Config, Logger, ProgressBar | 
         config = replace(config, stats_source=mask(config.stats_source))
     gc.freeze()  # what the start has made stays: no collection need look at it
     gc.enable()  # the command has it disabled
-    options: dict[str, Any] = {"use_uvloop": importlib.util.find_spec("uvloop") is not None}
 
     async def run_agent() -> int:
         return await make_agent(config, log, bar).run()
 
-    return anyio.run(run_agent, backend_options=options)
+    return anyio.run(run_agent, backend_options=choose_loop())
+
+
+def choose_loop() -> dict[str, Any]:
+    """Return anyio's options for the event loop of the command: uvloop's where there is one."""
+    return {"use_uvloop": importlib.util.find_spec("uvloop") is not None}
 
 
 def _check_stdin() -> None:

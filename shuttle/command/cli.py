@@ -1,6 +1,7 @@
 """The command `log-shuttle`: what it answers, runs and refuses, and with which exit code."""
 
 import contextlib
+import functools
 import os
 import select
 import sys
@@ -9,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from shuttle import __version__
 from shuttle.command.flags import CommandLine, Value, parse_command_line
 from shuttle.command.options import FLAGS, format_usage
-from shuttle.command.settings import find_given, find_ineffective, find_warnings, make_config, name_giver
+from shuttle.command.settings import find_check, find_given, find_ineffective, find_warnings, make_config, name_giver
 from shuttle.config import Config
 from shuttle.core.escape import escape
 from shuttle.core.mask import Mask
@@ -31,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if answer := _answer(line.flags):
             _write(1, answer)
             return 0
+        if extent := find_check(line.flags, os.environ):
+            return _check(line, argv, str(extent))
         return _run(line, argv, stdin_closed=stdin_closed)
     except UsageError as error:
         _say(f"{error} (log-shuttle -h lists the flags)", argv)
@@ -83,6 +86,12 @@ def _forward(config: Config, command: tuple[str, ...], *, stdin_closed: bool) ->
     return run(config)
 
 
+def _check(line: CommandLine, argv: Sequence[str], extent: str) -> int:
+    from shuttle.command.check.checklist import run_checks  # noqa: PLC0415  # nothing else needs it
+
+    return run_checks(line, os.environ, extent, mask=_make_mask(argv), write=functools.partial(_write, 1))
+
+
 def _answer(flags: Mapping[str, Value]) -> str:
     """Return what a question such as `-h` asks for; nothing if there is none."""
     if flags.get("h"):
@@ -92,8 +101,11 @@ def _answer(flags: Mapping[str, Value]) -> str:
 
 def _say(text: str, argv: Sequence[str]) -> None:
     """Write one line on stderr, without any credential that was given; a variable's name may hold anything."""
-    mask = Mask(find_given_credentials(_SECRET, argv, os.environ))
-    LineWriter(2).write(f"log-shuttle: {escape(mask(text))}")
+    LineWriter(2).write(f"log-shuttle: {escape(_make_mask(argv)(text))}")
+
+
+def _make_mask(argv: Sequence[str]) -> Mask:
+    return Mask(find_given_credentials(_SECRET, argv, os.environ))
 
 
 def _write(descriptor: int, text: str) -> None:

@@ -42,6 +42,21 @@ def find_given(flags: Mapping[str, Value], environ: Mapping[str, str]) -> dict[s
     return given
 
 
+def find_check(flags: Mapping[str, Value], environ: Mapping[str, str]) -> Value:
+    """Return how far a check is wanted, by its flag or its variable; an empty text if none is.
+
+    Raises:
+        ConfigError: The variable's value is not accepted.
+    """
+    if "check" in flags:
+        return flags["check"]
+    variable = f"{PREFIX}CHECK"
+    try:
+        return parse_value(_FLAGS["check"], environ.get(variable) or "false", given_as=variable)
+    except UsageError as error:
+        raise ConfigError(str(error)) from None
+
+
 def make_config(given: Mapping[str, Given]) -> Config:
     """Return the Config of what is given.
 

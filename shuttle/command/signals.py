@@ -52,6 +52,14 @@ def release() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
 
 
+def restore() -> None:
+    """Give the signals that were held their default action: whoever only looks loses nothing when one ends it."""
+    for number in HELD:
+        if signal.getsignal(number) is do_nothing:
+            signal.signal(number, signal.SIG_DFL)
+    release()
+
+
 def list_heeded() -> list[signal.Signals]:
     """Return the signals that the agent acts on, but for those that whoever started it has it ignore."""
     return [number for number in HELD if signal.getsignal(number) is not signal.SIG_IGN]

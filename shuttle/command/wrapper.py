@@ -41,11 +41,20 @@ def wrap(config: Config, command: Sequence[str]) -> int:
         ConfigError: The configuration cannot be used.
         ApplicationError: `command` cannot be started.
     """
+    refuse_files(config)
+    signals.hold_all()
+    return launch(config, lambda config, log, _: Wrapper(config, log, command))
+
+
+def refuse_files(config: Config) -> None:
+    """See that there are no files to follow beside an application.
+
+    Raises:
+        ConfigError: There are.
+    """
     if config.file:
         reason = "must not be given with -- and an application, whose output is read instead"
         raise ConfigError(f"-file {quote(config.file[0])}: {reason}")
-    signals.hold_all()
-    return launch(config, lambda config, log, _: Wrapper(config, log, command))
 
 
 class Wrapper(Agent):
