@@ -15,6 +15,7 @@ import pytest
 import trustme
 
 from shuttle.local_drain import Behaviour, LocalDrain
+from tests.helpers.name_server import run_beside_silent_name_server
 from tests.helpers.process import COMMAND, LONGEST, clean_environ, find_closed_port, run, start
 from tests.helpers.sockets import Server, always, hang, has_ipv6, tunnel
 from tests.store.test_inspection import unchanged
@@ -469,28 +470,9 @@ def test_an_address_of_ipv6_is_reached() -> None:
     assert found.find_one("request")[1].startswith("200 OK (")
 
 
-SILENT_NAME_SERVER = """
-ip link set lo up && mount --bind "$1" /etc/resolv.conf || exit 77
-shift
-exec "$@"
-"""
-LISTEN_AND_RUN = """
-import socket, subprocess, sys
-server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-server.bind(("127.0.0.1", 53))
-sys.exit(subprocess.run(sys.argv[2:], timeout=float(sys.argv[1])).returncode)
-"""
-
-
 def test_a_name_server_that_says_nothing_does_not_hold_up_the_end(tmp_path: Path) -> None:
     """The system's own time-out is minutes here."""
-    (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:30 attempts:5\n")
     flags = ("-check", "-logs-url", "http://drain.example/", "-timeout", "200ms")
-    inside = ["sh", "-c", SILENT_NAME_SERVER, "sh", str(tmp_path / "resolv.conf"), sys.executable, "-c", LISTEN_AND_RUN]
-    inside.append(str(LONGEST))
-    command = ["unshare", "--net", "--mount", *inside, *COMMAND, *flags]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=clean_environ())
-    if done.returncode == 77 or done.stderr.startswith("unshare:"):
-        pytest.skip("only root may have a network of its own")
+    done = run_beside_silent_name_server(tmp_path, *flags)
     assert "fail  resolve     nothing within 0.2s; check the name servers of this machine" in done.stdout
     assert done.returncode == 1

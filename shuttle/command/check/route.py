@@ -5,10 +5,8 @@ import contextlib
 import math
 import socket
 import ssl
-import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import Future
 from typing import NamedTuple
 
 import anyio
@@ -18,6 +16,7 @@ from shuttle.command.check.finding import Finding, State
 from shuttle.config import Config
 from shuttle.drain.http import tcp
 from shuttle.drain.http.failures import UNREACHED, describe
+from shuttle.drain.http.names import look_up
 from shuttle.drain.http.proxy import PORTS, Proxy
 from shuttle.drain.http.tls import Tls
 from shuttle.errors import ConfigError
@@ -115,7 +114,7 @@ class Route:
     async def _resolve(self) -> Found:
         host, port = self._place
         try:
-            addresses = await _look_up(host, port)
+            addresses = list(dict.fromkeys(str(address[0]) for *_, address in await look_up(host, port)))
         except OSError as error:
             named = httpx.ProxyError("") if self._proxy else httpx.ConnectError("")
             named.__cause__ = error
@@ -161,30 +160,6 @@ class Route:
         days = (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / _DAY
         text = f"{version}, certificate issued by {_name_issuer(certificate)}, {math.floor(days)} days left"
         return Found("warn" if days < SOON else "ok", text)
-
-
-async def _look_up(host: str, port: int) -> list[str]:
-    """Return the addresses of `host`, each once.
-
-    It is looked up in a thread that nobody waits for. The system may take minutes over a name server that says nothing,
-    and an event loop would not end before.
-
-    Raises:
-        OSError: The name is not known.
-    """
-    found: Future[list[str]] = Future()
-    found.set_running_or_notify_cancel()
-
-    def look_up() -> None:
-        try:
-            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            found.set_exception(error)
-        else:
-            found.set_result(list(dict.fromkeys(str(entry[4][0]) for entry in entries)))
-
-    threading.Thread(target=look_up, name="resolve", daemon=True).start()
-    return await asyncio.wrap_future(found)
 
 
 def _name_issuer(certificate: Mapping[str, object]) -> str:
