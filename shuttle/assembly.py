@@ -5,7 +5,7 @@ If a part cannot be made, everything that was opened before is closed again: a f
 
 import importlib.util
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +15,7 @@ import httpx
 from shuttle.clock import Clocks
 from shuttle.config import Config
 from shuttle.core.batch import Batch, Batcher
+from shuttle.core.endpoint import Endpoint
 from shuttle.core.frame import Framer
 from shuttle.core.ledger import Ledger
 from shuttle.core.lines import NewlineSplitter, Splitter
@@ -32,6 +33,7 @@ from shuttle.delivery.source import Source
 from shuttle.drain.http.client import Client
 from shuttle.drain.http.transport import make_transport
 from shuttle.drain.logplex import Logplex
+from shuttle.drain.renewal import Renewal
 from shuttle.errors import ConfigError
 from shuttle.landing import Crew, Landing
 from shuttle.observe.log import Logger
@@ -58,8 +60,8 @@ class Parts(NamedTuple):
     statistics: Statistics
     files: "FileInput | None"
     spool: "Spool | None"
-    make_source: Callable[[], Source]
-    """Returns the source of a stream of bytes that nobody can read again."""
+    make_source: Callable[[str], Source]
+    """Returns the source of a stream of bytes that nobody can read again, with a priority of its own if it is given."""
     opened: AsyncExitStack
     """Closes everything that was opened."""
 
@@ -72,8 +74,9 @@ async def assemble(
     clocks: Clocks,
     random: Random,
     transport: httpx.AsyncBaseTransport | None,
+    learn: Callable[[Iterable[str]], None],
 ) -> Parts:
-    """Return the parts, connected. None of them runs yet.
+    """Return the parts, connected. None of them runs yet. `learn` is given credentials that the log must not show.
 
     Raises:
         ConfigError: A file, directory, certificate or proxy that the configuration names cannot be used.
@@ -84,7 +87,8 @@ async def assemble(
         landing = Landing(gate, timeout=config.land_timeout, clocks=clocks)
         new_id = _number_ids()
         framer = Framer(files.header if files else config.framing)
-        drain = _make_drain(config, framer, _make_client(config, transport, log, clocks, opened), clocks)
+        client = make_client(config, transport, log, clocks, opened)
+        drain = make_drain(config, framer, client, clocks, Renewal(config, log, learn))
         losses = Losses(ledger, log, clocks)
         spool = (
             _open_spool(config, opened, ledger=ledger, losses=losses, log=log, clocks=clocks) if config.spool else None
@@ -106,11 +110,12 @@ async def assemble(
             clock=clocks.monotonic,
         )
 
-        def make_source() -> Source:
-            return Source(_make_splitter(config, framer))
+        def make_source(prival: str) -> Source:
+            own = Framer(config.framing._replace(prival=prival)) if prival else None
+            return Source(_make_splitter(config, framer), own)
 
         intake = Intake(
-            own=make_source(),
+            own=make_source(""),
             batcher=Batcher(
                 framer, size=config.batch_size, max_bytes=framer.batch_limit, wait=config.wait, new_id=new_id
             ),
@@ -164,9 +169,10 @@ def _make_splitter(config: Config, framer: Framer) -> Splitter:
     return NewlineSplitter(framer.line_limit)
 
 
-def _make_client(
+def make_client(
     config: Config, transport: httpx.AsyncBaseTransport | None, log: Logger, clocks: Clocks, opened: AsyncExitStack
 ) -> Client:
+    """Return a client with `transport`, or with one of its own, which `opened` closes."""
     if transport is None:
         transport = _open_transport(config, log)
         opened.push_async_callback(transport.aclose)
@@ -182,13 +188,18 @@ def _open_transport(config: Config, log: Logger) -> httpx.AsyncBaseTransport:
     return make_transport(config.endpoint, tls)
 
 
-def _make_drain(config: Config, framer: Framer, client: Client, clocks: Clocks) -> "Drain":
+def make_drain(
+    config: Config, framer: Framer, client: Client, clocks: Clocks, renew: Callable[[], Endpoint | None]
+) -> "Drain":
+    """Return the drain that the configuration names, which is asked through `client`.
+
+    Raises:
+        ConfigError: It needs a package that is not installed.
+    """
     destination = config.endpoint.aws
     if destination is None:
-        return Logplex(config, framer, client)
-    if importlib.util.find_spec("botocore") is None:
-        host = httpx.URL(config.logs_url).host
-        raise ConfigError(f"-logs-url: {host} needs the extra [aws]: pip install 'log-shuttle[aws]'")
+        return Logplex(config, framer, client, renew)
+    check_packages(config)
     if destination.service.is_kinesis:
         from shuttle.drain.aws.kinesis import Kinesis  # noqa: PLC0415  # with botocore, which is an extra
 
@@ -196,6 +207,17 @@ def _make_drain(config: Config, framer: Framer, client: Client, clocks: Clocks) 
     from shuttle.drain.aws.cloudwatch import CloudWatch  # noqa: PLC0415  # botocore again
 
     return CloudWatch(config, framer, client, destination, clocks.wall)
+
+
+def check_packages(config: Config) -> None:
+    """See that what the drain needs is installed.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if config.endpoint.aws and importlib.util.find_spec("botocore") is None:
+        host = httpx.URL(config.logs_url).host
+        raise ConfigError(f"-logs-url: {host} needs the extra [aws]: pip install 'log-shuttle[aws]'")
 
 
 def _open_files(config: Config, log: Logger, clocks: Clocks, opened: AsyncExitStack) -> "FileInput":

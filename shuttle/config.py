@@ -1,7 +1,7 @@
 """One frozen Config: every setting, declared once, with the reason of its default, and checked when it is made."""
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -9,8 +9,9 @@ from shuttle.core import need
 from shuttle.core.endpoint import Endpoint, parse_endpoint
 from shuttle.core.frame import Framing, InputFormat
 from shuttle.core.rule import MSGID, PRIVAL, SYSLOG_VERSION, TOKEN, Rule, at_least, between, one_of, printable
-from shuttle.core.setting import Setting, check_setting, find_settings
+from shuttle.core.setting import Setting, check_setting, find_settings, name_flag
 from shuttle.errors import ConfigError, quote
+from shuttle.secret_file import read_secret
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -58,7 +59,11 @@ class Config:
             secret=True,
             heading="Drain",
         ),
-    ]
+    ] = ""
+    logs_url_file: Annotated[
+        Path | None,
+        Setting("path", "read the URL from this file; again if the drain answers 401, and it has changed"),
+    ] = None
     bearer_token: Annotated[
         str,
         Setting(
@@ -70,6 +75,10 @@ class Config:
             needs=(need.NO_AWS,),
         ),
     ] = ""
+    bearer_token_file: Annotated[
+        Path | None,
+        Setting("path", "read the bearer token from this file, likewise", needs=(need.NO_AWS,)),
+    ] = None
     drain_token: Annotated[
         str,
         Setting(
@@ -168,6 +177,28 @@ class Config:
             "duration", "send a last line without its newline after this long", rule=at_least(0), needs=(need.FILE,)
         ),
     ] = PARTIAL_TIMEOUT
+
+    tee: Annotated[
+        bool,
+        Setting("bool", "copy what is read to stdout, and -split-stderr's to stderr, unchanged", needs=(need.PIPED,)),
+    ] = False
+    split_stderr: Annotated[
+        bool,
+        Setting(
+            "bool",
+            "read the application's stderr apart, to give it -stderr-prival; the order of both is lost",
+        ),
+    ] = False
+    stderr_prival: Annotated[
+        str,
+        Setting(
+            "string",
+            "priority of lines from stderr",
+            "0..191",
+            rule=PRIVAL,
+            needs=(need.SPLIT_STDERR, need.RAW_LINES, need.HEADERS),
+        ),
+    ] = "187"  # local7.err
 
     batch_size: Annotated[
         int, Setting("int", "most lines in a batch", rule=at_least(1), heading="Batches (a request each)")
@@ -302,12 +333,34 @@ class Config:
             if value is not defaults[name]:  # the defaults are right: a test says so
                 check_setting(name, setting, value)
         self._check_combinations()
+        self._read_secret("logs_url", self.logs_url_file)
+        self._read_secret("bearer_token", self.bearer_token_file)
         endpoint = parse_endpoint(
             self.logs_url, bearer_token=self.bearer_token, appname=self.appname, aws_endpoint=self.aws_endpoint
         )
         if endpoint.aws and self.gzip:
             raise ConfigError("-gzip True: must not be given with a stream of AWS, which takes no compressed requests")
         object.__setattr__(self, "endpoint", endpoint)
+
+    def _read_secret(self, name: str, path: Path | None) -> None:
+        if path is None:
+            return
+        flag = name_flag(f"{name}_file")
+        if getattr(self, name):
+            raise ConfigError(f"{flag} {quote(str(path))}: must not be given with {name_flag(name)}")
+        object.__setattr__(self, name, read_secret(path, flag))
+
+    def renew(self) -> "Config":
+        """Return the configuration with the secrets that are in its files now.
+
+        Raises:
+            ConfigError: A file, or what is in it, cannot be used.
+        """
+        return replace(
+            self,
+            logs_url="" if self.logs_url_file else self.logs_url,
+            bearer_token="" if self.bearer_token_file else self.bearer_token,
+        )
 
     def _check_combinations(self) -> None:
         if self.client_key and not self.client_cert:

@@ -15,6 +15,14 @@ class UsageError(ConfigError):
     """A command line that cannot be read: an unknown flag or a value that its kind does not parse. Exit 2."""
 
 
+class ApplicationError(Exception):
+    """An application that cannot be started. The text is one line, and `code` is the exit code that shells use."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
+
+
 def quote(text: str) -> str:
     """Return `text` as an error may quote it: on one line, cut if it is long, left out if it may hold a credential."""
     if ":/" in text or "@" in text:  # one slash: pathlib makes one of the two in a URL

@@ -5,6 +5,7 @@ import os
 import random as randomness
 import time
 import warnings
+from collections.abc import Callable
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -16,10 +17,12 @@ from shuttle.clock import Wall, bind_clocks
 from shuttle.config import Config
 from shuttle.core.ledger import Ledger
 from shuttle.core.mask import Mask
+from shuttle.delivery.source import Source
 from shuttle.host import Host
 from shuttle.input import descriptor
 from shuttle.landing import Phase
 from shuttle.observe.credentials import find_credentials
+from shuttle.observe.host_log import HostLog
 from shuttle.observe.log import SILENT, Logger
 from shuttle.observe.masked_log import MaskedLog
 
@@ -45,27 +48,31 @@ class Shuttle:
     task that entered it; else the shuttle lands, and then a RuntimeError tells what is wrong. A shuttle that is never
     left lands when the event loop ends, for a second at most, and there is a ResourceWarning.
 
-    `ledger` has the counts at every moment. What `log` gets has no credentials in it. `transport` replaces the built-in
-    one, and the caller closes it. `random` gives numbers from 0 to 1, without 1. `wall` gives the seconds since the
-    epoch.
+    `ledger` has the counts at every moment; one that is given goes on. `log` gets what there is to tell, without
+    credentials in it; by default the logger `log_shuttle` of Python's logging. `transport` replaces the built-in one,
+    and the caller closes it. `random` gives numbers from 0 to 1, without 1. `wall` gives the seconds since the epoch.
     """
 
     def __init__(
         self,
         config: Config,
         *,
-        log: Logger = SILENT,
+        log: Logger | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         random: Random = randomness.random,
         wall: Wall = time.time,
+        ledger: Ledger | None = None,
     ) -> None:
         self._inside: _Inside | None = None
-        self.ledger = Ledger()
+        self.ledger = Ledger() if ledger is None else ledger
         self._config = config
+        if log is None:
+            log = HostLog()
         self._log = log if log is SILENT or isinstance(log, MaskedLog) else _mask(log, config)
         self._transport = transport
         self._random = random
         self._wall = wall
+        self._sources: dict[str, Source] = {}  # by the priority of their lines
 
     async def __aenter__(self) -> Self:
         if self._inside:
@@ -77,6 +84,7 @@ class Shuttle:
             clocks=bind_clocks(self._wall),
             random=self._random,
             transport=self._transport,
+            learn=self._log.learn if isinstance(self._log, MaskedLog) else _forget,
         )
         host = Host(parts.landing, functools.partial(_work, parts))
         self._inside = _Inside(parts, host)
@@ -99,8 +107,11 @@ class Shuttle:
             text = "a Shuttle was entered and never left; async with Shuttle(config) leaves it"
             warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
 
-    async def write(self, chunk: bytes) -> None:
+    async def write(self, chunk: bytes, *, prival: str = "") -> None:
         """Take in `chunk`: lines or parts of them. While the queue is full, wait as the configuration says.
+
+        `prival` is the priority of its lines, by default the configuration's. Lines of each priority are a stream of
+        their own: a line must not begin with one and go on with another.
 
         Raises:
             TypeError: `chunk` is not bytes.
@@ -110,17 +121,27 @@ class Shuttle:
             raise TypeError(f"write(chunk): must be bytes, not {type(chunk).__name__}; text has .encode()")
         if self._parts.landing.phase is not Phase.RUNNING:
             raise anyio.ClosedResourceError("the shuttle has landed")
-        await self._parts.crew.intake.write(bytes(chunk))
+        await self._parts.crew.intake.write(bytes(chunk), self._find_source(prival))
 
-    async def read(self, fd: int) -> None:
+    def drop(self, lines: int) -> None:
+        """Count `lines` lines as read and dropped, which the program has thrown away itself."""
+        accounts = self._parts.crew.accounts
+        accounts.read(lines)
+        accounts.losses.drop(lines)
+
+    async def read(self, fd: int, *, prival: str = "", copy: Callable[[bytes], None] | None = None) -> None:
         """Read the file descriptor `fd` to its end.
+
+        `prival` is the priority of its lines, by default the configuration's. `copy` gets each chunk as it is read.
 
         Raises:
             OSError: It cannot be read.
         """
-        intake, source = self._parts.crew.intake, self._parts.make_source()
+        intake, source = self._parts.crew.intake, self._parts.make_source(prival)
 
         async def feed(chunk: bytes) -> None:
+            if copy:
+                copy(chunk)
             await intake.feed(chunk, source)
 
         try:
@@ -128,6 +149,12 @@ class Shuttle:
             await intake.end(source)
         finally:
             intake.cut_off(source)
+
+    def _find_source(self, prival: str) -> Source | None:
+        """Return the source of what is written with a priority of its own."""
+        if prival and prival not in self._sources:
+            self._sources[prival] = self._parts.make_source(prival)
+        return self._sources.get(prival)
 
     async def follow(self) -> None:
         """Read the files of the configuration, and follow what is written to them if it says so."""
@@ -215,6 +242,10 @@ class Shuttle:
         if self._inside is None:
             raise RuntimeError("enter the shuttle first: async with Shuttle(config) as shuttle")
         return self._inside
+
+
+def _forget(_: object) -> None:
+    """Learn no credentials: nothing is logged."""
 
 
 def _mask(log: Logger, config: Config) -> Logger:

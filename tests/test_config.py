@@ -182,7 +182,7 @@ def test_the_defaults_are_those_of_go() -> None:
 def test_the_repr_holds_no_credential() -> None:
     config = make(bearer_token="zq9bearer", drain_token="zq9drain", aws_endpoint="http://zq9")
     assert "zq9" not in repr(config)
-    assert repr(config).startswith("Config(ca_file=None, ")
+    assert repr(config).startswith("Config(logs_url_file=None, ")
     assert "https://drain.example" in repr(config)
 
 

@@ -7,7 +7,7 @@ import os
 import resource
 import signal
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from shuttle.observe.system_log import SystemLog
 from shuttle.shuttle import Shuttle
 
 if TYPE_CHECKING:
+    from shuttle.observe.copy import Copy
     from shuttle.observe.progress_bar import ProgressBar, ReplayProgress
 
 EXIT_UNREADABLE = 1  # stdin, or a path of a replay, was not read to its end; what was read is delivered
@@ -49,6 +50,11 @@ def run(config: Config) -> int:
         _raise_file_limit()
     else:
         _check_stdin()
+    return launch(config, Agent)
+
+
+def launch(config: Config, make_agent: "Callable[[Config, Logger, ProgressBar | None], Agent]") -> int:
+    """Run the agent that `make_agent` returns, with its log and an event loop, and return the exit code."""
     bar = _make_bar(config)
     writer: Writer = bar or LineWriter(STDERR, told=SKIPPED)
     mask = Mask(find_credentials(config, os.environ))
@@ -59,8 +65,16 @@ def run(config: Config) -> int:
         config = replace(config, stats_source=mask(config.stats_source))
     gc.freeze()  # what the start has made stays: no collection need look at it
     gc.enable()  # the command has it disabled
-    options: dict[str, Any] = {"use_uvloop": importlib.util.find_spec("uvloop") is not None}
-    return anyio.run(_run_agent, config, log, bar, backend_options=options)
+
+    async def run_agent() -> int:
+        return await make_agent(config, log, bar).run()
+
+    return anyio.run(run_agent, backend_options=choose_loop())
+
+
+def choose_loop() -> dict[str, Any]:
+    """Return anyio's options for the event loop of the command: uvloop's where there is one."""
+    return {"use_uvloop": importlib.util.find_spec("uvloop") is not None}
 
 
 def _check_stdin() -> None:
@@ -85,11 +99,7 @@ def _make_bar(config: Config) -> "ProgressBar | None":
     return ProgressBar(STDERR)
 
 
-async def _run_agent(config: Config, log: Logger, bar: "ProgressBar | None") -> int:
-    return await _Agent(config, log, bar).run()
-
-
-class _Agent:
+class Agent:
     """A shuttle and the process around it."""
 
     def __init__(self, config: Config, log: Logger, bar: "ProgressBar | None") -> None:
@@ -101,21 +111,27 @@ class _Agent:
         self._signal: signal.Signals | None = None  # that ended the reading
         self._unread = 0  # bytes of files that were there when it came
         self._unreadable = False  # something that was to be read to its end was not
+        self._copies: dict[int, Copy] = {}  # of what is read, by the descriptor
 
     async def run(self) -> int:
         """Forward everything, and return the exit code."""
-        shuttle = self._shuttle
         with receive() as received:  # the command holds them back until here
-            async with shuttle, anyio.create_task_group() as tasks:
+            async with self._shuttle, self._copy(STDOUT), anyio.create_task_group() as tasks:
                 tasks.start_soon(self._obey, received)
                 if self._config.stats_interval:
                     tasks.start_soon(self._print_statistics)
                 await self._forward()
                 tasks.cancel_scope.cancel()
-        if self._config.stats_interval:
-            LineWriter(STDOUT).write(shuttle.render_statistics())
-        self._tell()
+        await self._end()
         return self._choose_exit_code()
+
+    async def _end(self) -> None:
+        """Say what there is to say at the end."""
+        if cut := sum(copy.cut for copy in self._copies.values()):
+            self._log.warning("copy.cut", bytes=cut, advice="whoever reads the copy of -tee was too slow, or is gone")
+        if self._config.stats_interval:
+            LineWriter(STDOUT).write(self._shuttle.render_statistics())
+        self._tell()
 
     async def _forward(self) -> None:
         """Read until the end of stdin or of the files, or as long as a signal leaves time, then land."""
@@ -150,11 +166,27 @@ class _Agent:
         if stat.S_ISREG(os.fstat(STDIN).st_mode):
             self._shuttle.hold_input()  # a file waits as long as it takes
         try:
-            await self._shuttle.read(STDIN)
+            await self._read(STDIN, copy_to=STDOUT)
         except OSError as error:
             self._unreadable = True
             advice = "stdin was not read to its end: it must be a pipe, a socket or a file that can be read"
             self._log.error("input.failed", error=error.strerror or str(error), advice=advice)
+
+    @contextlib.asynccontextmanager
+    async def _copy(self, *fds: int) -> AsyncIterator[None]:
+        """Have what is read copied to `fds` in the block, if that is wanted."""
+        if not self._config.tee or self._config.file:
+            yield
+            return
+        from shuttle.observe.copy import copying  # noqa: PLC0415  # few want it
+
+        async with copying(*fds) as copies:
+            self._copies = dict(zip(fds, copies, strict=True))
+            yield
+
+    async def _read(self, fd: int, *, prival: str = "", copy_to: int) -> None:
+        copy = self._copies.get(copy_to)
+        await self._shuttle.read(fd, prival=prival, copy=copy.write if copy else None)
 
     async def _obey(self, received: AsyncIterator[signal.Signals]) -> None:
         """Land on the first signal, end on the second, and answer those that ask."""

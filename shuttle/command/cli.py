@@ -1,19 +1,20 @@
 """The command `log-shuttle`: what it answers, runs and refuses, and with which exit code."""
 
 import contextlib
+import functools
 import os
 import select
 import sys
 from collections.abc import Mapping, Sequence
 
 from shuttle import __version__
-from shuttle.command.flags import Value, parse_flags
+from shuttle.command.flags import CommandLine, Value, parse_command_line
 from shuttle.command.options import FLAGS, format_usage
-from shuttle.command.settings import find_given, find_ineffective, find_warnings, make_config, name_giver
+from shuttle.command.settings import find_check, find_given, find_ineffective, find_warnings, make_config, name_giver
 from shuttle.config import Config
 from shuttle.core.escape import escape
 from shuttle.core.mask import Mask
-from shuttle.errors import ConfigError, UsageError
+from shuttle.errors import ApplicationError, ConfigError, UsageError
 from shuttle.observe.credentials import find_given_credentials
 from shuttle.observe.line_writer import LineWriter
 
@@ -27,17 +28,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     stdin_closed = fill_closed_descriptors()
     try:
-        flags = parse_flags(argv, FLAGS)
-        if answer := _answer(flags):
+        line = parse_command_line(argv, FLAGS)
+        if answer := _answer(line.flags):
             _write(1, answer)
             return 0
-        return _run(flags, argv, stdin_closed=stdin_closed)
+        if extent := find_check(line.flags, os.environ):
+            return _check(line, argv, str(extent))
+        return _run(line, argv, stdin_closed=stdin_closed)
     except UsageError as error:
         _say(f"{error} (log-shuttle -h lists the flags)", argv)
         return EXIT_USAGE
     except ConfigError as error:
         _say(str(error), argv)
         return EXIT_CONFIG
+    except ApplicationError as error:
+        _say(str(error), argv)
+        return error.code
 
 
 def fill_closed_descriptors() -> bool:
@@ -55,25 +61,35 @@ def fill_closed_descriptors() -> bool:
     return 0 in closed
 
 
-def _run(flags: Mapping[str, Value], argv: Sequence[str], *, stdin_closed: bool) -> int:
-    for warning in find_warnings(flags, os.environ):
+def _run(line: CommandLine, argv: Sequence[str], *, stdin_closed: bool) -> int:
+    for warning in find_warnings(line.flags, os.environ):
         _say(f"warning: {warning}", argv)
-    given = find_given(flags, os.environ)
+    given = find_given(line.flags, os.environ)
     try:
         config = make_config(given)
-        for warning in find_ineffective(given, config):
+        for warning in find_ineffective(given, config, wraps=bool(line.command)):
             _say(f"warning: {warning}", argv)
-        return _forward(config, stdin_closed=stdin_closed)
+        return _forward(config, line.command, stdin_closed=stdin_closed)
     except ConfigError as error:
         raise ConfigError(name_giver(str(error), given)) from None
 
 
-def _forward(config: Config, *, stdin_closed: bool) -> int:
+def _forward(config: Config, command: tuple[str, ...], *, stdin_closed: bool) -> int:
+    if command:
+        from shuttle.command.wrapper import wrap  # noqa: PLC0415  # a pipe need not wait for it
+
+        return wrap(config, command)
     if stdin_closed and not config.file:
         raise ConfigError("stdin is closed: must be a pipe or a file, as in app | log-shuttle -logs-url URL")
     from shuttle.command.agent import run  # noqa: PLC0415  # -h and errors need not wait for it
 
     return run(config)
+
+
+def _check(line: CommandLine, argv: Sequence[str], extent: str) -> int:
+    from shuttle.command.check.checklist import run_checks  # noqa: PLC0415  # nothing else needs it
+
+    return run_checks(line, os.environ, extent, mask=_make_mask(argv), write=functools.partial(_write, 1))
 
 
 def _answer(flags: Mapping[str, Value]) -> str:
@@ -85,8 +101,11 @@ def _answer(flags: Mapping[str, Value]) -> str:
 
 def _say(text: str, argv: Sequence[str]) -> None:
     """Write one line on stderr, without any credential that was given; a variable's name may hold anything."""
-    mask = Mask(find_given_credentials(_SECRET, argv, os.environ))
-    LineWriter(2).write(f"log-shuttle: {escape(mask(text))}")
+    LineWriter(2).write(f"log-shuttle: {escape(_make_mask(argv)(text))}")
+
+
+def _make_mask(argv: Sequence[str]) -> Mask:
+    return Mask(find_given_credentials(_SECRET, argv, os.environ))
 
 
 def _write(descriptor: int, text: str) -> None:

@@ -8,10 +8,13 @@ unknown flag, and no text that looks like a URL with a user in it, wherever it s
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from shuttle.core.setting import Kind
 from shuttle.errors import UsageError, quote
+
+FlagKind = Kind | Literal["check"]
+"""How a value is written on the command line; `check` says how far one goes."""
 
 Value = str | Path | int | float | bool | tuple[str, ...]
 
@@ -22,6 +25,10 @@ _INDENT = 28  # columns of the usage before a flag's explanation
 _BOOLS = dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True) | dict.fromkeys(
     ("0", "f", "F", "false", "FALSE", "False"), False
 )
+ONLINE, OFFLINE = "online", "offline"  # how far a check goes; it is an empty text where none is wanted
+_CHECKS = {ONLINE: ONLINE, OFFLINE: OFFLINE} | {word: ONLINE if wanted else "" for word, wanted in _BOOLS.items()}
+# Kinds that need no value, and take one by = alone.
+_BARE: dict[FlagKind, Mapping[str, object]] = {"bool": _BOOLS, "check": _CHECKS}
 _UNITS = {"ns": 1, "us": 1e3, "µs": 1e3, "μs": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9}  # nanoseconds
 _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30}  # whether "iB", "B" or nothing stands behind it
 # As text: `re` compiles each when it is first used; most command lines need none.
@@ -37,7 +44,7 @@ class Flag(NamedTuple):
     """One flag: how it is written, what it takes and what it sets."""
 
     name: str
-    kind: Kind
+    kind: FlagKind
     metavar: str = ""
     """What the usage calls the value; by default the kind's own word."""
     help: str = ""
@@ -76,11 +83,33 @@ def parse_value(flag: Flag, text: str, *, given_as: str) -> Value:
         raise UsageError(f"{given_as} {shown}: must be {word.accepts}") from None
 
 
+class CommandLine(NamedTuple):
+    """What a command line says."""
+
+    flags: dict[str, Value]
+    """The value of each flag, by the flag's name, in the order of their last use, which wins."""
+    command: tuple[str, ...]
+    """What stands behind a `--`."""
+
+
 def parse_flags(argv: Sequence[str], flags: Sequence[Flag]) -> dict[str, Value]:
     """Return the value of each flag in `argv`, by the flag's name, in the order of their last use, which wins.
 
     Raises:
         UsageError: A flag is unknown, a value is missing or not accepted, or an argument belongs to no flag.
+    """
+    values, command = parse_command_line(argv, flags)
+    if command:
+        raise UsageError(_describe_leftover(command[0], None, flags))
+    return values
+
+
+def parse_command_line(argv: Sequence[str], flags: Sequence[Flag]) -> CommandLine:
+    """Return what `argv` says: flags, and a command behind a `--`.
+
+    Raises:
+        UsageError: A flag is unknown, a value is missing or not accepted, or an argument before the `--` belongs to no
+            flag.
     """
     known = {name: flag for flag in flags for name in (flag.name, *flag.aliases)}
     values: dict[str, Value] = {}
@@ -99,17 +128,14 @@ def parse_flags(argv: Sequence[str], flags: Sequence[Flag]) -> dict[str, Value]:
         value = _take_value(before, text if equals else None, arguments)
         values[before.name] = (*earlier, str(value)) if before.repeatable and isinstance(earlier, tuple) else value
         if before.final and values[before.name]:
-            return values
-    leftover = next(arguments, None)  # behind a "--"
-    if leftover is not None:
-        raise UsageError(_describe_leftover(leftover, before, flags))
-    return values
+            return CommandLine(values, ())
+    return CommandLine(values, tuple(arguments))
 
 
 def _take_value(flag: Flag, text: str | None, arguments: Iterator[str]) -> Value:
-    """Parse the value behind the `=`, or the next argument; a boolean without `=` is true."""
+    """Parse the value behind the `=`, or the next argument; what needs no value is true without `=`."""
     if text is None:
-        text = "true" if flag.kind == "bool" else next(arguments, None)
+        text = "true" if flag.kind in _BARE else next(arguments, None)
     if text is None:
         raise UsageError(f"-{flag.name} has no value: it takes {_WORDS[flag.kind].accepts}")
     return parse_value(flag, text, given_as=f"-{flag.name}")
@@ -117,9 +143,9 @@ def _take_value(flag: Flag, text: str | None, arguments: Iterator[str]) -> Value
 
 def _describe_leftover(argument: str, before: Flag | None, flags: Sequence[Flag]) -> str:
     """Describe an argument that is no flag's value without quoting it: it may be the rest of a credential."""
-    if before and before.kind == "bool" and argument in _BOOLS:
-        return f"unexpected {argument!r} after -{before.name}: booleans take =: -{before.name}={argument}"
-    place = "" if not before else f" after -{before.name}" + ("" if before.kind == "bool" else " and its value")
+    if before and argument in _BARE.get(before.kind, ()):
+        return f"unexpected {argument!r} after -{before.name}: its value takes =: -{before.name}={argument}"
+    place = "" if not before else f" after -{before.name}" + ("" if before.kind in _BARE else " and its value")
     hint = "only flags and their values are accepted (a value with spaces needs quotes)"
     takes_url = next((flag for flag in flags if flag.metavar == _URL), None)
     if takes_url and takes_url is not before and argument.lower().startswith(("http://", "https://")):
@@ -173,6 +199,12 @@ def _read_bool(text: str) -> bool:
     return _BOOLS[text]
 
 
+def _read_check(text: str) -> str:
+    if text not in _CHECKS:
+        raise ValueError(text)
+    return _CHECKS[text]
+
+
 def _read_int(text: str) -> int:
     match = re.fullmatch(_INT, text)
     if not match:
@@ -209,7 +241,7 @@ class _Word(NamedTuple):
     read: Callable[[str], Value]
 
 
-_WORDS: dict[Kind, _Word] = {
+_WORDS: dict[FlagKind, _Word] = {
     "string": _Word("TEXT", "a text", str),
     "path": _Word("FILE", "the path of a file", Path),
     "int": _Word("N", "a whole number, such as 500, 1_000 or 0x10", _read_int),
@@ -218,4 +250,5 @@ _WORDS: dict[Kind, _Word] = {
     ),
     "duration": _Word("DURATION", "a duration with its unit, such as 250ms, 1.5s, 1m30s or 0", _read_duration),
     "bool": _Word("", "true or false (or 1, t, T, TRUE, True, 0, f, F, FALSE, False)", _read_bool),
+    "check": _Word("", "online, offline, true or false", _read_check),
 }

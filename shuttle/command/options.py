@@ -26,6 +26,11 @@ _BEHIND = {
     "appname": Flag(name="logplex-token", kind="string", help="the same as -appname", field="appname"),
 }
 _OTHERS = (
+    Flag(
+        name="check",
+        kind="check",
+        help="say line by line what works and what does not, and exit; -check=offline stops before the network",
+    ),
     Flag(name="h", kind="bool", help="print this and exit", aliases=("help",), final=True),
     Flag(name="version", kind="bool", help="print the version and exit", aliases=("V",), final=True),
     Flag(name="front-buff", kind="int", help=_NO_EFFECT[0], deprecated=_NO_EFFECT[1]),
@@ -38,13 +43,18 @@ def _format_default(kind: Kind, value: object) -> str:
     """Return the default as a user would write it; nothing for what is off, empty or None."""
     if kind == "bool":
         return "true" if value else ""
-    if not value:
-        return ""
-    if kind == "duration" and isinstance(value, float):
-        return next(f"{value / length:g}{unit}" for unit, length in _DURATIONS if value >= length)
-    if kind == "size" and isinstance(value, int):
+    return format_value(kind, value) if value else ""
+
+
+def format_value(kind: Kind, value: object) -> str:
+    """Return a value as a user would write it. A boolean's is written behind its flag."""
+    if kind == "duration" and isinstance(value, float) and value > 0:
+        return next((f"{value / length:g}{unit}" for unit, length in _DURATIONS if value >= length), f"{value:g}s")
+    if kind == "size" and isinstance(value, int) and value:
         return next(f"{value // length}{unit}" for unit, length in _SIZES if value % length == 0)
-    return f'"{value}"' if " " in str(value) else str(value)
+    if kind == "duration" and isinstance(value, float):
+        return f"{value:g}s" if value else "0"
+    return f'"{value}"' if " " in str(value) or not str(value) else str(value)
 
 
 def _make_flag(name: str, setting: Setting) -> Flag:
@@ -83,15 +93,18 @@ log-shuttle reads log lines on stdin or from files, posts them to an HTTP drain 
 every line.
 
   app | log-shuttle -logs-url URL [flags]
+  log-shuttle -logs-url URL [flags] -- app args
+  log-shuttle -check -logs-url URL [flags] [-- app args]
 
   app 2>&1 | log-shuttle -logs-url https://token:password@drain.example/logs
   app | LOGS_URL=https://drain.example/logs log-shuttle -bearer-token "$TOKEN" -gzip -drop=false
   app | log-shuttle -spool /var/spool/log-shuttle -logs-url URL
   log-shuttle -file '/var/log/app/*.log' -state-dir /var/lib/log-shuttle -logs-url URL
+  log-shuttle -logs-url URL -tee -- python -m app
 
--x v, -x=v and --x v are alike; a boolean takes its value by = alone (-drop=false); the last of several
-wins. A duration has its unit (250ms, 1m30s). A size is a number of bytes or has a binary suffix:
-64KiB, 64KB and 64K are 65536, and M and G go on from there.
+-x v, -x=v and --x v are alike; a boolean, and -check, takes its value by = alone (-drop=false); the last
+of several wins. A duration has its unit (250ms, 1m30s). A size is a number of bytes or has a binary
+suffix: 64KiB, 64KB and 64K are 65536, and M and G go on from there.
 
 {flags}
 
@@ -106,6 +119,9 @@ Exit codes:
   3  lines were dropped (the queue was full) or lost (given up, or refused by the drain)
   4  none was, but some are in the spool still, or in the files of a replay: the next start delivers them
   128 + n  with -follow=false: signal n came before everything was delivered
+  With -check: 0 if everything works, 1 if something does not.
+  With an application: its own; 128 + n if signal n ended it, 127 if it is not found, 126 if it cannot be
+  started. stderr says what was dropped or lost.
 
 Signals:
   SIGTERM, SIGINT, SIGHUP, SIGQUIT
@@ -113,6 +129,8 @@ Signals:
                    at the latest
   a second one     end at once
   SIGUSR1          say what became of the lines so far, and how the drain is
+  An application gets all of these, and SIGUSR2, SIGWINCH and SIGCONT, and decides itself what comes of
+  them. log-shuttle lands when it has ended.
 """
 
 

@@ -14,6 +14,7 @@ from shuttle.errors import ConfigError, UsageError
 
 PREFIX = "LOG_SHUTTLE_"
 _URL_VARIABLES = (f"{PREFIX}LOGS_URL", "LOGS_URL", "LOGPLEX_URL")  # the first that is set wins
+_OF_APPLICATIONS = ("split_stderr", "stderr_prival")
 _FLAGS = {flag.name: flag for flag in FLAGS}
 _VARIABLES = {PREFIX + flag.name.upper().replace("-", "_"): flag for flag in FLAGS if not flag.final}
 
@@ -34,9 +35,26 @@ def find_given(flags: Mapping[str, Value], environ: Mapping[str, str]) -> dict[s
     given = _read_variables(environ)
     given |= {_FLAGS[name].keyword: Given(f"-{name}", value) for name, value in flags.items()}
     given["logs_url"] = next(iter(_find_urls(flags, environ)), Given("-logs-url", ""))
+    for name in ("logs_url", "bearer_token"):
+        _choose_secret(given, name)
     _apply_skip_headers(given)
     _find_aws_endpoint(given, environ)
     return given
+
+
+def find_check(flags: Mapping[str, Value], environ: Mapping[str, str]) -> Value:
+    """Return how far a check is wanted, by its flag or its variable; an empty text if none is.
+
+    Raises:
+        ConfigError: The variable's value is not accepted.
+    """
+    if "check" in flags:
+        return flags["check"]
+    variable = f"{PREFIX}CHECK"
+    try:
+        return parse_value(_FLAGS["check"], environ.get(variable) or "false", given_as=variable)
+    except UsageError as error:
+        raise ConfigError(str(error)) from None
 
 
 def make_config(given: Mapping[str, Given]) -> Config:
@@ -48,8 +66,10 @@ def make_config(given: Mapping[str, Given]) -> Config:
     return Config(**{keyword: one.value for keyword, one in given.items() if keyword in SETTINGS})
 
 
-def find_ineffective(given: Mapping[str, Given], config: Config) -> Iterator[str]:
+def find_ineffective(given: Mapping[str, Given], config: Config, *, wraps: bool = False) -> Iterator[str]:
     """Yield what the user should know of settings that were given and have no effect in `config`.
+
+    `wraps` says whether there is an application.
 
     One that is switched off, as it is by default, was meant to have none.
     """
@@ -58,6 +78,8 @@ def find_ineffective(given: Mapping[str, Given], config: Config) -> Iterator[str
         if setting is None or not (one.value or DEFAULTS.get(keyword)):
             continue
         missing = [need.text for need in setting.needs if not need.is_met(config)]
+        if keyword in _OF_APPLICATIONS and not wraps:
+            missing.insert(0, "has no effect without -- and an application")
         if missing:
             yield f"{one.called} {missing[0]}"
 
@@ -78,6 +100,9 @@ def find_warnings(flags: Mapping[str, Value], environ: Mapping[str, str]) -> Ite
     urls = _find_urls(flags, environ)
     for other in urls[1:]:
         yield f"{other.called} is not used: {urls[0].called} wins over it"
+    file = next((called for called, flag in used if flag.name == "logs-url-file"), "")
+    if urls and file and not urls[0].called.startswith("-"):
+        yield f"{urls[0].called} is not used: {file} wins over it"
     if urls and urls[0].called == "LOGPLEX_URL":
         yield "LOGPLEX_URL is deprecated: use LOGS_URL"
     for variable in environ:
@@ -110,9 +135,19 @@ def _find_urls(flags: Mapping[str, Value], environ: Mapping[str, str]) -> list[G
     return [url for url in urls if url.value]
 
 
+def _choose_secret(given: dict[str, Given], name: str) -> None:
+    """Keep the value of a secret or its file: a flag wins over a variable, and of two variables the file."""
+    value, file = given.get(name), given.get(f"{name}_file")
+    if not value or not value.value or not file:
+        return
+    if file.called.startswith("-") and value.called.startswith("-"):
+        return  # the configuration refuses both
+    given.pop(f"{name}_file" if value.called.startswith("-") else name)
+
+
 def _find_aws_endpoint(given: dict[str, Given], environ: Mapping[str, str]) -> None:
     """Take AWS's own variables of an endpoint, the more particular one first, if no setting of ours has it."""
-    host = re.match(r"https?://(?:[^/?#]*@)?([^/?#:@]+)", given["logs_url"].value or "")
+    host = re.match(r"https?://(?:[^/?#]*@)?([^/?#:@]+)", given["logs_url"].value if "logs_url" in given else "")
     if not host or not may_be_amazon(host[1]):
         return
     from shuttle.core import aws_stream as aws  # noqa: PLC0415  # start-up: few need it

@@ -2,11 +2,26 @@
 
 import asyncio
 import contextlib
+import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Iterator
 from types import FrameType
+from typing import NamedTuple, TypeVar
 
 from shuttle.command import signals
+
+_Item = TypeVar("_Item")
+_FROM_KERNEL = 0x80  # SI_KERNEL in asm-generic/siginfo.h: what a key of the terminal sends
+_KEYS = (signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH)
+
+
+class Received(NamedTuple):
+    """A signal that came."""
+
+    number: signal.Signals
+    from_terminal: bool
+    """The terminal has sent it to the whole process group."""
 
 
 @contextlib.contextmanager
@@ -31,7 +46,46 @@ def receive() -> Iterator[AsyncIterator[signal.Signals]]:
             signal.signal(number, handler)
 
 
-async def _iterate(received: asyncio.Queue[signal.Signals]) -> AsyncIterator[signal.Signals]:
+def receive_all() -> AsyncIterator[Received]:
+    """Give the signals that `signals.hold_all` holds. They stay held, so that none of them ends the process.
+
+    A thread waits for them: only so the system says where one comes from.
+    """
+    loop = asyncio.get_running_loop()
+    received: asyncio.Queue[Received] = asyncio.Queue()
+
+    def wait() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends
+            while True:
+                loop.call_soon_threadsafe(received.put_nowait, _wait())
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
+    return _iterate(received)
+
+
+def _wait() -> Received:
+    numbers = {*signals.PASSED_ON, signal.SIGCHLD}
+    if hasattr(signal, "sigwaitinfo"):
+        info = signal.sigwaitinfo(numbers)
+        return Received(signal.Signals(info.si_signo), info.si_code == _FROM_KERNEL)
+    number = signal.Signals(signal.sigwait(numbers))  # macOS
+    return Received(number, number in _KEYS and _is_foreground())
+
+
+def _is_foreground() -> bool:
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
+
+
+async def _iterate(received: asyncio.Queue[_Item]) -> AsyncIterator[_Item]:
     while True:
         await asyncio.sleep(0)  # a storm of signals leaves the others their turn
         yield await received.get()

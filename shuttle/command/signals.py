@@ -12,6 +12,10 @@ ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 ASKING = signal.SIGUSR1
 HELD = (*ENDING, ASKING)
 """What waits until the agent can act on it."""
+PASSED_ON = tuple(
+    getattr(signal, f"SIG{name}") for name in ("TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "WINCH", "CONT")
+)
+"""What an application gets that the agent has started."""
 _IGNORED = ("SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGXCPU", "SIGIO", "SIGPWR", "SIGSTKFLT")  # not all anywhere
 
 
@@ -38,9 +42,22 @@ def ignore() -> None:
             signal.signal(number, signal.SIG_IGN)
 
 
+def hold_all() -> None:
+    """Have what is passed on to an application wait, too, and the signal that it has ended."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*PASSED_ON, signal.SIGCHLD})
+
+
 def release() -> None:
     """Let the signals come that were held."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+
+
+def restore() -> None:
+    """Give the signals that were held their default action: whoever only looks loses nothing when one ends it."""
+    for number in HELD:
+        if signal.getsignal(number) is do_nothing:
+            signal.signal(number, signal.SIG_DFL)
+    release()
 
 
 def list_heeded() -> list[signal.Signals]:

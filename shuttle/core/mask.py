@@ -47,8 +47,13 @@ class Mask:
     """Puts MASKED in the place of `secrets`. A secret that is PUBLIC, or shorter than SHORTEST bytes, stays."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        known = set(secrets) - {PUBLIC}
-        forms = {form for secret in known for form in find_forms(secret)} - {PUBLIC.encode()}
+        self._known: set[str] = set()
+        self.learn(secrets)
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Mask these, too, from now on."""
+        self._known |= set(secrets) - {PUBLIC}
+        forms = {form for secret in self._known for form in find_forms(secret)} - {PUBLIC.encode()}
         letters = {re.sub(rb"[^a-z0-9]", b"", form.lower()) for form in forms}
         self._exact = Runs((form.translate(_ALIKE) for form in forms), public=f"{PUBLIC}:".encode())
         self._letters = Runs(letters, run=LETTERS_RUN, shortest=LETTERS)

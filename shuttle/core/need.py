@@ -25,6 +25,8 @@ def _is_cloudwatch(config: Any) -> bool:
 FILE = Need("has no effect without -file", lambda config: config.file)
 SPOOL = Need("has no effect without -spool", lambda config: config.spool)
 INTERVAL = Need("has no effect without -stats-interval", lambda config: config.stats_interval)
+PIPED = Need("has no effect with -file: what is read stands in the files", lambda config: not config.file)
+SPLIT_STDERR = Need("has no effect without -split-stderr", lambda config: config.split_stderr)
 
 PIPE = Need("has no effect with -file: files wait", lambda config: not config.file)
 PIPE_TO_DROP_FROM = Need(PIPE.text, lambda config: not config.file or not config.drop)

@@ -50,11 +50,11 @@ class Intake:
         self._unrecorded: list[Batch] = []  # full, and to be recorded before anything of them is sent
         self._opened = anyio.Event()  # a batch has got its first line
 
-    async def write(self, chunk: bytes) -> None:
+    async def write(self, chunk: bytes, source: Source | None = None) -> None:
         """Take in `chunk`, whole lines or parts of them. Return when its batches are in the queue or dropped.
 
-        All chunks make one stream. If there is a single writer and `chunk` has up to CHUNK bytes, a cancellation
-        loses nothing of it.
+        All chunks make one stream, or one for each `source` that is given. If there is a single writer and `chunk` has
+        up to CHUNK bytes, a cancellation loses nothing of it.
 
         Raises:
             anyio.ClosedResourceError: Nothing more is taken in.
@@ -63,7 +63,7 @@ class Intake:
             if self._queue.closed:
                 raise anyio.ClosedResourceError
             for start in range(0, len(chunk), CHUNK):
-                await self.feed(chunk[start : start + CHUNK], self._own)
+                await self.feed(chunk[start : start + CHUNK], source or self._own)
 
     async def feed(self, chunk: bytes, source: Source) -> None:
         """Take in `chunk`, at most CHUNK bytes, from `source`. It works like `write`, but each source has one reader.

@@ -51,7 +51,7 @@ class _Silent:
 
 
 SILENT: Logger = _Silent()
-"""Takes every event and does nothing: the library's default."""
+"""Takes every event and does nothing."""
 
 
 def make_logger(*, verbose: bool, writer: Writer, system_log: SystemLog | None = None) -> Logger:
@@ -78,6 +78,11 @@ def make_logger(*, verbose: bool, writer: Writer, system_log: SystemLog | None =
         app=APP,
     ).bind()
     return logger
+
+
+def render_data(data: dict[str, object]) -> str:
+    """Return `data` as the keys and values of a line of logfmt."""
+    return str(_RENDER(None, "", {key: _show(value) for key, value in data.items()}))
 
 
 def _show_each(_logger: object, _method: str, event: EventDict) -> EventDict:

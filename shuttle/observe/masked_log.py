@@ -1,5 +1,6 @@
 """A log without credentials: events pass through it to the log of the command, or of the program around a library."""
 
+from collections.abc import Iterable
 from pathlib import PurePath
 
 from shuttle.core.mask import Mask
@@ -14,6 +15,10 @@ class MaskedLog:
     def __init__(self, log: Logger, mask: Mask) -> None:
         self._log = log
         self._mask = mask
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Mask these credentials, too, from now on."""
+        self._mask.learn(secrets)
 
     def debug(self, event: str, /, **data: object) -> None:
         """Log what helps to find a fault, such as each attempt."""

@@ -95,6 +95,26 @@ class DirectoryLock:
             raise
 
 
+def is_locked(path: Path) -> bool:
+    """Say whether a running log-shuttle has locked the file; for this it is locked for a moment, if it is there.
+
+    Raises:
+        UnsafeError: Somebody else can have put it there.
+        OSError: It cannot be opened.
+    """
+    try:
+        descriptor = open_file(path, os.O_RDONLY, make=False)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def identify(status: os.stat_result) -> FileId:
     """Return what tells a file from all others as long as it is open."""
     return status.st_dev, status.st_ino

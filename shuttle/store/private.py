@@ -28,14 +28,15 @@ class UnsafeError(OSError):
         super().__init__(errno.EPERM, reason)
 
 
-def open_directory(path: Path) -> int:
-    """Return a descriptor of the directory, which is made if there is none, with those above it.
+def open_directory(path: Path, *, make: bool = True) -> int:
+    """Return a descriptor of the directory, which with `make` is made if there is none, with those above it.
 
     Raises:
         UnsafeError: It is a link, somebody else's, or others can write to it.
         OSError: It cannot be made or opened.
     """
-    _make_directories(path)
+    if make:
+        _make_directories(path)
     if path.is_symlink():
         raise UnsafeError("it is a link; name the directory that it leads to")
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -20,6 +20,7 @@ FLAGS = (
     Flag(name="count", kind="int"),
     Flag(name="wait", kind="duration"),
     Flag(name="drop", kind="bool"),
+    Flag(name="check", kind="check"),
     Flag(name="h", kind="bool", aliases=("help", "H"), final=True),
 )
 
@@ -48,6 +49,10 @@ def parse(kind: Kind, text: str) -> Value:
         (["-drop"], {"drop": True}),
         (["-drop", "-count", "1"], {"drop": True, "count": 1}),
         (["-drop=false", "--"], {"drop": False}),
+        (["-check"], {"check": "online"}),
+        (["-check", "-drop"], {"check": "online", "drop": True}),
+        (["-check=offline"], {"check": "offline"}),
+        (["-check=online", "-check=false"], {"check": ""}),
         (["-file", "/a/b"], {"file": Path("/a/b")}),
         (["-h", "-unknown", "left over"], {"h": True}),
         (["-h=false", "-drop"], {"h": False, "drop": True}),
@@ -76,7 +81,10 @@ def test_values_come_in_the_order_of_their_last_use() -> None:
         (["--no-h"], "unknown flag -no-h"),  # it is off anyway
         (["-=1"], "unknown flag (not shown: it may hold a password)"),
         (["-https://u:secret@h"], "unknown flag (not shown: it may hold a password)"),
-        (["-drop", "false"], "unexpected 'false' after -drop: booleans take =: -drop=false"),
+        (["-drop", "false"], "unexpected 'false' after -drop: its value takes =: -drop=false"),
+        (["-check", "offline"], "unexpected 'offline' after -check: its value takes =: -check=offline"),
+        (["-check", "secret"], "unexpected argument after -check: only flags and their values are accepted"),
+        (["-check=offlien"], "-check 'offlien': must be online, offline, true or false"),
         (["-drop", "secret"], "unexpected argument after -drop: only flags and their values are accepted"),
         (["-msgid", "ID", "47"], "unexpected argument after -msgid and its value: only flags"),
         (["-url", "a", "secret"], "unexpected argument after -url and its value: only flags"),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from shuttle.local_drain import Behaviour, LocalDrain
+from tests.helpers.name_server import run_beside_silent_name_server
 from tests.helpers.process import LONGEST, Source, clean_environ, find_closed_port, make_lines, run, start
 
 pytestmark = pytest.mark.process
@@ -191,3 +192,11 @@ def test_a_drain_killed_in_mid_request_costs_nothing(tmp_path: Path) -> None:
     assert ended.ledger.delivered == len(lines)
     arrived = {line.rpartition(": ")[2] for line in shown.read_text("ascii").splitlines()}
     assert {line.decode().rstrip("\n") for line in lines} <= arrived  # one that the kill cut in two may be there beside
+
+
+def test_a_name_server_that_says_nothing_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """The process waited for the system to give the name up."""
+    flags = ("-logs-url", "http://drain.example/", "-timeout", "500ms", "-land-timeout", "1s")
+    done = run_beside_silent_name_server(tmp_path, *flags, data="line\n")
+    assert done.returncode == 3
+    assert "lost=1" in done.stderr

@@ -19,8 +19,8 @@ PACKAGE = Path(shuttle.__file__).parent
 # From the bottom up: a room imports itself and what is below it. PUBLIC is `shuttle/__init__.py`.
 PUBLIC = ""
 LAYERS = (
-    {"errors", "clock", "event_loop"},
-    {"core"},
+    {"errors", "clock", "event_loop", "readiness", "handover"},
+    {"core", "secret_file"},
     {"config"},
     {"observe", "store"},
     {"delivery"},
@@ -28,6 +28,7 @@ LAYERS = (
     {"landing", "block"},
     {"assembly", "host"},
     {"shuttle"},
+    {"logging"},
     {PUBLIC},
     {"command"},
     {"__main__"},

@@ -52,6 +52,11 @@ class Signer:
             raise CredentialsError(f"no AWS credentials ({error}): {_ADVICE}") from error
         return signed
 
+    @property
+    def origin(self) -> str:
+        """Where the credentials are from that were used last: -logs-url, or a step of AWS's chain, as AWS calls it."""
+        return "-logs-url" if self._given else f"AWS's chain ({getattr(self._found, 'method', 'unknown')})"
+
     def renew(self) -> None:
         """Note that the credentials have expired: `sign` looks for new ones."""
         self._found = None

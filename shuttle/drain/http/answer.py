@@ -26,6 +26,8 @@ class Answer(httpx.AsyncByteStream):
         self.headers: list[tuple[bytes, bytes]] = []
         self.begun: asyncio.Future[None] = loop.create_future()
         """Done when status and headers are there; fails with an httpx.TransportError if none come."""
+        self.early = False
+        """It is a good one that began before the request had arrived."""
         self.complete = False
         """All of the answer is there."""
         self.over = False

@@ -5,10 +5,11 @@ and nothing more. llhttp is strict. If it refuses a head, the head is read as fo
 given to another llhttp without what is odd about it; so the body behind it is read too. An answer is bounded: its head,
 its body, and all of it together, with everything that a chunked body may have beside the content.
 
-A drain cannot have taken what it does not have. So a good status (2xx) that comes before the request has arrived is no
-answer, but a failure. Any other status counts, however early it is: 413 is often said before the body is read. What
-comes on a new connection before its first request is the beginning of an early answer. On one that was used before, it
-is one answer too many: nobody knows which request the next ones are for, and so the connection is closed.
+A drain cannot have taken what it does not have. Some answer first and read then. So a good status (2xx) that comes
+before the request has arrived counts as soon as it has; if it does not arrive soon, that is a failure. Any other status
+counts, however early it is: 413 is often said before the body is read. What comes on a new connection before its first
+request is the beginning of an early answer. On one that was used before, it is one answer too many: nobody knows which
+request the next ones are for, and so the connection is closed.
 """
 
 import asyncio
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 CONTENT_LIMIT = 512 * 1024  # bytes of a body; Kinesis tells of 500 records in a sixth of it or more
 HEAD_LIMIT = 64 * 1024  # bytes of status and headers; nginx and Apache send 8 KiB at most
 ANSWER_LIMIT = HEAD_LIMIT + 2 * CONTENT_LIMIT  # bytes of all of it: sizes of chunks, extensions and trailers, too
+ARRIVAL_PATIENCE = 1.0  # seconds for the rest of a request that was answered already
+ARRIVAL_LOOK = 0.01  # seconds between two looks at how much has arrived
 SENT = "sent"  # the extension of a request that says whether it was given to a connection
 ARRIVED = "arrived"  # the one that says which share of it has arrived when it was given up
 
@@ -120,6 +123,19 @@ class Connection(asyncio.Protocol):
         arrived = self._arrival.cut() if self._arrival else 1.0
         self.abort()
         return arrived
+
+    async def wait_arrived(self) -> None:
+        """Return as soon as the request has arrived.
+
+        Raises:
+            EarlyError: It does not arrive soon.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + ARRIVAL_PATIENCE
+        while self._is_early():
+            if self._greeting or not self.open or loop.time() >= until:
+                raise EarlyError
+            await asyncio.sleep(ARRIVAL_LOOK)
 
     def abort(self) -> None:
         """Close at once."""
@@ -249,12 +265,8 @@ class Connection(asyncio.Protocol):
         if status < FINAL:
             self._answer.headers.clear()
             return
-        if is_good(status) and self._is_early():
-            if self._arrival:
-                self._arrival.cut()
-            self._fail(EarlyError())
-            return
         self._answer.status = status
+        self._answer.early = is_good(status) and self._is_early()
         if not self._answer.begun.done():
             self._answer.begun.set_result(None)
 

@@ -1,12 +1,13 @@
 """TCP connections: opens one to the first address of a host that answers (RFC 8305), and looks at what has come."""
 
-import asyncio
 import fcntl
 import socket
 import struct
 import termios
 
 import aiohappyeyeballs
+
+from shuttle.drain.http.names import look_up
 
 _INT = struct.Struct("@i")
 _EYEBALLS_DELAY = 0.25  # seconds (RFC 8305, section 5)
@@ -18,8 +19,7 @@ async def connect(host: str, port: int) -> socket.socket:
     Raises:
         OSError: The name is not known, or nobody answers there.
     """
-    addresses = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=_EYEBALLS_DELAY)
+    return await aiohappyeyeballs.start_connection(await look_up(host, port), happy_eyeballs_delay=_EYEBALLS_DELAY)
 
 
 def count_unread(connected: socket.socket) -> int:

@@ -81,7 +81,7 @@ def _make_context(config: Config) -> ssl.SSLContext:
 
 def _trust(config: Config) -> ssl.SSLContext:
     if not config.ca_file:
-        return ssl.create_default_context(cafile=None if _has_authorities() else certifi.where())
+        return ssl.create_default_context(cafile=None if has_authorities() else certifi.where())
     try:
         return ssl.create_default_context(cafile=config.ca_file)
     except OSError as error:  # ssl.SSLError is one
@@ -117,7 +117,7 @@ def _identify(path: Path) -> tuple[int, int, int] | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _has_authorities() -> bool:
+def has_authorities() -> bool:
     """Return whether the system has a file of authorities, or a directory with any; OpenSSL takes several."""
     paths = ssl.get_default_verify_paths()
     if paths.cafile:

@@ -19,6 +19,7 @@ import sniffio
 from shuttle.core.endpoint import Endpoint
 from shuttle.core.host_name import unescape_zone
 from shuttle.drain.http.connection import ARRIVED, SENT, Connection, UnansweredError
+from shuttle.drain.http.failures import EarlyError
 from shuttle.drain.http.lifetimes import AGE_LIMIT, IDLE_LIMIT
 from shuttle.drain.http.pooled_transport import PooledTransport
 from shuttle.drain.http.proxy import PORTS, Proxy, find_proxy, make_proxy_error
@@ -157,8 +158,13 @@ async def _exchange(connection: Connection, request: httpx.Request, head: bytes,
     answer = connection.send(head, body)
     try:
         await answer.begun
+        if answer.early:
+            await connection.wait_arrived()
     except asyncio.CancelledError:
         request.extensions[ARRIVED] = connection.give_up()
+        raise
+    except EarlyError:
+        connection.give_up()
         raise
     except BaseException:  # what comes later belongs to no request
         connection.abort()

@@ -85,6 +85,28 @@ async def test_a_good_answer_to_a_head_alone_is_a_failure(tls: bool, body: bytes
         await transport.aclose()
 
 
+@pytest.mark.parametrize("answer", [OK, ODD])
+@pytest.mark.parametrize("body", [BATCH, HUGE], ids=["in the kernel", "in the process"])
+@pytest.mark.parametrize("tls", [False, True])
+@on_every_loop
+async def test_a_drain_may_answer_first_and_read_then(tls: bool, body: bytes, answer: bytes) -> None:
+    got: list[int] = []
+
+    def read_on(peer: Peer) -> None:
+        total = len(peer._unread)
+        while total < len(body) and (piece := peer.connection.recv(1 << 20)):
+            total += len(piece)
+        got.append(total)
+        peer.wait_gone()
+
+    script = answer_the_head(answer, read_on, first=0)
+    with Server(script, tls=make_context() if tls else None, receive_buffer=65536) as server:
+        [reply] = await post_in_turn(server, body)
+        await server.until_all_gone()
+    assert (reply.status, reply.error) == (200, "")
+    assert got == [len(body)]
+
+
 @pytest.mark.parametrize("tls", [False, True])
 @on_every_loop
 async def test_a_good_status_without_the_rest_of_its_head_is_a_failure(tls: bool) -> None:

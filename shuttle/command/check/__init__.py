@@ -1,0 +1,1 @@
+"""The check of a configuration: line by line what works and what does not."""

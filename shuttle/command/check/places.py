@@ -1,0 +1,137 @@
+"""The files and directories of a configuration: which can be read, which can be written. None is made or changed."""
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from shuttle.command.check.finding import Finding, Overheard, State
+from shuttle.command.check.provenance import hide_url
+from shuttle.command.options import format_value
+from shuttle.config import Config
+from shuttle.core.setting import name_flag
+from shuttle.errors import ConfigError
+from shuttle.input.files.discovery import Discovery
+from shuttle.store import backlog, checkpoint_table
+from shuttle.store.inspection import find_foreign, inspect_store
+from shuttle.store.schema import Schema
+
+_NAMED = 5  # paths that a finding names
+
+
+def check_places(config: Config, command: Sequence[str]) -> Iterator[Finding]:
+    """Yield what can be said of where secrets, lines and what is kept of them stand."""
+    for name in ("logs_url_file", "bearer_token_file"):
+        if path := getattr(config, name):  # it was read: there would be no configuration without it
+            yield Finding("ok", "secret", f"{name_flag(name)} {hide_url(str(path))}: can be read")
+    if command:
+        yield _find_program(command[0])
+    elif config.file:
+        yield from _check_followed(config)
+    else:
+        yield Finding("ok", "input", "stdin, of which a check reads nothing")
+    if config.spool:
+        yield from _check_store("spool", config.spool, backlog.SCHEMA)
+        with contextlib.suppress(OSError):  # where nobody may look, there is a failure already
+            yield from _check_room(config.spool, config.spool_bytes)
+    if config.state_dir and config.file:
+        yield from _check_store("state", config.state_dir, checkpoint_table.SCHEMA)
+
+
+def _find_program(name: str) -> Finding:
+    if found := shutil.which(name):
+        return Finding("ok", "program", f"{found} can be started")
+    where = "" if "/" in name else " in PATH"
+    return Finding("fail", "program", f"{hide_url(name)}: is not found{where}, or is no program")
+
+
+def _check_store(topic: str, directory: Path, schema: Schema) -> Iterator[Finding]:
+    try:
+        said = inspect_store(directory, schema)
+    except ConfigError as error:
+        yield Finding("fail", topic, str(error))
+        return
+    shown = hide_url(str(directory))
+    yield Finding("ok", topic, f"{shown}: {said}")
+    if reason := find_foreign(directory, schema):
+        yield Finding("warn", topic, f"{shown}: {reason}, and is set aside at the start")
+
+
+def _check_room(directory: Path, most: int) -> Iterator[Finding]:
+    """Yield a warning if a spool of `most` bytes would not fit the disk."""
+    place = next(path for path in (directory, *directory.parents) if path.is_dir())
+    used = sum(path.stat().st_size for path in directory.glob("spool.*")) if place == directory else 0
+    free = shutil.disk_usage(place).free + used
+    if free < most:
+        room = f"{free // 2**20} MiB"
+        yield Finding(
+            "warn", "spool", f"the disk has room for {room}, less than -spool-bytes {format_value('size', most)}"
+        )
+
+
+def _check_followed(config: Config) -> Iterator[Finding]:
+    """Yield which files are followed, and which of them cannot be.
+
+    What may still come is a warning where files are followed, and a failure of a replay, which would exit with 1.
+    """
+    pending: State = "warn" if config.follow else "fail"
+    overheard = Overheard("file")
+    discovery = Discovery(config.file, overheard, rotated=not config.follow, follow_links=config.follow_links)
+    readable: list[Path] = []
+    others: list[Finding] = []
+    for path in discovery.find(()):
+        finding = _look_at(path, pending, named=discovery.is_named(path))
+        readable += [] if finding else [path]
+        others += [finding] if finding else []
+    if readable:
+        yield Finding("ok", "file", f"{len(readable)} can be read: {_list(readable)}")
+    yield from _shorten(finding._replace(state=pending) for finding in overheard.findings)
+    yield from _shorten(others)
+    for pattern in discovery.list_unmatched():
+        yield Finding(pending, "file", f"{hide_url(pattern)}: nothing matches it")
+
+
+def _look_at(path: Path, pending: State, *, named: bool) -> Finding | None:
+    """Return why a path cannot be read; None if it can. What may still come is `pending`."""
+    shown = hide_url(str(path))
+    try:
+        _open(path)
+    except FileNotFoundError:
+        return Finding(pending, "file", f"{shown}: is not there")
+    except IsADirectoryError:
+        return Finding("fail" if named else pending, "file", f"{shown}: is a directory, and is not read")
+    except OSError as error:
+        return Finding("fail", "file", f"{shown}: cannot be read: {error.strerror or error}")
+    return None
+
+
+def _open(path: Path) -> None:
+    """See that a path can be read. What is no file is not opened: whoever writes to a FIFO would notice.
+
+    Raises:
+        OSError: It cannot.
+    """
+    kind = path.stat().st_mode
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError
+    if stat.S_ISREG(kind):
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC))
+    elif not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _list(paths: Sequence[Path]) -> str:
+    """Return the first of `paths`, and how many more there are."""
+    more = len(paths) - _NAMED
+    return ", ".join(hide_url(str(path)) for path in paths[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _shorten(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the first of `findings`, those that failed before the others, and how many more there are."""
+    ordered = sorted(findings, key=lambda finding: finding.state != "fail")
+    yield from ordered[:_NAMED]
+    if more := len(ordered[_NAMED:]):
+        yield Finding("warn", "file", f"and {more} more that cannot be read")

@@ -1,0 +1,140 @@
+"""The wrapper: an agent that starts the application itself, passes signals on to it, and ends as it does.
+
+Theory of operation:
+
+    running ──both pipes have ended, or the application has──▶ landing ──▶ waiting for the application ──▶ over
+
+- While the application runs, every signal goes to it, and it alone decides whether to end. Lines are read and delivered
+  until it does: somebody who asks it to stop wants to see what it says then.
+- The landing ends `land_timeout` after the last signal that may have ended the application. It has LEAST_TIME at least.
+- Such a signal while landing limits the landing, too. If there is a limit already, it ends the landing.
+- When the application has ended, a process that it has left behind may keep the pipes open. They are read for LINGER.
+
+As process 1 it lets go of every process that has ended.
+"""
+
+import functools
+import math
+import os
+import signal
+from collections.abc import AsyncIterator, Sequence
+
+import anyio
+
+from shuttle.command import signals
+from shuttle.command.agent import STDERR, STDOUT, Agent, launch
+from shuttle.command.signal_receiver import Received, receive_all
+from shuttle.config import Config
+from shuttle.errors import ConfigError, quote
+from shuttle.input import application
+from shuttle.input.application import KILLED, Application
+from shuttle.observe.log import Logger
+
+LINGER = 0.5  # seconds that pipes are read after the application has ended
+LEAST_TIME = 1.0  # seconds for the landing if the application took all the time since the signal
+
+
+def wrap(config: Config, command: Sequence[str]) -> int:
+    """Start `command`, forward what it writes until it ends, and return its exit code.
+
+    Raises:
+        ConfigError: The configuration cannot be used.
+        ApplicationError: `command` cannot be started.
+    """
+    refuse_files(config)
+    signals.hold_all()
+    return launch(config, lambda config, log, _: Wrapper(config, log, command))
+
+
+def refuse_files(config: Config) -> None:
+    """See that there are no files to follow beside an application.
+
+    Raises:
+        ConfigError: There are.
+    """
+    if config.file:
+        reason = "must not be given with -- and an application, whose output is read instead"
+        raise ConfigError(f"-file {quote(config.file[0])}: {reason}")
+
+
+class Wrapper(Agent):
+    """An agent around the application that `command` starts."""
+
+    def __init__(self, config: Config, log: Logger, command: Sequence[str]) -> None:
+        super().__init__(config, log, None)
+        self._command = command
+        self._ended = anyio.Event()  # the application has
+        self._lands = False
+        self._limit = -math.inf  # when the landing is to end, because of a signal
+        self._code = 0
+
+    async def run(self) -> int:
+        """Start the application, forward what it writes, and return its exit code.
+
+        Raises:
+            ApplicationError: It cannot be started.
+        """
+        received = receive_all()
+        async with self._shuttle:
+            started = application.start(self._command, split_errors=self._config.split_stderr)
+            streams = (STDOUT, STDERR) if self._config.split_stderr else (STDOUT,)
+            async with self._copy(*streams), anyio.create_task_group() as tasks:
+                tasks.start_soon(self._handle, received, started)
+                if self._config.stats_interval:
+                    tasks.start_soon(self._print_statistics)
+                await self._read_all(started)
+                self._begin_landing()
+                await self._shuttle.land()
+                await self._ended.wait()
+                tasks.cancel_scope.cancel()
+        await self._end()
+        return self._code
+
+    async def _read_all(self, started: Application) -> None:
+        """Read the pipes to their end, or for a while after the application has ended."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._linger, tasks.cancel_scope)
+            async with anyio.create_task_group() as readers:
+                readers.start_soon(functools.partial(self._read, started.output, copy_to=STDOUT))
+                if (errors := started.errors) is not None:
+                    prival = self._config.stderr_prival
+                    readers.start_soon(functools.partial(self._read, errors, prival=prival, copy_to=STDERR))
+            tasks.cancel_scope.cancel()
+        started.close()
+
+    async def _linger(self, scope: anyio.CancelScope) -> None:
+        """Cancel `scope` when the application has ended, and somebody else keeps the pipes open."""
+        await self._ended.wait()
+        await anyio.sleep(LINGER)
+        scope.cancel()
+
+    async def _handle(self, received: AsyncIterator[Received], started: Application) -> None:
+        """Pass signals on, limit the landing, and note the end of the application."""
+        async for number, from_terminal in received:
+            if number == signal.SIGCHLD:
+                started.reap(orphans=os.getpid() == 1)
+                if started.code is not None:
+                    self._code = started.code
+                    self._ended.set()
+                continue
+            if not (from_terminal and started.grouped):
+                started.signal(number)
+            if number in signals.ENDING and self._hurry(number):
+                return
+
+    def _hurry(self, number: signal.Signals) -> bool:
+        """Limit the landing; return whether it is over, as there was a limit already."""
+        if (self._lands or self._ended.is_set()) and self._limit > -math.inf:
+            self._log.warning("stop.now", signal=number.name)
+            self._code = self._code if self._ended.is_set() else KILLED + number
+            self._shuttle.abort()
+            return True
+        self._limit = anyio.current_time() + self._config.land_timeout
+        if self._lands:
+            self._shuttle.limit_landing(self._limit)
+        return False
+
+    def _begin_landing(self) -> None:
+        self._lands = True
+        if self._limit > -math.inf:
+            self._shuttle.limit_landing(max(self._limit, anyio.current_time() + LEAST_TIME))

@@ -1,0 +1,53 @@
+"""Names of hosts: looked up by the system, in threads that nobody waits for.
+
+The system may take minutes over a name server that says nothing, and cannot be interrupted. With the means of the event
+loop the process would not end before. A look-up that is under way serves whoever asks for the same name meanwhile, so
+that attempts to connect do not gather threads.
+"""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]
+"""What `socket.getaddrinfo` gives of an address."""
+
+_under_way: dict[tuple[str, int], "Future[list[Address]]"] = {}
+
+
+async def look_up(host: str, port: int) -> Sequence[Address]:
+    """Return the addresses of `host` for TCP, the best one first.
+
+    Raises:
+        OSError: The name is not known.
+    """
+    try:
+        return _ask(
+            host, port, socket.AI_NUMERICHOST
+        )  # most are an address in tests, and a proxy's often is: no thread
+    except OSError:
+        pass
+    found = _under_way.get((host, port))
+    if found is None:
+        found = _under_way[host, port] = Future()
+        found.set_running_or_notify_cancel()  # whoever is cancelled does not cancel it for others
+        threading.Thread(target=_settle, args=(found, host, port), name="names", daemon=True).start()
+    return await asyncio.wrap_future(found)
+
+
+def _settle(found: "Future[list[Address]]", host: str, port: int) -> None:
+    try:
+        addresses = _ask(host, port)
+    except (OSError, UnicodeError) as error:  # a label is too long for IDNA
+        del _under_way[host, port]
+        found.set_exception(error if isinstance(error, OSError) else OSError(str(error)))
+    else:
+        del _under_way[host, port]
+        found.set_result(addresses)
+
+
+def _ask(host: str, port: int, flags: int = 0) -> list[Address]:
+    addresses: list[Address] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)  # type: ignore[assignment]
+    return addresses

@@ -1,0 +1,97 @@
+"""The handover: lines on their way from the threads of a program to the event loop that delivers them.
+
+Theory of operation. Any thread puts lines in; one takes out what has come together. What waits has a limit of bytes.
+If it is reached, whoever puts waits for room, `patience` seconds at most, and once a stall: after a wait in vain nobody
+waits until there was room again. A line for which there is no room is counted, and whoever takes is told how many.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+MOST = 1024 * 1024  # bytes that wait
+
+
+class Taken(NamedTuple):
+    """What has come together since the last time."""
+
+    chunks: list[tuple[str, bytes]]
+    """Priorities and lines, in order; two that follow each other differ in priority."""
+    dropped: int
+    """Lines for which there was no room."""
+    closed: bool
+    """No more comes."""
+
+
+class Handover:
+    """Takes lines from any thread. `patience` is None for one that always waits for room."""
+
+    def __init__(self, *, patience: float | None) -> None:
+        self._patience = patience
+        self._room = threading.Condition()
+        self._lines: list[tuple[str, bytes]] = []
+        self._bytes = 0
+        self._dropped = 0
+        self._stalled = False  # somebody has waited in vain
+        self._closed = False
+        self._wake: Callable[[], None] | None = None  # of whoever takes, when they wait
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits, and whoever takes waits for more."""
+        return self._wake is not None
+
+    def put(self, prival: str, lines: bytes) -> None:
+        """Hand over `lines`, one or more with their newlines, that have the priority `prival`."""
+        with self._room:
+            if self._closed or not self._wait_for_room(len(lines)):
+                self._dropped += lines.count(b"\n")
+            else:
+                self._lines.append((prival, lines))
+                self._bytes += len(lines)
+            wake, self._wake = self._wake, None
+        if wake:
+            wake()
+
+    def take(self, wake: Callable[[], None]) -> Taken:
+        """Return what there is. If it is nothing, any thread calls `wake` once, as soon as there is something."""
+        with self._room:
+            lines, dropped = self._lines, self._dropped
+            self._lines, self._bytes, self._dropped, self._stalled = [], 0, 0, False
+            self._room.notify_all()
+            if not (lines or dropped or self._closed):
+                self._wake = wake
+            closed = self._closed
+        return Taken(_join(lines), dropped, closed)
+
+    def close(self) -> None:
+        """Take nothing more."""
+        with self._room:
+            self._closed = True
+            self._room.notify_all()
+            wake, self._wake = self._wake, None
+        if wake:
+            wake()
+
+    def _wait_for_room(self, size: int) -> bool:
+        """Return whether there is room, now or after a wait. An empty handover has room for anything."""
+        until = None if self._patience is None else time.monotonic() + self._patience
+        while self._lines and self._bytes + size > MOST and not self._closed:
+            left = None if until is None else until - time.monotonic()
+            if self._stalled or (left is not None and left <= 0):
+                self._stalled = True
+                return False
+            self._room.wait(left)
+        return not self._closed
+
+
+def _join(lines: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """Join what follows each other with the same priority."""
+    runs: list[tuple[str, list[bytes]]] = []
+    for prival, line in lines:
+        if runs and runs[-1][0] == prival:
+            runs[-1][1].append(line)
+        else:
+            runs.append((prival, [line]))
+    return [(prival, b"".join(pieces)) for prival, pieces in runs]

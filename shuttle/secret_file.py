@@ -1,0 +1,35 @@
+"""Secrets in files: systemd's credentials, Docker's and Kubernetes' secrets, which no list of processes shows."""
+
+import os
+import stat
+from pathlib import Path
+
+from shuttle.errors import ConfigError
+
+MOST = 64 * 1024  # bytes; a token is shorter
+
+
+def read_secret(path: Path, flag: str) -> str:
+    """Return what is in the file at `path`, without white space around it.
+
+    Raises:
+        ConfigError: There is nothing that can be used. The text names `flag` and `path`, and shows nothing of the file.
+    """
+    named = f"{flag} {str(path)!r}"
+    try:
+        with path.open("rb") as file:
+            kind = os.fstat(file.fileno()).st_mode
+            if not (stat.S_ISREG(kind) or stat.S_ISFIFO(kind)):  # a FIFO: <(command) of a shell
+                raise ConfigError(f"{named}: must be a file")
+            content = file.read(MOST + 1)
+    except OSError as error:
+        raise ConfigError(f"{named}: cannot be read: {error.strerror}") from None
+    if len(content) > MOST:
+        raise ConfigError(f"{named}: must have {MOST} bytes at most")
+    try:
+        secret = content.decode().strip()
+    except UnicodeDecodeError:
+        raise ConfigError(f"{named}: must be text in UTF-8") from None
+    if not secret:
+        raise ConfigError(f"{named}: must not be empty")
+    return secret
