@@ -36,12 +36,16 @@ class Batch(NamedTuple):
         return len(self.body) + OVERHEAD
 
     def halve(self) -> "tuple[Batch, ...]":
-        """Return two batches that hold its lines in order; one if it has one line. Their ids derive from its own."""
+        """Return two batches that hold its lines in order; one if it has one line. Their ids derive from its own.
+
+        Raises:
+            FramesError: Its body is not the frames that it should be.
+        """
         if self.lines == 1:
             return (self._replace(id=_derive(self.id, 0)),)
         middle = self.lines // 2
         frames = middle + sum(count - 1 for index, count in self.long if index < middle)
-        place = sum(map(len, split_body(self.body)[:frames]))
+        place = sum(map(len, split_body(self.body, self.frames)[:frames]))
         first = tuple(entry for entry in self.long if entry[0] < middle)
         second = tuple((index - middle, count) for index, count in self.long if index >= middle)
         return (
@@ -120,7 +124,7 @@ class Batcher:
 
     def _count_fitting(self, run: Run, lines: int) -> int:
         """Return how many of a run's lines still fit the batch. An empty batch takes one line, however long."""
-        sizes = list(map(len, split_body(run.body)))
+        sizes = list(map(len, split_body(run.body, run.frames)))
         for index, count in run.long:
             sizes[index : index + count] = [sum(sizes[index : index + count])]
         fitting = bisect_right(list(accumulate(sizes)), self._max_bytes - self._bytes)

@@ -22,6 +22,10 @@ A single line that fails lets the other parts of its batch go first. If it is ce
 a part is lost because it is too old, so are the other parts of its batch that are too old: the drain is down, and they
 need no attempt each.
 
+A part that cannot be handled, because its body is not the frames that its batch says (a spool may hold anything), is
+lost with all that is left of its batch. So is one at whose handling an error comes that nobody expected. An error
+in an attempt is a failure of that attempt.
+
 In the last round of a landing every batch gets one more attempt. If it fails, the delivery is put aside, so that the
 batches behind it get their attempt. When the queue is empty, the deliveries put aside are tried again, in turn. Batches
 in a journal are not put aside: the next process delivers them. Shortly before the end attempts that hang are broken off
@@ -34,6 +38,7 @@ from typing import NamedTuple
 from shuttle.clock import Clock
 from shuttle.core.backoff import LONGEST_DELAY, next_delay
 from shuttle.core.batch import Batch
+from shuttle.core.frame import FramesError
 from shuttle.core.ledger import Owed
 from shuttle.core.outcome import Outcome, Verdict
 from shuttle.core.suspicion import Suspicion
@@ -135,6 +140,17 @@ class Outlet:
 
     async def _deliver(self, delivery: Delivery) -> bool:
         """Deliver or lose every line, and return True. Return False if the delivery is to be put aside."""
+        try:
+            done = await self._send(delivery)
+        except Exception as error:  # noqa: BLE001  # it is no reason to lose other lines
+            self._give_up(delivery, error)
+            done = True
+        if done:
+            self._accounts.settle(delivery.batch)
+        return done
+
+    async def _send(self, delivery: Delivery) -> bool:
+        """Send the parts until none is left, and return True. Return False if the delivery is to be put aside."""
         while delivery.parts:
             if delivery.shipment is None and self._is_hopeless(delivery):
                 self._conclude(delivery)
@@ -158,8 +174,13 @@ class Outlet:
                     self._halve(delivery)
                 case Verdict.DELIVERED | Verdict.LOST:
                     self._conclude(delivery)
-        self._accounts.settle(delivery.batch)
         return True
+
+    def _give_up(self, delivery: Delivery, error: Exception) -> None:
+        """Count what is left of a delivery as lost that cannot be handled, such as one whose body is no frames."""
+        delivery.outcome = self._accounts.losses.note_crash(error)._replace(verdict=Verdict.LOST)
+        while delivery.parts:
+            self._conclude(delivery)
 
     def _handle_failure(self, delivery: Delivery) -> bool:
         """Decide how a delivery goes on that has failed. Return False if it is to be put aside."""
@@ -195,6 +216,8 @@ class Outlet:
         try:
             shipment = delivery.shipment or self._load(delivery)
             outcome = await shipment.attempt()
+        except FramesError:  # no attempt can be made
+            raise
         except BaseException as error:
             if not isinstance(error, Exception) and not is_stray(error):
                 raise
@@ -226,7 +249,8 @@ class Outlet:
 
     def _halve(self, delivery: Delivery) -> None:
         """Send the current part as two halves, the first one next."""
-        halves, suspicion = delivery.parts.pop().batch.halve(), delivery.suspicion
+        halves, suspicion = delivery.part.halve(), delivery.suspicion
+        delivery.parts.pop()
         self._unload(delivery)
         delivery.parts += [Part(half, suspicion and suspicion.copy()) for half in reversed(halves)]
         delivery.suspicion = delivery.parts[-1].suspicion

@@ -65,6 +65,8 @@ def test_a_batch_planted_right_is_read(tmp_path: Path) -> None:
         {"lines": "many"},
         {"frames": 1},
         {"frames": "many"},
+        {"frames": 1 << 62, "long": f"[[0, {(1 << 62) - 1}]]"},
+        {"frames": 17, "long": "[[1, 16]]"},
         {"frames": 4},
         {"long": "[[1, -2]]"},
         {"long": "[[7, 2]]"},
