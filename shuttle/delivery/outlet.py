@@ -199,8 +199,9 @@ class Outlet:
             self._halve(delivery)
             return not (delivery.is_suspect and self._deliveries.is_to_step_aside(delivery))
         elif self._is_to_postpone(delivery):
-            self._unload(delivery)
             delivery.postpone_part()
+            self._unload(delivery)
+            delivery.take_up_part()
         elif self._is_to_wait(delivery) or self._deliveries.is_to_step_aside(delivery):
             return False
         return True
@@ -244,23 +245,20 @@ class Outlet:
         if not (delivery.shipment and delivery.shipment.told):
             self._accounts.put_back(delivery.owed)
         delivery.shipment, delivery.owed = None, Owed()
-        delivery.failures = delivery.counted = delivery.late = 0
-        delivery.not_before = 0.0
 
     def _halve(self, delivery: Delivery) -> None:
         """Send the current part as two halves, the first one next."""
         halves, suspicion = delivery.part.halve(), delivery.suspicion
-        delivery.parts.pop()
+        delivery.parts[-1:] = [Part(half, suspicion and suspicion.copy()) for half in reversed(halves)]
         self._unload(delivery)
-        delivery.parts += [Part(half, suspicion and suspicion.copy()) for half in reversed(halves)]
-        delivery.suspicion = delivery.parts[-1].suspicion
+        delivery.take_up_part()
 
     def _conclude(self, delivery: Delivery) -> None:
         """Count the lines of the current part that were taken as delivered, and the rest as lost."""
         part = delivery.parts.pop().batch
         taken = delivery.shipment.taken if delivery.shipment else 0
         self._unload(delivery)
-        delivery.suspicion = delivery.parts[-1].suspicion if delivery.parts else None
+        delivery.take_up_part()
         if taken:
             self._accounts.deliver(taken)
         if taken < part.lines:
