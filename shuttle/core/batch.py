@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from shuttle.core.frame import Framer, Run, split_body
-from shuttle.core.position import Position, Span
+from shuttle.core.position import Position, Span, select_spans
 
 OVERHEAD = 512  # bytes that a batch takes in memory beside its body
 
@@ -48,9 +48,12 @@ class Batch(NamedTuple):
         place = sum(map(len, split_body(self.body, self.frames)[:frames]))
         first = tuple(entry for entry in self.long if entry[0] < middle)
         second = tuple((index - middle, count) for index, count in self.long if index >= middle)
+        rest = self.lines - middle
+        whole = sum(span.lines for span in self.spans) == self.lines  # or nobody knows where which of them stands
+        spans = (select_spans(self.spans, 0, middle), select_spans(self.spans, middle, rest)) if whole else ((), ())
         return (
-            Batch(_derive(self.id, 0), self.body[:place], middle, frames, first, self.born),
-            Batch(_derive(self.id, 1), self.body[place:], self.lines - middle, self.frames - frames, second, self.born),
+            Batch(_derive(self.id, 0), self.body[:place], middle, frames, first, self.born, spans[0]),
+            Batch(_derive(self.id, 1), self.body[place:], rest, self.frames - frames, second, self.born, spans[1]),
         )
 
 

@@ -118,7 +118,10 @@ class Outlet:
     def close(self) -> None:
         """Release the deliveries that are aside. Lines that the drain has count as delivered; the rest stays held."""
         for delivery in self._deliveries.clear_aside():
+            left = [part.batch for part in delivery.parts]
             self._release(delivery)
+            if sum(part.lines for part in left) < delivery.batch.lines:
+                self._accounts.narrow(delivery.batch, left)
 
     @property
     def others_wait(self) -> bool:
