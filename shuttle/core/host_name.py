@@ -29,8 +29,8 @@ def is_excluded(host: str, port: int, patterns: str) -> bool:
     """Return whether `patterns`, the value of `no_proxy`, exclude a host, as they do for Go and curl.
 
     They are separated by commas or spaces. Each is `*`, an address, a network (`10.0.0.0/8`), or a name, which stands
-    for every name below it, too; a dot or `*.` before it makes no difference. A port may stand behind it. An IPv4 address
-    that is mapped into IPv6 (`::ffff:10.0.0.1`) is an IPv4 address.
+    for every name below it, too; a dot or `*.` before it makes no difference. A port may stand behind it. An IPv4
+    address that is mapped into IPv6 (`::ffff:10.0.0.1`) is an IPv4 address.
     """
     host = host.lower().removesuffix(".")
     return any(_matches(host, port, pattern) for pattern in re.split(r"[\s,]+", patterns.lower()) if pattern)
