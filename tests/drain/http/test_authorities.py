@@ -1,4 +1,4 @@
-"""What SSL_CERT_FILE and SSL_CERT_DIR name: nothing there can hold the start up, and nothing is passed over in silence."""
+"""What SSL_CERT_FILE and SSL_CERT_DIR name: nothing of it holds the start up, nor is it passed over in silence."""
 
 import os
 import socket
