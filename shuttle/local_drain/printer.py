@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 MOST_BYTES = 16 * 1024 * 1024  # of text that waits
+_PIECE = 4096  # bytes, what a pipe takes at once: a slow reader is seen to read
 PATIENCE = 1.0  # seconds at the end in which stdout takes nothing
 BURST = 100  # lines that a connection may have at once
 PACE = 10.0  # lines a second, after that
@@ -73,7 +74,7 @@ class Printer:
     def _put(self, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
-            length = os.write(self._fd, rest)
+            length = os.write(self._fd, rest[:_PIECE])
             rest = rest[length:]
             with self._changed:
                 self._bytes -= length
