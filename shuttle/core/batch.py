@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from shuttle.core.frame import Framer, Run, split_body
-from shuttle.core.position import Position, Span
+from shuttle.core.position import Position, Span, select_spans
 
 OVERHEAD = 512  # bytes that a batch takes in memory beside its body
 
@@ -36,17 +36,24 @@ class Batch(NamedTuple):
         return len(self.body) + OVERHEAD
 
     def halve(self) -> "tuple[Batch, ...]":
-        """Return two batches that hold its lines in order; one if it has one line. Their ids derive from its own."""
+        """Return two batches that hold its lines in order; one if it has one line. Their ids derive from its own.
+
+        Raises:
+            FramesError: Its body is not the frames that it should be.
+        """
         if self.lines == 1:
             return (self._replace(id=_derive(self.id, 0)),)
         middle = self.lines // 2
         frames = middle + sum(count - 1 for index, count in self.long if index < middle)
-        place = sum(map(len, split_body(self.body)[:frames]))
+        place = sum(map(len, split_body(self.body, self.frames)[:frames]))
         first = tuple(entry for entry in self.long if entry[0] < middle)
         second = tuple((index - middle, count) for index, count in self.long if index >= middle)
+        rest = self.lines - middle
+        whole = sum(span.lines for span in self.spans) == self.lines  # or nobody knows where which of them stands
+        spans = (select_spans(self.spans, 0, middle), select_spans(self.spans, middle, rest)) if whole else ((), ())
         return (
-            Batch(_derive(self.id, 0), self.body[:place], middle, frames, first, self.born),
-            Batch(_derive(self.id, 1), self.body[place:], self.lines - middle, self.frames - frames, second, self.born),
+            Batch(_derive(self.id, 0), self.body[:place], middle, frames, first, self.born, spans[0]),
+            Batch(_derive(self.id, 1), self.body[place:], rest, self.frames - frames, second, self.born, spans[1]),
         )
 
 
@@ -120,7 +127,7 @@ class Batcher:
 
     def _count_fitting(self, run: Run, lines: int) -> int:
         """Return how many of a run's lines still fit the batch. An empty batch takes one line, however long."""
-        sizes = list(map(len, split_body(run.body)))
+        sizes = list(map(len, split_body(run.body, run.frames)))
         for index, count in run.long:
             sizes[index : index + count] = [sum(sizes[index : index + count])]
         fitting = bisect_right(list(accumulate(sizes)), self._max_bytes - self._bytes)

@@ -53,6 +53,10 @@ class Run(NamedTuple):
     """(index of a line, its number of frames) for each line that made more than one."""
 
 
+class FramesError(ValueError):
+    """A body is not the frames that it should be."""
+
+
 class _TooLongError(Exception):
     """A line does not fit one frame."""
 
@@ -163,19 +167,24 @@ def make_stamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
 
 
-def split_body(body: bytes) -> list[bytes]:
-    """Return the frames that `body` holds, each with its length prefix.
+def split_body(body: bytes, count: int) -> list[bytes]:
+    """Return the `count` frames that `body` holds, each with its length prefix.
 
     Raises:
-        ValueError: `body` is not frames back to back.
+        FramesError: `body` is not so many frames back to back.
     """
     frames = []
     place = 0
     while place < len(body):
-        space = body.index(b" ", place)
-        end = space + 1 + int(body[place:space])
+        try:
+            space = body.index(b" ", place)
+            end = space + 1 + int(body[place:space])
+        except ValueError:
+            raise FramesError("a frame has no length") from None
         if not space < end <= len(body):  # a length below zero would lead back, without end
-            raise ValueError("a frame has not the length that it says")
+            raise FramesError("a frame has not the length that it says")
         frames.append(body[place:end])
         place = end
+    if len(frames) != count:
+        raise FramesError(f"a body of {count} frames has {len(frames)}")
     return frames

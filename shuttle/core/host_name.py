@@ -1,8 +1,9 @@
 """Names of hosts: which ones can be, and which ones `no_proxy` excludes."""
 
 import re
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+_MAPPED = 96  # bits before an IPv4 address that is mapped into IPv6 (RFC 4291, 2.5.5.2)
 _LONGEST = 253  # characters (RFC 1035, 2.3.4, without the final dot)
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")  # with _, which DNS takes and some drains have
 
@@ -33,7 +34,8 @@ def is_excluded(host: str, port: int, patterns: str) -> bool:
     """Return whether `patterns`, the value of `no_proxy`, exclude a host, as they do for Go and curl.
 
     They are separated by commas or spaces. Each is `*`, an address, a network (`10.0.0.0/8`), or a name, which stands
-    for every name below it, too; a dot or `*.` before it makes no difference. A port may stand behind it.
+    for every name below it, too; a dot or `*.` before it makes no difference. A port may stand behind it. An IPv4
+    address that is mapped into IPv6 (`::ffff:10.0.0.1`) is an IPv4 address.
     """
     host = host.lower().removesuffix(".")
     return any(_matches(host, port, pattern) for pattern in re.split(r"[\s,]+", patterns.lower()) if pattern)
@@ -44,16 +46,28 @@ def _matches(host: str, port: int, pattern: str) -> bool:
         return True
     if is_address(host) and "/" in pattern:
         try:
-            return ip_address(host) in ip_network(pattern, strict=False)
+            return _parse_address(host) in _parse_network(pattern)
         except ValueError:
             return False
     name, wanted = _split_port(pattern)
     if wanted and wanted != str(port):
         return False
     if is_address(host) or is_address(name):
-        return is_address(host) and is_address(name) and ip_address(host) == ip_address(name)
+        return is_address(host) and is_address(name) and _parse_address(host) == _parse_address(name)
     name = name.removeprefix("*").removeprefix(".").removesuffix(".")
     return bool(name) and (host == name or host.endswith(f".{name}"))
+
+
+def _parse_address(text: str) -> IPv4Address | IPv6Address:
+    address = ip_address(text)
+    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
+
+
+def _parse_network(text: str) -> IPv4Network | IPv6Network:
+    network = ip_network(text, strict=False)
+    if isinstance(network, IPv6Network) and network.prefixlen >= _MAPPED and network.network_address.ipv4_mapped:
+        return IPv4Network((network.network_address.ipv4_mapped, network.prefixlen - _MAPPED))
+    return network
 
 
 def _split_port(pattern: str) -> tuple[str, str]:

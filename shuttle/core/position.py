@@ -15,6 +15,19 @@ class Span(NamedTuple):
     lines: int
     stamp: str
     """When they were read, as frames have it."""
+    skip: int = 0
+    """Lines of the stretch before them that are settled."""
+
+
+def select_spans(spans: Sequence[Span], first: int, lines: int) -> tuple[Span, ...]:
+    """Return where `lines` of the spans' lines stand, from index `first` on."""
+    found = []
+    for span in spans:
+        start, end = max(0, first), min(first + lines, span.lines)
+        if start < end:
+            found.append(span._replace(lines=end - start, skip=span.skip + start))
+        first -= span.lines
+    return tuple(found)
 
 
 class Position:

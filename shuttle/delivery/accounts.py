@@ -3,7 +3,7 @@
 They keep ledger and statistics consistent, and inform the journal and the landing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from shuttle.clock import Clock
@@ -79,6 +79,11 @@ class Accounts:
         """Note that every line of `batch` is delivered or lost."""
         if self._journal is not None:
             self._journal.settle(batch)
+
+    def narrow(self, batch: Batch, left: Sequence[Batch]) -> None:
+        """Note that of `batch` only its parts `left` are neither delivered nor lost, when nothing is sent any more."""
+        if self._journal is not None:
+            self._journal.narrow(batch, left)
 
     def note_attempt(self, attempted: Attempted) -> None:
         """Count an attempt in the statistics, and log it if every attempt is logged."""

@@ -37,6 +37,10 @@ class Part(NamedTuple):
     batch: Batch
     suspicion: Suspicion | None = None
     """Against what it was a half of, when it was halved."""
+    failures: int = 0
+    """Those so far, if it was postponed: parts that fail in turn must not be sent in a circle, without a delay."""
+    failing_since: float = 0.0
+    not_before: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -86,13 +90,19 @@ class Delivery:
     def postpone_part(self) -> None:
         """Put the part in hand behind the others."""
         part = self.parts.pop()
-        self.parts.insert(0, Part(part.batch, self.suspicion))
-        self.suspicion = self.parts[-1].suspicion
+        self.parts.insert(0, Part(part.batch, self.suspicion, self.failures, self.failing_since, self.not_before))
+
+    def take_up_part(self) -> None:
+        """Begin with the part that is in hand now, or go on with it."""
+        part = self.parts[-1] if self.parts else Part(self.batch)
+        self.suspicion = part.suspicion
+        self.failures, self.failing_since, self.not_before = part.failures, part.failing_since, part.not_before
+        self.counted = self.late = 0
 
     def clear_suspicions(self) -> None:
         """Forget what is held against the parts: the culprit was found."""
         self.parts = [Part(part.batch) for part in self.parts]
-        self.suspicion = None
+        self.take_up_part()
 
 
 class Deliveries:

@@ -19,6 +19,9 @@ class Journal(Protocol):
     def settle(self, batch: Batch) -> None:
         """Note that every line of `batch` is delivered or counted as lost."""
 
+    def narrow(self, batch: Batch, left: Sequence[Batch]) -> None:
+        """Note that of `batch` only its parts `left` are not settled, when nothing is sent any more."""
+
     async def run(self) -> None:
         """Write down which batches are settled, until cancelled."""
 

@@ -22,6 +22,10 @@ A single line that fails lets the other parts of its batch go first. If it is ce
 a part is lost because it is too old, so are the other parts of its batch that are too old: the drain is down, and they
 need no attempt each.
 
+A part that cannot be handled, because its body is not the frames that its batch says (a spool may hold anything), is
+lost with all that is left of its batch. So is one at whose handling an error comes that nobody expected. An error
+in an attempt is a failure of that attempt.
+
 In the last round of a landing every batch gets one more attempt. If it fails, the delivery is put aside, so that the
 batches behind it get their attempt. When the queue is empty, the deliveries put aside are tried again, in turn. Batches
 in a journal are not put aside: the next process delivers them. Shortly before the end attempts that hang are broken off
@@ -34,6 +38,7 @@ from typing import NamedTuple
 from shuttle.clock import Clock
 from shuttle.core.backoff import LONGEST_DELAY, next_delay
 from shuttle.core.batch import Batch
+from shuttle.core.frame import FramesError
 from shuttle.core.ledger import Owed
 from shuttle.core.outcome import Outcome, Verdict
 from shuttle.core.suspicion import Suspicion
@@ -113,7 +118,10 @@ class Outlet:
     def close(self) -> None:
         """Release the deliveries that are aside. Lines that the drain has count as delivered; the rest stays held."""
         for delivery in self._deliveries.clear_aside():
+            left = [part.batch for part in delivery.parts]
             self._release(delivery)
+            if sum(part.lines for part in left) < delivery.batch.lines:
+                self._accounts.narrow(delivery.batch, left)
 
     @property
     def others_wait(self) -> bool:
@@ -135,6 +143,17 @@ class Outlet:
 
     async def _deliver(self, delivery: Delivery) -> bool:
         """Deliver or lose every line, and return True. Return False if the delivery is to be put aside."""
+        try:
+            done = await self._send(delivery)
+        except Exception as error:  # noqa: BLE001  # it is no reason to lose other lines
+            self._give_up(delivery, error)
+            done = True
+        if done:
+            self._accounts.settle(delivery.batch)
+        return done
+
+    async def _send(self, delivery: Delivery) -> bool:
+        """Send the parts until none is left, and return True. Return False if the delivery is to be put aside."""
         while delivery.parts:
             if delivery.shipment is None and self._is_hopeless(delivery):
                 self._conclude(delivery)
@@ -158,8 +177,13 @@ class Outlet:
                     self._halve(delivery)
                 case Verdict.DELIVERED | Verdict.LOST:
                     self._conclude(delivery)
-        self._accounts.settle(delivery.batch)
         return True
+
+    def _give_up(self, delivery: Delivery, error: Exception) -> None:
+        """Count what is left of a delivery as lost that cannot be handled, such as one whose body is no frames."""
+        delivery.outcome = self._accounts.losses.note_crash(error)._replace(verdict=Verdict.LOST)
+        while delivery.parts:
+            self._conclude(delivery)
 
     def _handle_failure(self, delivery: Delivery) -> bool:
         """Decide how a delivery goes on that has failed. Return False if it is to be put aside."""
@@ -178,8 +202,9 @@ class Outlet:
             self._halve(delivery)
             return not (delivery.is_suspect and self._deliveries.is_to_step_aside(delivery))
         elif self._is_to_postpone(delivery):
-            self._unload(delivery)
             delivery.postpone_part()
+            self._unload(delivery)
+            delivery.take_up_part()
         elif self._is_to_wait(delivery) or self._deliveries.is_to_step_aside(delivery):
             return False
         return True
@@ -195,6 +220,8 @@ class Outlet:
         try:
             shipment = delivery.shipment or self._load(delivery)
             outcome = await shipment.attempt()
+        except FramesError:  # no attempt can be made
+            raise
         except BaseException as error:
             if not isinstance(error, Exception) and not is_stray(error):
                 raise
@@ -221,22 +248,20 @@ class Outlet:
         if not (delivery.shipment and delivery.shipment.told):
             self._accounts.put_back(delivery.owed)
         delivery.shipment, delivery.owed = None, Owed()
-        delivery.failures = delivery.counted = delivery.late = 0
-        delivery.not_before = 0.0
 
     def _halve(self, delivery: Delivery) -> None:
         """Send the current part as two halves, the first one next."""
-        halves, suspicion = delivery.parts.pop().batch.halve(), delivery.suspicion
+        halves, suspicion = delivery.part.halve(), delivery.suspicion
+        delivery.parts[-1:] = [Part(half, suspicion and suspicion.copy()) for half in reversed(halves)]
         self._unload(delivery)
-        delivery.parts += [Part(half, suspicion and suspicion.copy()) for half in reversed(halves)]
-        delivery.suspicion = delivery.parts[-1].suspicion
+        delivery.take_up_part()
 
     def _conclude(self, delivery: Delivery) -> None:
         """Count the lines of the current part that were taken as delivered, and the rest as lost."""
         part = delivery.parts.pop().batch
         taken = delivery.shipment.taken if delivery.shipment else 0
         self._unload(delivery)
-        delivery.suspicion = delivery.parts[-1].suspicion if delivery.parts else None
+        delivery.take_up_part()
         if taken:
             self._accounts.deliver(taken)
         if taken < part.lines:

@@ -65,6 +65,7 @@ class Spool:
         self._released = False  # nobody may use the disk any more
         self._closed = False  # it is up to date for the last time
         self._looked = -math.inf  # when, by the event loop's clock
+        self._narrowed: list[tuple[Batch, Sequence[Batch]]] = []  # and what is left of each
         self.taken = 0
         """Batches that takers got so far."""
         if backlog.is_open:
@@ -165,6 +166,10 @@ class Spool:
         if self._tiers.is_due:
             self._due.set()
 
+    def narrow(self, batch: Batch, left: Sequence[Batch]) -> None:
+        """Note that of `batch` only its parts `left` are not settled. They take its place on the disk at the end."""
+        self._narrowed.append((batch, left))
+
     async def run(self) -> None:
         """Bring the disk up to date, and see that what it has is still there, until cancelled or released."""
         while not self._released:
@@ -184,8 +189,27 @@ class Spool:
                     await self._write()
                     if await self._look():
                         await self._write()
+                    await self._write_narrowed()
                     await self._ask(self._backlog.close)
                     self._closed = True
+
+    async def _write_narrowed(self) -> None:
+        """Write what is left of batches in their place. A disk that fails keeps them whole: lines come twice then.
+
+        The first part has the place of the batch, and the others are behind all that there is.
+        """
+        found = [(entry, left) for batch, left in self._narrowed if (entry := self._tiers.find_taken(batch))]
+        places = [(entry.key if part is left[0] else 0, part) for entry, left in found for part in left]
+        if not found:
+            return
+        add = [StoredBatch(key, part) for key, part in places]
+        keys = await self._ask(self._backlog.write, add, [entry.key for entry, _ in found])
+        if isinstance(keys, DiskFault):
+            return
+        for entry, left in found:
+            self._tiers.note_narrowed(entry, left, keys[: len(left)])
+            del keys[: len(left)]
+        self._count_spooled()
 
     def count_kept(self, _unrecorded: Sequence[Span]) -> int:
         """Return the lines on the disk: those that were never recorded were in memory alone."""

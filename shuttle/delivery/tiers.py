@@ -207,6 +207,22 @@ class Tiers:
             if entry.state is State.SETTLED:
                 self._settled[entry.key] = None
 
+    def find_taken(self, batch: Batch) -> Entry | None:
+        """Return the entry of `batch` if an outlet has it and the disk has it, too."""
+        entry = self._taken.get(id(batch))
+        return entry if entry and entry.state is State.TAKEN_BOTH else None
+
+    def note_narrowed(self, entry: Entry, parts: Iterable[Batch], keys: Iterable[int]) -> None:
+        """Note that the disk has `parts` in the place of what an outlet had taken whole."""
+        del self._taken[id(entry.batch)]
+        self._move(entry, Event.SETTLED)
+        self._move(entry, Event.REMOVED)
+        for batch, key in zip(parts, keys, strict=True):
+            part = Entry(batch, State.TAKEN, key)
+            self._count(State.TAKEN, batch, 1)
+            self._move(part, Event.WRITTEN)
+            self._taken[id(batch)] = part
+
     def list_unsaved(self) -> Iterator[Entry]:
         """Yield what memory alone has, the oldest first."""
         if self._totals[State.TAKEN].batches:

@@ -10,8 +10,10 @@ from shuttle import __version__
 from shuttle.command.flags import Flag, format_help, parse_flags
 from shuttle.errors import ConfigError, UsageError
 from shuttle.local_drain.behaviour import Behaviour
+from shuttle.local_drain.printer import Printer, Ration
 from shuttle.local_drain.receiver import Exchange, LocalDrain
 from shuttle.local_drain.syslog import format_frame, show
+from shuttle.observe.line_writer import LineWriter
 
 NAME = "log-shuttle-drain"
 DEFAULT_PORT = 9080
@@ -96,24 +98,54 @@ def _answer(values: dict[str, Any]) -> str:
 
 def _serve(behaviour: Behaviour, stdout: TextIO | None) -> None:
     """Run a drain until a signal. They are blocked and waited for, so that none comes at a wrong moment."""
-
-    def show(exchange: Exchange) -> None:
-        note = f"{NAME}: {_describe(exchange)}\n" if exchange.reason else ""
-        lines = "".join(f"{format_frame(frame)}\n" for frame in exchange.frames) if stdout else ""
-        _write(sys.stderr, note)
-        if not _write(stdout, lines):
-            os.kill(os.getpid(), signal.SIGTERM)  # nobody is reading: the end, as if it had been told
-
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    display = _Display(stdout, sys.stderr)
     try:
-        with LocalDrain(behaviour, show) as drain:
-            _write(sys.stderr, f"{NAME}: listening on {drain.url}\n")
+        with LocalDrain(behaviour, display.show) as drain:
+            display.tell(f"listening on {drain.url}")
             signal.sigwait(_STOPPING)
-        _write(sys.stderr, f"{NAME}: {drain.counts}\n")
+        display.close()
+        display.tell(str(drain.counts))
     finally:
+        display.close()
         while _STOPPING & signal.sigpending():  # told twice; the second must not end it with a status of its own
             signal.sigwait(_STOPPING)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Display:
+    """What the drain shows: messages on `stdout`, and all else on `stderr`, if they are there."""
+
+    def __init__(self, stdout: TextIO | None, stderr: TextIO | None) -> None:
+        self._printer = Printer(stdout.fileno(), _end) if stdout else None
+        self._notes = LineWriter(stderr.fileno(), told=f"{NAME}: {{}} lines were skipped here") if stderr else None
+        self._ration = Ration()
+
+    def show(self, exchange: Exchange) -> None:
+        """Show what became of a request; of many refusals in one connection, some."""
+        if exchange.reason and (untold := self._ration.admit()) is not None:
+            more = f" (and {untold} more before it)" if untold else ""
+            self.tell(_describe(exchange) + more)
+        if self._printer and exchange.frames:
+            self._printer.write("".join(f"{format_frame(frame)}\n" for frame in exchange.frames))
+
+    def tell(self, text: str) -> None:
+        """Write a line to stderr if that is possible now."""
+        if self._notes:
+            self._notes.write(f"{NAME}: {text}")
+
+    def close(self) -> None:
+        """Return when stdout has all messages, or takes none for a while. A second call does nothing."""
+        printer, self._printer = self._printer, None
+        if printer:
+            printer.close()
+            if printer.skipped:
+                self.tell(f"the messages of {printer.skipped} requests were skipped: stdout did not take them")
+
+
+def _end() -> None:
+    """End as if it had been told to: nobody is reading any more."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _describe(exchange: Exchange) -> str:
@@ -121,14 +153,12 @@ def _describe(exchange: Exchange) -> str:
     return answer + show(exchange.reason.encode())
 
 
-def _write(stream: TextIO | None, text: str) -> bool:
-    """Write to stdout or stderr, if it is open; return False if its reader has gone."""
-    if stream is None or not text:
-        return True
+def _write(stream: TextIO | None, text: str) -> None:
+    """Write to stdout or stderr, if it is open and has a reader."""
+    if stream is None:
+        return
     try:
         stream.buffer.write(text.encode(stream.encoding, "backslashreplace"))
         stream.buffer.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # for what is still buffered
-        return False
-    return True

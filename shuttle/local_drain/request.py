@@ -11,10 +11,12 @@ from shuttle.local_drain.syslog import FrameError, parse_frames
 BODY_LIMIT = 8_000_000  # bytes; logplex answers 500 to a body over about that
 NO_ANSWER = 0  # in place of a status: the connection ends instead
 _CONTENT_TYPE = "application/logplex-1"
+_LONGEST_QUOTED = 40  # characters of a header in a reason: enough to recognise it
 _PIECE = 64 * 1024  # bytes read at once
 _LONGEST_LINE = 4096  # bytes of a chunk's size with its extensions, or of a trailer
 _MOST_TRAILERS = 100  # as many as http.server takes headers
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;|\r?\n)")
+_END = b"\r\n"
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;|\r\n)")
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _GZIP_PIECE = 2048  # bytes unpacked at once
 _GZIP = 31  # zlib's wbits for a gzip header and trailer round the largest window
@@ -63,11 +65,12 @@ def check_request(headers: Message, body: bytes, *, authorizations: frozenset[st
     if authorizations and headers.get("Authorization") not in authorizations:
         raise RequestError(401, "wrong credentials" if "Authorization" in headers else "no credentials")
     if headers.get("Content-Type") != _CONTENT_TYPE:
-        raise RequestError(415, f"Content-Type is {headers.get('Content-Type')!r} and not {_CONTENT_TYPE}")
+        raise RequestError(415, f"Content-Type is {_quote(headers.get('Content-Type'))} and not {_CONTENT_TYPE}")
     frames = _parse(_decode(headers, body, max_body))
     announced = headers.get("Logplex-Msg-Count")
     if announced != str(len(frames)):
-        raise RequestError(400, f"Message count mismatch: Logplex-Msg-Count is {announced!r}, frames {len(frames)}")
+        counts = f"Logplex-Msg-Count is {_quote(announced)}, frames {len(frames)}"
+        raise RequestError(400, f"Message count mismatch: {counts}")
     for name in ("Logplex-Drop-Count", "Logplex-Lost-Count"):
         read_count(headers, name)
     return frames
@@ -81,17 +84,23 @@ def read_count(headers: Message, name: str) -> int:
     """
     value = headers.get(name, "0")
     if not _NUMBER.fullmatch(value):
-        raise RequestError(400, f"{name} is {value!r} and not a number")
+        raise RequestError(400, f"{name} is {_quote(value)} and not a number")
     return int(value)
 
 
+def _quote(value: str | None) -> str:
+    return repr(value if value is None or len(value) <= _LONGEST_QUOTED else f"{value[:_LONGEST_QUOTED]}...")
+
+
 def _read_pieces(stream: BufferedIOBase, headers: Message) -> Iterator[bytes]:
+    if headers.defects or headers.get_payload():  # the parser takes that and all behind it for no headers
+        raise BodyError(400, "a header is none: a name, at once a colon, and a value")
     encoding = ", ".join(headers.get_all("Transfer-Encoding", []))
     lengths = headers.get_all("Content-Length", [])
     if encoding and lengths:
         raise BodyError(400, "both Transfer-Encoding and Content-Length are there")
     if encoding and encoding.strip().lower() != "chunked":
-        raise BodyError(400, f"Transfer-Encoding is {encoding!r} and not chunked")
+        raise BodyError(400, f"Transfer-Encoding is {_quote(encoding)} and not chunked")
     if encoding:
         yield from _read_chunks(stream)
     else:
@@ -103,17 +112,17 @@ def _parse_length(lengths: list[str]) -> int:
         raise BodyError(400, "Content-Length is there twice, and different")
     length = lengths[0] if lengths else "0"
     if not _NUMBER.fullmatch(length):
-        raise BodyError(400, f"Content-Length is {length!r} and not a number")
+        raise BodyError(400, f"Content-Length is {_quote(length)} and not a number")
     return int(length)
 
 
 def _read_chunks(stream: BufferedIOBase) -> Iterator[bytes]:
     while size := _read_chunk_size(stream):
         yield from _read_exactly(stream, size)
-        if _read_line(stream).strip(b"\r\n"):
+        if _read_line(stream) != _END:
             raise BodyError(400, "a chunk is longer than its size")
     for _ in range(_MOST_TRAILERS + 1):  # and an empty line
-        if not _read_line(stream).strip():
+        if _read_line(stream) == _END:
             return
     raise BodyError(400, f"there are more than {_MOST_TRAILERS} trailers")
 
@@ -131,6 +140,8 @@ def _read_line(stream: BufferedIOBase) -> bytes:
         raise BodyError(400, f"a line of a chunked body has more than {_LONGEST_LINE} bytes")
     if not line.endswith(b"\n"):
         raise ConnectionError("the client went away in the middle of its request")
+    if not line.endswith(_END) or b"\r" in line[:-2]:  # another reader may see the end of a line elsewhere
+        raise BodyError(400, "a line of a chunked body does not end with CRLF")
     return line
 
 
@@ -147,7 +158,7 @@ def _decode(headers: Message, body: bytes, max_body: int) -> bytes:
     limit = max_body or BODY_LIMIT
     encoding = headers.get("Content-Encoding", "identity")
     if encoding not in ("identity", "gzip"):
-        raise RequestError(415, f"Content-Encoding is {encoding!r} and neither gzip nor identity")
+        raise RequestError(415, f"Content-Encoding is {_quote(encoding)} and neither gzip nor identity")
     if len(body) <= limit and encoding == "gzip":
         body = _gunzip(body, limit)
     if len(body) > limit:

@@ -38,9 +38,9 @@ _TOTALS = (
     "coalesce(min(key), 0) FROM batches WHERE key >= ?"
 )
 _LAST = "SELECT coalesce(max(key), 0) FROM batches"
-# A frame has 3 bytes at least, its length and newline included: no batch has more lines than it has room for.
+_LEAST_FRAME = 3  # bytes, its length and newline included: no batch has more frames than it has room for
 _IMPLAUSIBLE = (
-    "SELECT 1 FROM batches WHERE NOT (lines >= 1 AND lines * 3 <= size AND frames >= lines) "
+    "SELECT 1 FROM batches WHERE NOT (lines >= 1 AND frames >= lines AND frames <= size / 3) "
     "OR typeof(lines) != 'integer' OR typeof(frames) != 'integer' OR typeof(size) != 'integer' OR "
     "typeof(born) != 'real' OR typeof(id) != 'text' OR length(id) != 32 "
     "OR NOT born BETWEEN -?1 AND ?1 OR NOT key BETWEEN 1 AND ?2 LIMIT 1"
@@ -180,8 +180,8 @@ def _decode(content: Any, since: float) -> StoredBatch:
             is_number(key, 1, MOST_KEY)
             and is_id(row[1])
             and is_time(born)
-            and is_number(lines, 1, len(body) // 3)
-            and is_number(frames, lines)
+            and is_number(lines, 1)
+            and is_number(frames, lines, len(body) // _LEAST_FRAME)
             and isinstance(pairs, list)
             and are_long(pairs, lines, frames)
         ):

@@ -34,7 +34,7 @@ _MOST_UNSIGNED = (1 << 64) - 1  # of devices and inodes
 
 
 class Plan(NamedTuple):
-    """A batch that was closed and whose outcome is not known."""
+    """A batch that was closed and whose outcome is not known, or a part of one."""
 
     id: str
     """32 hex digits, the Frame-Id."""
@@ -194,6 +194,7 @@ def _is_span(span: Span) -> bool:
         is_number(span.file, 1)
         and is_number(span.start)
         and is_number(span.end, span.start + 1)
-        and is_number(span.lines, 1, span.end - span.start)
+        and is_number(span.skip, 0, span.end - span.start)
+        and is_number(span.lines, 1, span.end - span.start - span.skip)
         and is_stamp(span.stamp)
     )

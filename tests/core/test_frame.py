@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shuttle.core.frame import Run, make_stamp, split_body
+from shuttle.core.frame import FramesError, Run, make_stamp, split_body
 from tests.helpers.frames import HEADER, STAMP, frame_input, make_framer, read_messages, walk
 
 RFC5424 = f"<13>1 {STAMP} host app 1 - - a message of a frame of 90 bytes: 1".encode()
@@ -156,16 +156,18 @@ def test_a_stamp_is_32_bytes_and_parses_to_its_time(seconds: float) -> None:
 @given(lines)
 def test_a_body_is_split_into_its_frames_with_their_lengths(lines: list[bytes]) -> None:
     body = make_framer().frame(lines, STAMP).body
-    frames = split_body(body)
+    frames = split_body(body, len(lines))
     assert b"".join(frames) == body
     assert [walk(frame) for frame in frames] == [[HEADER + line + b"\n"] for line in lines]
 
 
 def test_an_empty_body_has_no_frames() -> None:
-    assert split_body(b"") == []
+    assert split_body(b"", 0) == []
 
 
-@pytest.mark.parametrize("body", [b"x", b"12", b"x <13>1", b"<13>1 a\n"])
-def test_a_body_that_is_not_frames_is_an_error(body: bytes) -> None:
-    with pytest.raises(ValueError, match=r"not found|invalid literal"):
-        split_body(body)
+@pytest.mark.parametrize(
+    "body", [b"", b"x", b"12", b"x <13>1", b"<13>1 a\n", b"9 <13>1 a", b"-1 <13>1 a", b"1 a1 b", b"9" * 5000 + b" a"]
+)
+def test_a_body_that_is_not_one_frame_is_an_error(body: bytes) -> None:
+    with pytest.raises(FramesError):
+        split_body(body, 1)

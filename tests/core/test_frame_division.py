@@ -34,7 +34,8 @@ FORMATS = ["raw", "rfc5424", "lprfc5424"]
 
 
 def frames_of(framer: Framer, line: bytes) -> list[bytes]:
-    return split_body(framer.frame([line], STAMP).body)
+    run = framer.frame([line], STAMP)
+    return split_body(run.body, run.frames)
 
 
 # --- raw lines ---
@@ -153,8 +154,8 @@ def test_a_ready_frame_is_unchanged_up_to_the_limit(input_format: str) -> None:
 def test_no_frame_is_longer_than_a_receiver_takes(changed: dict[str, Any], sign: bytes, input_format: str) -> None:
     framer = make_framer(input_format=input_format, **changed)
     for length in (9_000, 9_999, 10_000, 10_170, 10_234, 10_240, 10_300, 30_000):
-        body = framer.frame([READY + b"y" * add + sign * (length // len(sign)) for add in range(4)], STAMP).body
-        assert max(map(len, split_body(body))) <= FRAME_LIMIT
+        run = framer.frame([READY + b"y" * add + sign * (length // len(sign)) for add in range(4)], STAMP)
+        assert max(map(len, split_body(run.body, run.frames))) <= FRAME_LIMIT
 
 
 @pytest.mark.parametrize("changed", SOME_SETTINGS)

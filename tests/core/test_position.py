@@ -176,9 +176,29 @@ def test_a_last_line_without_a_newline_counts_as_cut() -> None:
     assert splitter.take_cuts() == []
 
 
-def test_a_halved_batch_has_no_spans_of_its_own() -> None:
+def test_a_half_has_its_own_lines_of_the_spans() -> None:
+    reader, position = Reader(size=5), Position(1, 0)
+    reader.take([b"1", b"2", b"3"], NewlineSplitter(100), position)
+    reader.take([b"4", b"5"], NewlineSplitter(100), position)
+    (batch,) = reader.finish()
+    stretches = [(0, 6), (6, 10)]
+    assert [(span.start, span.end, span.skip, span.lines) for span in batch.spans] == [
+        (*stretches[0], 0, 3),
+        (*stretches[1], 0, 2),
+    ]
+    first, second = batch.halve()
+    assert [(span.start, span.end, span.skip, span.lines) for span in first.spans] == [(*stretches[0], 0, 2)]
+    assert [(span.start, span.end, span.skip, span.lines) for span in second.spans] == [
+        (*stretches[0], 2, 1),
+        (*stretches[1], 0, 2),
+    ]
+    _, last = second.halve()
+    assert [(span.start, span.end, span.skip, span.lines) for span in last.spans] == [(*stretches[1], 0, 2)]
+
+
+def test_a_half_of_lines_that_came_another_way_too_has_no_spans() -> None:
     reader, position = Reader(size=4), Position(1, 0)
     reader.take([b"1", b"2", b"3", b"4"], NewlineSplitter(100), position)
     (batch,) = reader.finish()
-    assert [half.spans for half in batch.halve()] == [(), ()]
-    assert [span.end - span.start for span in batch.spans] == [8]
+    mixed = batch._replace(spans=(batch.spans[0]._replace(lines=3),))
+    assert [half.spans for half in mixed.halve()] == [(), ()]

@@ -187,3 +187,26 @@ async def test_poison_at_the_end_leaves_the_other_lines_their_time(failure: Answ
     async with make_shuttle(drain, batch_size=100, num_outlets=1) as shuttle:
         await shuttle.write(make_lines(6000))
     assert shuttle.ledger.delivered == 5999
+
+
+@virtual
+async def test_two_bad_lines_of_a_batch_are_not_sent_in_a_circle() -> None:
+    """Each lets the other go first. They are found out all the same once there are others."""
+    drain = Drain(fail_on({3, 7}, Answer(500)))
+    async with make_shuttle(drain, batch_size=10, max_age=1e6) as shuttle:
+        await shuttle.write(make_lines(10))
+        for number in range(600):
+            await shuttle.write(make_lines(1, first=100 + number))
+            await trio.sleep(1)
+        assert str(shuttle.ledger) == "read=610 delivered=608 dropped=0 lost=2 held=0"
+    assert len(drain.calls) < 2000
+
+
+@virtual
+async def test_two_bad_lines_of_a_batch_are_not_sent_in_a_circle_at_the_end() -> None:
+    drain = Drain(fail_on({3, 7}, Answer(500)))
+    async with make_shuttle(drain, batch_size=10, max_age=1e6, land_timeout=5.0) as shuttle:
+        await shuttle.write(make_lines(40))
+        await trio.sleep(20)
+    assert shuttle.ledger.delivered == 38
+    assert len(drain.calls) < 100

@@ -41,6 +41,18 @@ def ask(drain: LocalDrain, request: bytes) -> bytes:
         (CHUNKED + b"1\r\nab\r\n", b"a chunk is longer than its size"),
         (CHUNKED + b"0\r\n" + b"A: b\r\n" * 101, b"more than 100 trailers"),
         (CHUNKED + b"0\r\n" + b"A" * 4096, b"a line of a chunked body has more"),
+        (CHUNKED + b"1\na\r\n0\r\n\r\n", b"a line of a chunked body does not end with CRLF"),
+        (CHUNKED + b"1;a=b\na\r\n0\r\n\r\n", b"a line of a chunked body does not end with CRLF"),
+        (CHUNKED + b"1\r\na\n0\r\n\r\n", b"a line of a chunked body does not end with CRLF"),
+        (CHUNKED + b"1\r\na\r\n0\n\r\n", b"a line of a chunked body does not end with CRLF"),
+        (CHUNKED + b"1\r\na\r\n0\r\n\n", b"a line of a chunked body does not end with CRLF"),
+        (CHUNKED + b"1\r\na\r\n0\r\nA: b\n\r\n", b"a line of a chunked body does not end with CRLF"),
+        (CHUNKED + b"1;a\rb\r\na\r\n0\r\n\r\n", b"a line of a chunked body does not end with CRLF"),
+        (HEAD + b"Transfer-Encoding : chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n", b"a header is none"),
+        (HEAD + b"Content-Length: 1\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n", b"a header is none"),
+        (HEAD + b"Content-Length: 1\r\nno colon\r\n\r\n0\r\n\r\n", b"a header is none"),
+        (HEAD.replace(b"Host", b" Host") + b"Content-Length: 1\r\n\r\n0\r\n\r\n", b"a header is none"),
+        (HEAD + b"Content-Length: 1\r\n: x\r\n\r\n0\r\n\r\n", b"a header is none"),
     ],
 )
 def test_a_body_without_a_clear_end_is_answered_400(request_: bytes, reason: bytes) -> None:
@@ -117,3 +129,36 @@ def test_pipelined_requests_are_answered_in_turn() -> None:
         last = HEAD + b"Connection: close\r\nContent-Length: 0\r\n\r\n"
         answer = ask(drain, (request + FRAME) * 3 + last)
     assert answer.count(b"HTTP/1.1 ") == 4
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Content-Length",
+        "Transfer-Encoding",
+        "Content-Encoding",
+        "Content-Type",
+        "Logplex-Msg-Count",
+        "Logplex-Drop-Count",
+        "Logplex-Lost-Count",
+    ],
+)
+def test_a_long_header_is_not_quoted_whole(header: str) -> None:
+    frame = b"14 <1>1 - - - - -"
+    wanted = {
+        "Host": "x",
+        "Content-Type": "application/logplex-1",
+        "Logplex-Msg-Count": "1",
+        "Content-Length": str(len(frame)),
+        "Connection": "close",
+    }
+    if header == "Transfer-Encoding":
+        del wanted["Content-Length"]
+    head = "".join(f"{name}: {value}\r\n" for name, value in (wanted | {header: "9z" * 2500}).items())
+    with LocalDrain() as drain:
+        answer = ask(drain, f"POST / HTTP/1.1\r\n{head}\r\n".encode() + frame)
+        [exchange] = drain.exchanges
+    assert header in exchange.reason
+    assert "'9z9z" in exchange.reason
+    assert len(exchange.reason) < 200
+    assert len(answer) < 500

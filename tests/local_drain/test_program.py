@@ -101,6 +101,65 @@ def test_a_closed_stdout_ends_it_quietly() -> None:
         )
 
 
+def be_refused(port: int, times: int) -> None:
+    """Send requests that are refused, one right behind the other, and read the answers."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.sendall(b"GET / HTTP/1.1\r\n\r\n" * (times - 1) + b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        while client.recv(65536):
+            pass
+
+
+def test_an_unread_stderr_stops_nothing() -> None:
+    with start() as (process, port):
+        for _ in range(20):  # more lines than a pipe takes
+            be_refused(port, 100)
+        assert post(port) == [204]
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def test_a_connection_fills_stderr_with_some_lines_only() -> None:
+    with start() as (process, port):
+        be_refused(port, 5000)
+        process.terminate()
+        _, stderr = process.communicate()
+    *lines, counts = stderr.splitlines()
+    assert set(lines[:100]) == {"log-shuttle-drain: answered 405: log-shuttle sends POST and not GET"}
+    assert len(lines) < 1000
+    assert "requests=5000 refused=5000 " in counts
+
+
+def test_an_unread_stdout_stops_nothing() -> None:
+    """As that of `log-shuttle-drain | less`: what has been received is shown as it is read."""
+    headers = HEADERS | {"Logplex-Msg-Count": "1"}
+    with start() as (process, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        for number in range(1000):  # twice as much as a pipe takes
+            frame = FRAME.replace(b"Hello", b"Hello %0100d" % number)
+            body = b"%d %b" % (len(frame), frame)
+            connection.request("POST", "/", body, headers | {"Logplex-Frame-Id": str(number)})
+            with connection.getresponse() as answer:
+                assert answer.status == 204
+        connection.close()
+        assert process.stdout
+        read = [process.stdout.readline() for _ in range(1000)]
+        assert all(f"{number:0100d}" in line for number, line in enumerate(read))
+
+
+def test_an_unread_stdout_does_not_hold_up_the_end() -> None:
+    with start() as (process, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        for number in range(20):
+            frame = FRAME.replace(b"Hello", b"x" * 9000)
+            body = b"%d %b" % (len(frame), frame)
+            connection.request("POST", "/", body, HEADERS | {"Logplex-Msg-Count": "1", "Logplex-Frame-Id": str(number)})
+            with connection.getresponse() as answer:
+                assert answer.status == 204
+        connection.close()
+        process.terminate()
+        assert process.wait(30) == 0
+
+
 @pytest.mark.parametrize(
     ("argv", "line"),
     [
@@ -117,11 +176,11 @@ def test_a_wrong_flag_is_one_line_and_exit_2(argv: list[str], line: str, capsys:
     assert stderr.count("\n") == 1
 
 
-def test_a_port_in_use_is_one_line_and_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_is_one_line_and_exit_1(capfd: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert main(["-port", str(port)]) == 1
-    assert capsys.readouterr().err == (
+    assert capfd.readouterr().err == (
         f"log-shuttle-drain: -port {port}: cannot listen on 127.0.0.1 (Address already in use); "
         "must be a free port, or 0 for any\n"
     )

@@ -65,6 +65,8 @@ def test_a_batch_planted_right_is_read(tmp_path: Path) -> None:
         {"lines": "many"},
         {"frames": 1},
         {"frames": "many"},
+        {"frames": 1 << 62, "long": f"[[0, {(1 << 62) - 1}]]"},
+        {"frames": 17, "long": "[[1, 16]]"},
         {"frames": 4},
         {"long": "[[1, -2]]"},
         {"long": "[[7, 2]]"},
@@ -117,7 +119,8 @@ def vary(row: list[object], place: int, *values: object) -> list[bytes]:
 
 
 def vary_span(place: int, *values: object) -> list[bytes]:
-    return [json.dumps([ID, [[*SPAN[:place], value, *SPAN[place + 1 :]]]]).encode() for value in values]
+    span = [*SPAN, 0]
+    return [json.dumps([ID, [[*span[:place], value, *span[place + 1 :]]]]).encode() for value in values]
 
 
 @pytest.mark.parametrize(
@@ -146,6 +149,7 @@ def vary_span(place: int, *values: object) -> list[bytes]:
                 *vary_span(2, 0, 1 << 63, "9"),
                 *vary_span(3, -3, 0, 101, "3", True),
                 *vary_span(4, f"{STAMP}\n<6>1 forged", STAMP.replace("T", " "), "", 7, None, "\uff12" + STAMP[1:]),
+                *vary_span(5, -1, 98, 1 << 63, "1", None),
             ]
         ],
     ],

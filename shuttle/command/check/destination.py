@@ -14,8 +14,9 @@ from shuttle.command.check.route import Found, Route, Step, take
 from shuttle.command.check.trial import send_line
 from shuttle.config import Config
 from shuttle.core.aws_stream import Destination
+from shuttle.drain.http.authorities import has_authorities
 from shuttle.drain.http.proxy import find_proxy, make_proxy_error
-from shuttle.drain.http.tls import has_authorities, load_tls
+from shuttle.drain.http.tls import load_tls
 from shuttle.errors import ConfigError
 
 

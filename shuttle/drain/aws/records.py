@@ -239,7 +239,7 @@ def split_records(batch: Batch, framer: Framer, owed: Owed, stamp: str) -> list[
         if tally.count
     ]
     counts = dict(batch.long)
-    frames = iter(split_body(batch.body))
+    frames = iter(split_body(batch.body, batch.frames))
     for line in range(batch.lines):
         records += [(line, next(frames)) for _ in range(counts.get(line, 1))]
     return records

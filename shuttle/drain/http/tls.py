@@ -1,12 +1,12 @@
 """The TLS settings: which certificates of the drain are trusted, and which one the client presents."""
 
-import os
 import ssl
 from pathlib import Path
 
 import certifi
 
 from shuttle.config import Config
+from shuttle.drain.http.authorities import check_authorities, has_authorities, is_readable, warn_of_authorities
 from shuttle.errors import ConfigError, quote
 from shuttle.observe.log import Logger
 
@@ -24,6 +24,8 @@ class Tls:
         self._files = [path for path in (config.client_cert, config.client_key) if path]
         self._read = self._look()
         self._context = _make_context(config)
+        if not config.ca_file:
+            warn_of_authorities(log)
         if config.skip_verify:
             log.warning("tls.unverified", advice="anyone can pretend to be the drain; -ca-file names whom to trust")
 
@@ -64,7 +66,7 @@ def _make_context(config: Config) -> ssl.SSLContext:
         ("-client-cert", config.client_cert),
         ("-client-key", config.client_key),
     ):
-        if path and not _is_readable(path):
+        if path and not is_readable(path):
             raise ConfigError(f"{flag} {quote(str(path))}: must be a file that can be read")
     context = _trust(config)
     # The same on every Python: 3.13 began to refuse authorities without key usage, and to take an intermediate one.
@@ -81,6 +83,7 @@ def _make_context(config: Config) -> ssl.SSLContext:
 
 def _trust(config: Config) -> ssl.SSLContext:
     if not config.ca_file:
+        check_authorities()
         return ssl.create_default_context(cafile=None if has_authorities() else certifi.where())
     try:
         return ssl.create_default_context(cafile=config.ca_file)
@@ -102,26 +105,9 @@ def _present(context: ssl.SSLContext, config: Config) -> None:
         ) from None
 
 
-def _is_readable(path: Path) -> bool:
-    try:
-        return path.is_file() and os.access(path, os.R_OK)
-    except OSError:  # its directory is closed to us, or its name too long
-        return False
-
-
 def _identify(path: Path) -> tuple[int, int, int] | None:
     try:
         status = path.stat()
     except OSError:
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def has_authorities() -> bool:
-    """Return whether the system has a file of authorities, or a directory with any; OpenSSL takes several."""
-    paths = ssl.get_default_verify_paths()
-    if paths.cafile:
-        return True
-    named = os.environ.get(paths.openssl_capath_env) or paths.openssl_capath
-    directories = [path for path in map(Path, named.split(os.pathsep)) if path.is_dir()]
-    return any(True for directory in directories for _ in directory.iterdir())

@@ -155,6 +155,11 @@ class FileInput:
         if self._checkpoints.keeps and batch.spans:
             self._recorder.settle(batch)
 
+    def narrow(self, batch: Batch, left: Sequence[Batch]) -> None:
+        """Note that of `batch` only its parts `left` are not settled."""
+        if self._checkpoints.keeps and all(part.spans for part in left):
+            self._recorder.narrow(batch, left)
+
     async def run(self) -> None:
         """Record what is settled, until cancelled."""
         await self._recorder.run()

@@ -66,6 +66,12 @@ class Recorder:
         self._held.subtract({span.file for span in batch.spans})
         self._some.set()
 
+    def narrow(self, batch: Batch, left: Sequence[Batch]) -> None:
+        """Record that of `batch` only its parts `left` are not settled."""
+        self.settle(batch)
+        self.hold(left)
+        self._record([Plan(part.id, part.spans) for part in left], {})
+
     def leave(self, number: int) -> None:
         """Forget the file once all of it is settled: it was read to its end, and its path leads to a later one."""
         if not self._checkpoints.keeps:

@@ -81,7 +81,8 @@ def make_batch(plan: Plan, find_file: Callable[[int], File | None], now: float) 
         assert framer, "each file has a header of its own"
         batcher = batcher or Batcher(framer, size=_NO_LIMIT, max_bytes=_NO_LIMIT, wait=0.0, new_id=lambda: plan.id)
         splitter = NewlineSplitter(framer.line_limit)
-        batcher.add([*splitter.feed(data), *splitter.finish()], stamp=span.stamp, now=now, framer=framer)
+        lines = [*splitter.feed(data), *splitter.finish()][span.skip : span.skip + span.lines]
+        batcher.add(lines, stamp=span.stamp, now=now, framer=framer)
     if batcher is None or not batcher.lines:
         return None, missing
     return batcher.close()._replace(spans=plan.spans, again=True), missing

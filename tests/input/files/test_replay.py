@@ -118,3 +118,19 @@ def test_an_unreadable_file_raises_the_system_error() -> None:
     file = open_as("a.log", fail)
     with pytest.raises(OSError, match="Input/output error"):
         replay(Plan("a" * 32, (Span(1, 0, 4, 1, STAMPS[0]),)), {1: file})
+
+
+@given(first=LINES, second=LINES, size=st.integers(2, 10))
+def test_each_part_of_a_batch_is_made_again_as_it_was(first: list[bytes], second: list[bytes], size: int) -> None:
+    contents = {1: b"\n".join(first), 2: b"\n".join(second)}
+    files = {number: make_file(f"{number}.log", data) for number, data in contents.items()}
+    parts = send(files, contents, size)
+    while parts:
+        part = parts.pop()
+        again, missing = replay(Plan(part.id, part.spans), files)
+        assert missing == 0
+        assert again
+        assert (again.id, again.body, again.lines, again.frames) == (part.id, part.body, part.lines, part.frames)
+        assert (again.long, again.spans) == (part.long, part.spans)
+        if part.lines > 1:
+            parts += part.halve()
