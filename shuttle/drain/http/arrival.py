@@ -16,6 +16,10 @@ import struct
 import sys
 import termios
 
+from shuttle.drain.http.failures import EarlyError
+
+PATIENCE = 1.0  # seconds for the rest of a request that was answered already
+_LOOK = 0.01  # seconds between two looks at how much has arrived
 LARGE = 16 * 1024  # bytes; a smaller body is in the kernel's buffer at once, and not worth a system call
 _ACKNOWLEDGED = struct.Struct("@Q")  # tcpi_bytes_acked of struct tcp_info in linux/tcp.h
 _INT = struct.Struct("@i")
@@ -24,18 +28,48 @@ _RESET = struct.pack("ii", 1, 0)  # struct linger: on, and for no time, so that 
 
 
 class Arrival:
-    """Of a request of `size` bytes that `transport` is about to send."""
+    """Of the request that `transport` is sending. There is one for each connection."""
 
-    def __init__(self, transport: asyncio.BaseTransport, size: int) -> None:
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
         self._socket: socket.socket | None = transport.get_extra_info("socket")
+        self._encrypted = transport.get_extra_info("sslcontext") is not None
+        self._size = 0  # of a large request
+        self._before: int | None = None  # bytes that were acknowledged before it
+
+    def begin(self, size: int) -> None:
+        """Note that a request of `size` bytes is about to be sent."""
+        self._before = self._count() if size > LARGE else None
         self._size = size
-        self._before = self._count()
 
     @property
     def share(self) -> float:
         """The share of the request that has arrived; 1 if that is not known."""
-        before, now = self._before, self._count()
-        return 1.0 if before is None or now is None else min(1.0, (now - before) / self._size)
+        if self._before is None or (now := self._count()) is None:
+            return 1.0
+        return min(1.0, (now - self._before) / self._size)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the request has arrived at the drain's machine, as far as is known.
+
+        Whoever has read a request has acknowledged it with the first segment of the answer, if not before. TLS writes
+        messages of its own behind a request, and not all that it keeps shows as its buffer.
+        """
+        return self.share == 1 and (self._encrypted or not self._transport.get_write_buffer_size())
+
+    async def wait(self) -> None:
+        """Return as soon as the request has arrived.
+
+        Raises:
+            EarlyError: It does not arrive soon.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + PATIENCE
+        while not self.is_complete:
+            if self._transport.is_closing() or loop.time() >= until:
+                raise EarlyError
+            await asyncio.sleep(_LOOK)
 
     def cut(self) -> float:
         """Have the connection reset when it is closed, unless all has arrived; return the share that has arrived.

@@ -20,7 +20,7 @@ import httptools
 import httpx
 
 from shuttle.drain.http.answer import Answer
-from shuttle.drain.http.arrival import LARGE, Arrival
+from shuttle.drain.http.arrival import Arrival
 from shuttle.drain.http.failures import EarlyError
 from shuttle.drain.http.head import END, FINAL, INTERIM, SWITCHING, is_good, read_head, write_head
 from shuttle.drain.http.tcp import count_unread
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 CONTENT_LIMIT = 512 * 1024  # bytes of a body; Kinesis tells of 500 records in a sixth of it or more
 HEAD_LIMIT = 64 * 1024  # bytes of status and headers; nginx and Apache send 8 KiB at most
 ANSWER_LIMIT = HEAD_LIMIT + 2 * CONTENT_LIMIT  # bytes of all of it: sizes of chunks, extensions and trailers, too
-ARRIVAL_PATIENCE = 1.0  # seconds for the rest of a request that was answered already
-ARRIVAL_LOOK = 0.01  # seconds between two looks at how much has arrived
 SENT = "sent"  # the extension of a request that says whether it was given to a connection
 ARRIVED = "arrived"  # the one that says which share of it has arrived when it was given up
 
@@ -49,7 +47,6 @@ class Connection(asyncio.Protocol):
         self._release = release
         self._transport: asyncio.Transport | None = None
         self._socket: socket.socket | None = None
-        self._encrypted = False
         self._lost = False
         self._answer: Answer | None = None
         self._reusable = False
@@ -57,7 +54,7 @@ class Connection(asyncio.Protocol):
         self._received = 0
         self._used = False
         self._greeting = b""  # what came before the first request
-        self._arrival: Arrival | None = None  # of a large request
+        self._arrival: Arrival | None = None  # of the request in hand
         self._head = bytearray()  # what came before the status was known
         self._early = False  # that came before the request had arrived
         self._refusal: httpx.RemoteProtocolError | None = None  # llhttp's, of a head that has not come to its end
@@ -82,6 +79,7 @@ class Connection(asyncio.Protocol):
     def send(self, head: bytes, body: bytes) -> Answer:
         """Send a request and return its answer, which is still to come."""
         assert self._transport
+        assert self._arrival
         assert self._answer is None
         answer = self._answer = Answer(self)
         self._used = True
@@ -89,7 +87,7 @@ class Connection(asyncio.Protocol):
         self._received = 0
         if self._head:
             self._head.clear()
-        self._arrival = Arrival(self._transport, len(head) + len(body)) if len(body) > LARGE else None
+        self._arrival.begin(len(head) + len(body))
         if self.open:
             self._transport.writelines((head, body))
         if self._greeting:
@@ -128,14 +126,11 @@ class Connection(asyncio.Protocol):
         """Return as soon as the request has arrived.
 
         Raises:
-            EarlyError: It does not arrive soon.
+            EarlyError: It does not arrive soon, or was answered before it was sent.
         """
-        loop = asyncio.get_running_loop()
-        until = loop.time() + ARRIVAL_PATIENCE
-        while self._is_early():
-            if self._greeting or not self.open or loop.time() >= until:
-                raise EarlyError
-            await asyncio.sleep(ARRIVAL_LOOK)
+        if self._greeting or not self._arrival:
+            raise EarlyError
+        await self._arrival.wait()
 
     def abort(self) -> None:
         """Close at once."""
@@ -146,7 +141,7 @@ class Connection(asyncio.Protocol):
         """Keep the transport that the event loop gives."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
         self._socket = transport.get_extra_info("socket")
-        self._encrypted = transport.get_extra_info("sslcontext") is not None
+        self._arrival = Arrival(self._transport)
         self.made_at = asyncio.get_running_loop().time()
 
     def data_received(self, data: bytes) -> None:
@@ -231,14 +226,8 @@ class Connection(asyncio.Protocol):
             answer.end()
 
     def _is_early(self) -> bool:
-        """Return whether part of the request has not arrived at the drain's machine, as far as is known.
-
-        Whoever has read a request has acknowledged it with the first segment of the answer, if not before. TLS writes
-        messages of its own behind a request, and not all that it keeps shows as its buffer.
-        """
-        if self._greeting or (self._arrival and self._arrival.share < 1):
-            return True
-        return bool(self._transport and not self._encrypted and self._transport.get_write_buffer_size())
+        """Return whether part of the request has not arrived, or the answer came before it was sent."""
+        return bool(self._greeting) or (self._arrival is not None and not self._arrival.is_complete)
 
     def on_message_begin(self) -> None:
         """Refuse an answer that nobody asked for."""
