@@ -150,7 +150,11 @@ class Config:
     ] = ()
     follow_links: Annotated[
         bool,
-        Setting("bool", "follow links that match a pattern, whoever made them", needs=(need.FILE,)),
+        Setting(
+            "bool",
+            "follow links that match a pattern or look like rotated files, whoever made them",
+            needs=(need.FILE,),
+        ),
     ] = False
     follow: Annotated[
         bool,

@@ -1,4 +1,7 @@
-"""Positions in a file: how far its bytes are in batches, and which stretch of it each batch holds."""
+"""Positions in a file: how far its bytes are in batches, and which stretch of it each batch holds.
+
+A span holds nothing but lines: what is skipped between two of them stands between two spans.
+"""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -41,6 +44,10 @@ class Position:
     def cut(self, indexes: Sequence[int]) -> None:
         """Note which of the next lines have no newline: all pieces of a line that is too long, but the last."""
         self._cuts = list(indexes)
+
+    def skip(self, length: int) -> None:
+        """Pass over the next `length` bytes, which are in no line. Every line before them was taken."""
+        self.offset += length
 
     def take(self, lines: Sequence[bytes], stamp: str) -> Span:
         """Return the stretch of the file that holds `lines`, which are its next."""

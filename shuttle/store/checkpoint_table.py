@@ -24,7 +24,7 @@ SCHEMA = Schema(
         f"CREATE TABLE {name} (key INTEGER PRIMARY KEY, content BLOB NOT NULL, checksum INTEGER NOT NULL)"
         for name in ("files", "plans")
     ),
-    version=1,
+    version=2,
     pragmas=("synchronous=OFF",),
     advice="what is to be recorded is kept in memory, and recorded as soon as that is possible",
 )
@@ -47,7 +47,14 @@ class Checkpoint(NamedTuple):
     number: int
     """The checkpoints' name for it, above that of every file that was enrolled earlier and is still known."""
     path: str
+    """By which it is followed, or beside which it stands."""
     fingerprint: Fingerprint
+    place: str = ""
+    """Where it stood, links resolved."""
+    size: int = 0
+    """Its size when it was looked at last."""
+    history: bool = False
+    """Nothing more of it is read: it was there before, or was read to its end."""
 
 
 _Row = TypeVar("_Row")
@@ -168,17 +175,20 @@ def _encode_file(known: Checkpoint) -> object:
     path = os.fsencode(known.path).decode("utf-8", "surrogateescape")
     fingerprint = known.fingerprint
     numbers = (fingerprint.device, fingerprint.inode, fingerprint.offset, fingerprint.head_length)
-    return path, *numbers, fingerprint.head.hex(), fingerprint.tail.hex()
+    place = os.fsencode(known.place).decode("utf-8", "surrogateescape")
+    return path, *numbers, fingerprint.head.hex(), fingerprint.tail.hex(), place, known.size, known.history
 
 
 def _decode_file(key: int, content: Any) -> Checkpoint:
-    path, device, inode, offset, head_length, head, tail = content
+    path, device, inode, offset, head_length, head, tail, place, size, history = content
     fingerprint = Fingerprint(device, inode, offset, head_length, bytes.fromhex(head), bytes.fromhex(tail))
     numbers = all(is_number(number, 0, _MOST_UNSIGNED) for number in (device, inode)) and is_number(offset)
     hashes = len(fingerprint.head) == len(fingerprint.tail) == DIGEST
-    if not (numbers and hashes and is_number(head_length, 0, HEAD) and path and "\0" not in path):
+    names = path and "\0" not in path + place and isinstance(history, bool)
+    if not (numbers and hashes and is_number(head_length, 0, HEAD) and is_number(size) and names):
         raise BrokenError("a row holds what no file has")
-    return Checkpoint(key, os.fsdecode(path.encode("utf-8", "surrogateescape")), fingerprint)
+    path, place = (os.fsdecode(name.encode("utf-8", "surrogateescape")) for name in (path, place))
+    return Checkpoint(key, path, fingerprint, place, size, history)
 
 
 def _decode_plan(_key: int, content: Any) -> Plan:

@@ -85,20 +85,34 @@ class Checkpoints:
 
     def files(self) -> list[Checkpoint]:
         """Return the files that were not let go, in the order in which they were enrolled."""
-        return list(self._files.rows.values())
+        return [one for one in self._files.rows.values() if not one.history]
+
+    def find(self, number: int) -> Checkpoint | None:
+        """Return the file with this number; None if it is not known."""
+        return self._files.rows.get(number)
+
+    def history(self) -> list[Checkpoint]:
+        """Return the files of which nothing more is read, in the order in which they were enrolled."""
+        return [one for one in self._files.rows.values() if one.history]
 
     def plans(self) -> list[Plan]:
         """Return the plans that are not settled, the oldest first."""
         return list(self._plans.rows.values())
 
-    def enroll(self, path: Path, fingerprint: Fingerprint) -> int:
-        """Record a new file and return its number."""
+    def enroll(self, path: Path, fingerprint: Fingerprint, *, place: str = "", history: bool = False) -> int:
+        """Record a new file and return its number. It stands at `place`, or it is `history` beside `path`."""
         number = self._next_file
         self._next_file += 1
         if self._database:
-            self._files.put(number, Checkpoint(number, str(path), fingerprint))
+            self._files.put(number, Checkpoint(number, str(path), fingerprint, place, 0, history))
             self._save()
         return number
+
+    def retire(self, number: int, fingerprint: Fingerprint) -> None:
+        """Record that the file was read to its end, up to there, and settled: it is history."""
+        if known := self._files.rows.get(number):
+            self._files.put(number, known._replace(fingerprint=fingerprint, history=True))
+            self._save()
 
     def record(
         self,
@@ -106,8 +120,11 @@ class Checkpoints:
         planned: Sequence[Plan] = (),
         settled: Sequence[str] = (),
         fingerprints: Mapping[int, Fingerprint] = {},
+        sizes: Mapping[int, int] = {},
     ) -> None:
         """Record, all or nothing: the plans `planned`; that those with the ids `settled` are done; how far files are.
+
+        `sizes` says how large files were when they were looked at last.
 
         A plan that is settled in the same call is not kept at all. Ids and numbers that are not known are passed over.
         """
@@ -124,6 +141,9 @@ class Checkpoints:
         for number, fingerprint in fingerprints.items():
             if known := self._files.rows.get(number):
                 self._files.put(number, known._replace(fingerprint=fingerprint))
+        for number, size in sizes.items():
+            if (known := self._files.rows.get(number)) and known.size != size:
+                self._files.put(number, known._replace(size=size))
         self._save()
 
     def forget(self, number: int) -> None:

@@ -124,6 +124,25 @@ def test_a_position_starts_at_its_offset() -> None:
     assert position.take([b"two"], STAMP) == Span(3, 105, 109, 1, STAMP)
 
 
+@given(parts=st.lists(DATA, max_size=5), limit=st.integers(1, 20), size=st.integers(1, 10))
+def test_no_span_holds_what_is_skipped(parts: list[bytes], limit: int, size: int) -> None:
+    """Zeros stand between the parts of the file, and each part ends a line."""
+    gap = bytes(1000)
+    reader, position, splitter = Reader(size=size), Position(1, 0), NewlineSplitter(limit)
+    lines: list[list[bytes]] = []
+    for part in parts:
+        lines += [splitter.feed(part)]
+        reader.take(lines[-1], splitter, position)
+        lines += [splitter.finish()]
+        reader.take(lines[-1], splitter, position)
+        position.skip(len(gap))
+    data = b"".join(part + gap for part in parts)
+    assert position.offset == len(data)
+    spans = [span for batch in reader.finish() for span in batch.spans]
+    again = [line for span in spans for line in read_again(data, span, limit)]
+    assert again == [line for some in lines for line in some]
+
+
 @pytest.mark.parametrize(
     ("cuts", "spans"),
     [

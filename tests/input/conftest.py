@@ -1,17 +1,21 @@
 """Fixtures of the tests of files."""
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.helpers.compression import PACKERS, packing
 
-@pytest.fixture(params=["isal", "zlib"], scope="module")
+
+@pytest.fixture(params=["gzip by isal", "gzip by zlib"], scope="module")
 def _decompressor(request: pytest.FixtureRequest) -> Iterator[None]:
     """Read with python-isal, and without it."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "isal":
-            pytest.importorskip("isal")
-        else:
-            patch.setitem(sys.modules, "isal", None)
+    with packing(request.param):
         yield
+
+
+@pytest.fixture(params=PACKERS, scope="module")
+def compress(request: pytest.FixtureRequest) -> Iterator[Callable[[bytes], bytes]]:
+    """Compresses in a format; it is decompressed by what the parameter names."""
+    with packing(request.param) as compress:
+        yield compress

@@ -15,6 +15,7 @@ import pytest
 
 from shuttle.local_drain import Behaviour, LocalDrain
 from tests.helpers import process
+from tests.helpers.compression import FORMATS
 from tests.helpers.following import append
 from tests.helpers.process import COMMAND, LONGEST, Agent, Ended, clean_environ, find_closed_port, make_lines, run
 
@@ -188,6 +189,23 @@ def test_a_compressed_file_is_read_on_at_the_next_start(log: Path, state: str) -
             agent.signal(signal.SIGTERM)
             agent.finish()
         assert sorted(drain.messages) == lines
+
+
+def test_compressed_files_are_replayed_and_what_cannot_be_decompressed_is_not_sent(log: Path) -> None:
+    """That one is named, and the exit code says that something was not read."""
+    lines = make_lines(4000)
+    for number, ending in enumerate(FORMATS):
+        log.with_name(f"app.log.{number}").write_bytes(FORMATS[ending](b"".join(lines[number * 1000 :][:1000])))
+    with LocalDrain() as drain:
+        flags = ("-logs-url", drain.url, "-file", str(log.with_name("app.log*")), "-follow=false")
+        ended = run(*flags)
+        assert (ended.code, sorted(drain.messages)) == (0, lines)
+        log.with_name("app.log.zip").write_bytes(b"PK\3\4" + b"\n\xff" * 100)
+        ended = run(*flags)
+        assert (ended.code, sorted(drain.messages)) == (1, sorted(lines * 2))
+    assert len(ended.named("file.unreadable")) == 1
+    assert "app.log.zip" in ended.err
+    assert "neither decompressed nor sent" in ended.err
 
 
 def test_the_rest_of_a_deleted_file_is_counted_lost(log: Path, state: str) -> None:

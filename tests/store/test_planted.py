@@ -25,7 +25,7 @@ ID = "0" * 31 + "1"
 BODY = b"frame" * 10
 ROW = {"key": 1, "id": ID, "born": 1000.0, "lines": 2, "frames": 3, "long": "[[1, 2]]"}
 HASH = "68" * 16
-FILE_ROW = ["/var/log/a.log", 1, 7, 100, 100, HASH, HASH]
+FILE_ROW = ["/var/log/a.log", 1, 7, 100, 100, HASH, HASH, "/mnt/log/a.log", 200, False]
 SPAN = [1, 0, 100, 3, STAMP]
 
 
@@ -136,6 +136,9 @@ def vary_span(place: int, *values: object) -> list[bytes]:
                 *vary(FILE_ROW, 4, -1, 1025, 1 << 40),
                 *vary(FILE_ROW, 5, "", "00", "zz", 7),
                 *vary(FILE_ROW, 6, "", "00", None),
+                *vary(FILE_ROW, 7, "a\0b", 7, None),
+                *vary(FILE_ROW, 8, -1, "1", None),
+                *vary(FILE_ROW, 9, 0, 1, "", None),
                 *[b"[]", b"{}", b"7", b"null", b"[" * 100_000, b"\xff"],
             ]
         ],

@@ -15,6 +15,7 @@ from shuttle.config import Config
 from shuttle.core.setting import name_flag
 from shuttle.errors import ConfigError
 from shuttle.input.files.discovery import Discovery
+from shuttle.input.files.trust import Trust
 from shuttle.store import backlog, checkpoint_table
 from shuttle.store.inspection import find_foreign, inspect_store
 from shuttle.store.schema import Schema
@@ -79,10 +80,10 @@ def _check_followed(config: Config) -> Iterator[Finding]:
     """
     pending: State = "warn" if config.follow else "fail"
     overheard = Overheard("file")
-    discovery = Discovery(config.file, overheard, rotated=not config.follow, follow_links=config.follow_links)
+    discovery = Discovery(config.file, Trust(config.file, follow_links=config.follow_links), overheard)
     readable: list[Path] = []
     others: list[Finding] = []
-    for path in discovery.find(()):
+    for path in sorted(discovery.find(())):
         finding = _look_at(path, pending, named=discovery.is_named(path))
         readable += [] if finding else [path]
         others += [finding] if finding else []

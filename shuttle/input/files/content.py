@@ -1,28 +1,39 @@
 """What a file holds, whether it is compressed or not."""
 
-import contextlib
 import errno
-import gzip
 import os
 import stat
-import zlib
+import sys
 from pathlib import Path
-from typing import BinaryIO, Self, cast
+from typing import Self
 
-GZIP_MAGIC = b"\x1f\x8b"
-STEP = 64 * 1024  # bytes that are decompressed at once, and so the most that is given up before a damaged place
+from shuttle.input.files.formats import MAGIC, UnsupportedFormatError, may_become_packed, recognize_format
+from shuttle.input.files.small_reads import LONGEST, SmallReads
+from shuttle.input.files.trust import Opener, open_named
+from shuttle.input.files.unpacked import END, Unpacked
+from shuttle.input.files.zeros import find_end_of_data
+
+_SMALL_READS = SmallReads()  # of all: the same file is opened again whenever somebody looks
+_CANNOT_TELL = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class Content:
-    """What a file holds, read at any offset."""
+    """What the file that is open as `fd` holds, read at any offset.
 
-    packed = False
-    """The file is gzip, and the content what it decompresses to."""
-    broken = False
-    """Reading met a place beyond which the file cannot be decompressed."""
+    Which format it has is looked up whenever its top is read: it may be empty when it is opened, and something else may
+    be written to it once it is truncated. A file that ends within the first bytes of a format, and is no text, has no
+    content until there is more of it.
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    Raises:
+        OSError: It cannot be read, or is compressed and cannot be decompressed.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._unpacked: Unpacked | None = None
+        self._withheld = False
+        self._refusal = ""
+        self._look_at_top()
 
     def read(self, offset: int, length: int) -> bytes:
         """Return `length` bytes from `offset` on, or as many as there are up to the end.
@@ -30,7 +41,75 @@ class Content:
         Raises:
             OSError: The file cannot be read.
         """
-        return read_at(self._file.fileno(), offset, length)
+        if not offset and length:
+            try:
+                self._look_at_top()
+            except UnsupportedFormatError as error:  # it was written since it was opened
+                self._refusal = str(error.strerror)
+        if self._unpacked:
+            return self._read_unpacked(self._unpacked, offset, length)
+        return b"" if self._withheld else read_at(self._fd, offset, length)
+
+    @property
+    def packed(self) -> bool:
+        """The file is compressed, and the content what it decompresses to."""
+        return self._unpacked is not None
+
+    @property
+    def unpacks(self) -> bool:
+        """There may be more to decompress, for which memory is needed."""
+        return self._unpacked is not None and self._unpacked.in_progress
+
+    @property
+    def expands(self) -> bool:
+        """It is compressed, and what was read is beyond measure for what it takes on the disk."""
+        return self._unpacked is not None and self._unpacked.expands
+
+    @property
+    def unfinished(self) -> bool:
+        """Reading has met the end of the file where something is missing: it is being written, or was cut off."""
+        return self._unpacked.unfinished if self._unpacked else self._withheld and not self._refusal
+
+    @property
+    def damage(self) -> str:
+        """Why nothing can be read from a place on that reading has met."""
+        return self._unpacked.damage if self._unpacked else self._refusal
+
+    def is_cut(self) -> bool:
+        """Say whether it is compressed, and is not what it was when it was read: shorter, or another.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        return self._unpacked is not None and self._unpacked.is_cut()
+
+    def find_end(self) -> int:
+        """Return the offset from which on only what is appended is read. To a compressed file nothing is: it is END.
+
+        Raises:
+            OSError: It cannot be told.
+        """
+        if self._unpacked:
+            return END
+        return 0 if self._withheld else find_end_of_data(self.read, self.stat().st_size)
+
+    def count_left(self, offset: int) -> int:
+        """Return the bytes that were not read if it was read up to `offset`; of a compressed file, those on the disk.
+
+        Raises:
+            OSError: They cannot be told.
+        """
+        if self._unpacked:
+            return self._unpacked.count_left() if offset < END else 0
+        return max(0, self.stat().st_size - offset)
+
+    def seek(self, offset: int, whence: int) -> int:
+        """Return where the next data or the next hole begins, as `seek` does; decompressed, all of it are data.
+
+        Raises:
+            OSError: It cannot be told.
+        """
+        return seek_nothing(offset, whence) if self.packed else seek(self._fd, offset, whence)
 
     def stat(self) -> os.stat_result:
         """Return the status of the file itself.
@@ -38,11 +117,13 @@ class Content:
         Raises:
             OSError: It cannot be told.
         """
-        return os.fstat(self._file.fileno())
+        return os.fstat(self._fd)
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
 
     def __enter__(self) -> Self:
         return self
@@ -50,78 +131,60 @@ class Content:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _read_unpacked(self, unpacked: Unpacked, offset: int, length: int) -> bytes:
+        """Do as `read` does; what is far from where reading stands, and is known, is not decompressed again."""
+        if length > LONGEST or unpacked.is_near(offset):
+            return unpacked.read(offset, length)
+        before = self.stat()
+        if (known := _SMALL_READS.find(before, offset, length)) is None:
+            known = unpacked.read(offset, length)
+            if not unpacked.damage and not unpacked.unfinished and self.stat() == before:
+                _SMALL_READS.note(before, offset, length, known)
+        return known
 
-class _Unpacked(Content):
-    packed = True
+    def _look_at_top(self) -> None:
+        if self._unpacked and self._unpacked.is_begun and not self._unpacked.is_cut():
+            return
+        head = read_at(self._fd, 0, MAGIC)
+        format_ = recognize_format(head)
+        self._withheld = format_ is not None or may_become_packed(head)
+        self._refusal = ""
+        self._unpacked = None
+        if format_:
+            self._unpacked = Unpacked(self._fd, format_)
 
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__(file)
-        self._kind, self._errors = _load_decompressor()
-        self._rewind()
+
+class LiveContent(Content):
+    """The content of a file that grows. Where it ends is looked up by whoever reads it, and not at each read."""
 
     def read(self, offset: int, length: int) -> bytes:
-        if offset < self._position:
-            self._rewind()
-        if not self._skip_to(offset):
-            return b""
-        parts: list[bytes] = []
-        while length and (part := self._read_some(length)):
-            parts.append(part)
-            length -= len(part)
-        return b"".join(parts)
-
-    def _rewind(self) -> None:
-        self._file.seek(0)
-        self._unpacked = self._kind(fileobj=self._file, mode="rb")
-        self._position = 0
-        self.broken = False
-
-    def _skip_to(self, offset: int) -> bool:
-        """Read up to `offset`, from the position on, and say whether there is as much."""
-        while self._position < offset:
-            if not self._read_some(offset - self._position):
-                return False
-        return True
-
-    def _read_some(self, length: int) -> bytes:
-        """Return up to `length` bytes from the position on; none at the end."""
-        if self.broken:
-            return b""
-        try:
-            part = self._unpacked.read1(min(length, STEP))  # read() would lose what stands before the damage
-        except self._errors:
-            if self._kind is not gzip.GzipFile:
-                return self._read_some_slowly(length)
-            self.broken = True
-            return b""
-        self._position += len(part)
-        return part
-
-    def _read_some_slowly(self, length: int) -> bytes:
-        """Do as _read_some by Python's own gzip: igzip meets the damage ahead, and keeps back what stands before it."""
-        self._kind = gzip.GzipFile
-        position = self._position
-        self._rewind()
-        return self._read_some(length) if self._skip_to(position) else b""
+        """Return at most `length` bytes from `offset` on."""
+        if offset and self._unpacked is None and not self._withheld:
+            return os.pread(self._fd, length, offset)
+        return super().read(offset, length)
 
 
-def open_content(path: Path) -> Content:
-    """Open a regular file for reading; one that begins as gzip does is decompressed, whatever its name.
+def open_content(path: Path, opener: Opener = open_named) -> Content:
+    """Open a regular file for reading; a compressed one is decompressed, whatever its name.
 
-    A gzip file that is cut off or damaged gives what can be read, up to STEP bytes less before a damaged place, and
-    then ends; `broken` says so. Reading forward is what it is made for: backwards it begins again.
+    One that is cut off or damaged gives what can be read, up to STEP bytes less before a damaged place, and then ends;
+    `unfinished` or `damage` says so. Reading forward is what it is made for: backwards it begins again.
 
     Raises:
-        OSError: It cannot be opened or read, or is not a regular file.
+        OSError: It cannot be opened or read, is not a regular file, or cannot be decompressed.
     """
-    with contextlib.ExitStack() as stack:
-        file = stack.enter_context(open(path, "rb", opener=_open_at_once))
-        fd = file.fileno()
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
-        content = _Unpacked(file) if read_at(fd, 0, len(GZIP_MAGIC)) == GZIP_MAGIC else Content(file)
-        stack.pop_all()
-        return content
+    fd, status = opener(path)
+    try:
+        _check_kind(status, path)
+        return Content(fd)
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+def _check_kind(status: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
 
 
 def read_at(fd: int, offset: int, length: int) -> bytes:
@@ -139,15 +202,24 @@ def read_at(fd: int, offset: int, length: int) -> bytes:
     return data
 
 
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # a FIFO that has taken the name would be waited for
+def seek(fd: int, offset: int, whence: int) -> int:
+    """Return where the next data (SEEK_DATA) or the next hole (SEEK_HOLE) of the open file `fd` begins.
 
+    It is the end of the file if none does, and all of the file are data where the file system cannot tell.
 
-def _load_decompressor() -> tuple[type[gzip.GzipFile], tuple[type[Exception], ...]]:
-    """Return what decompresses, and its errors: python-isal where it is installed, else zlib, a third as fast."""
-    errors = (EOFError, gzip.BadGzipFile, zlib.error)
+    Raises:
+        OSError: It cannot be told.
+    """
     try:
-        from isal import igzip, isal_zlib  # noqa: PLC0415  # only a compressed sibling pays for it
-    except ImportError:
-        return gzip.GzipFile, errors
-    return igzip.IGzipFile, (*errors, cast("type[Exception]", isal_zlib.error))
+        return os.lseek(fd, offset, whence)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # no data from here on
+            return max(offset, os.fstat(fd).st_size)
+        if error.errno not in _CANNOT_TELL:
+            raise
+        return seek_nothing(offset, whence)
+
+
+def seek_nothing(offset: int, whence: int) -> int:
+    """Do as `seek` does where all are data."""
+    return offset if whence == os.SEEK_DATA else sys.maxsize

@@ -11,7 +11,6 @@ from shuttle.delivery.intake import Intake
 from shuttle.input import descriptor
 from shuttle.input.files.followed_paths import FollowedPaths
 from shuttle.input.files.labels import Labels
-from shuttle.input.files.open_file import open_path
 from shuttle.input.files.ready_queue import ReadyQueue
 
 
@@ -61,14 +60,9 @@ class Fifos:
         Raises:
             OSError: It is not there, cannot or may not be read, or is a directory.
         """
-        fd, status = open_path(path)
-        try:
-            if not stat.S_ISREG(status.st_mode):
-                self._paths.check(path, status)
-                return fd, status
-        except OSError:
-            os.close(fd)
-            raise
+        fd, status = self._paths.trust.open(path)
+        if not stat.S_ISREG(status.st_mode):
+            return fd, status
         os.close(fd)
         return None
 
@@ -99,7 +93,7 @@ class Fifos:
                 fifo = stat.S_ISFIFO(status.st_mode)
                 await read(fd)
         except OSError as error:
-            self._paths.note_unreadable(path, error)
+            self._paths.errors.note(path, error)
         finally:
             self._intake.cut_off(source)  # nobody can read it again
         self._paths.fifos.discard(path)

@@ -1,23 +1,34 @@
 """A file that is read forward, whatever its path leads to meanwhile.
 
-It keeps its head and what was read last. From these it makes its fingerprint at any offset within them without a system
-call, and compares the bytes before the offset with what stands there now.
+The bytes before the offset are compared with what stands there now, since it may have been truncated. A gap is a part
+of the file, and of no line.
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from shuttle.core.fingerprint import HEAD, TAIL, Fingerprint, Read, Trail
+from shuttle.core.fingerprint import TAIL, Fingerprint, Read, Trail
 from shuttle.delivery.source import Source
+from shuttle.input.files.data_reader import AT_ONCE, DataReader, Gap
+from shuttle.input.files.kept_trail import KeptTrail
 from shuttle.input.files.open_file import FileState, OpenFile
+from shuttle.input.files.unread_lines import UnreadLines, is_amid_line
 
 _COMPARED = 64  # bytes before the offset that are looked at before each read: log lines seldom repeat so many in place
-_COUNTED_AT_ONCE = 4 * 1024 * 1024  # bytes: two milliseconds, in which nothing else happens
 _NO_LIMIT = 1 << 62
-_PIECE = 256 * 1024  # bytes
 
 
-@dataclass(slots=True, eq=False)
+class Loss(NamedTuple):
+    """What is gone of a file that was truncated."""
+
+    lines: int
+    """Those that were counted."""
+    uncounted: bool
+    """There were more."""
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class File:
     """A file and how far it was read."""
 
@@ -30,80 +41,116 @@ class File:
     """When it last had something to read, in seconds of the monotonic clock."""
     begun: int = 0
     """The offset from which it is read."""
-    offset: int = 0
-    """Bytes read."""
-    head: bytes = b""
-    """Its first HEAD bytes, as far as they were read."""
-    recent: bytes = b""
-    """The bytes before the chunk: TAIL of them, and all of a line that is not complete."""
-    chunk: bytes = b""
-    """What was read last, until it is taken in."""
-    unread: int = 0
-    """Newlines counted behind the offset."""
-    counted: int = 0
-    """The offset up to which they were counted."""
+    kept: KeptTrail = field(default_factory=KeptTrail)
+    """How far it was read, and the bytes that tell whether it is still the same."""
     size: int = 0
-    """Its size when it was looked at last."""
+    """Its size when it was looked at last; of a compressed file that there is more than was read."""
+    place: Path | None = None
+    """Where it stood when it was opened, links resolved."""
+    identified: bool = True
+    """It is known which file it is; no if nothing stood in it when it was opened."""
+    closed: bool = False
+    """It was let go, and may still be in batches in flight."""
+    cut_at: int = 0
+    """Bytes that had been written when it was truncated, as far as is known; 0 if it was not."""
     state: FileState = field(init=False)
     read_at: Read = field(init=False)
-    _seen: bytes = b""  # before `counted`
-    _seen_head: bytes = b""
+    _reader: DataReader = field(init=False)
+    _unread: UnreadLines = field(init=False)
 
     def __post_init__(self) -> None:
         self.state = self.opened.state
         self.read_at = self.opened.read_at
+        self._reader = DataReader(self.opened)
+        self._unread = UnreadLines(self.opened)
 
     def begin(self, source: Source, trail: Trail) -> None:
         """Read on from where `trail` ends, as lines of `source`."""
         self.source = source
-        self.begun = self.offset = trail.offset
-        self.head, self.recent, self.chunk = trail.head, trail.tail, b""
+        self.begun = trail.offset
+        self.kept = KeptTrail(trail.offset, trail.head, trail.tail)
+        self._reader = DataReader(self.opened)
 
-    def move_to(self, copy: OpenFile, now: float) -> "File":
-        """Return the file that reads on in `copy` where this one stopped."""
-        offset, head, recent, chunk = self.offset, self.head, self.recent, self.chunk
-        file = File(self.path, copy, self.source, now, offset=offset, head=head, recent=recent, chunk=chunk)
-        file.count_unread(_NO_LIMIT)
-        return file
+    def move_to(self, copy: OpenFile, now: float) -> None:
+        """Read on in `copy`. What is being taken in stays: it was read before."""
+        self.opened, self.state, self.read_at, self.grown = copy, copy.state, copy.read_at, now
+        self._reader = DataReader(copy)
+        self._unread = UnreadLines(copy)
+        self.size = 0
+        self.count_unread(_NO_LIMIT)
 
     def forget(self) -> None:
-        """Forget what was counted and not read."""
-        self.counted = self.unread = self.size = 0
-        self._seen = self._seen_head = b""
+        """Forget what was counted and not read: it was truncated."""
+        self.cut_at = max(self.offset, self.counted)
+        self.size = 0
+        self._unread = UnreadLines(self.opened)
 
     def read(self, length: int) -> bytes:
-        """Return what comes next, at most `length` bytes; nothing at the end. It is kept until `take_in`."""
-        data = self.read_at(self.offset, length)
+        """Return what comes next, at most `length` bytes; none at the end or a gap. It is kept until `take_in`."""
+        data = self._reader.read(self.offset, length, cut_at=self.cut_at)
         if data:
-            if len(self.head) < HEAD:
-                self.head += data[: HEAD - len(self.head)]
-            if self.counted > self.offset:
-                self.unread -= data.count(b"\n", 0, self.counted - self.offset)
-            self.chunk = data
-            self.offset += len(data)
+            self._unread.take(data, self.offset)
+            self.kept.read(data)
         return data
 
-    def take_in(self) -> None:
-        """Keep of the chunk only what fingerprints need: thousands of files must not hold one each."""
-        self.recent = self._look_back(0, TAIL + self.partial)
-        self.chunk = b""
+    @property
+    def gap(self) -> Gap | None:
+        """The gap at which the last `read` has found the reading to stand."""
+        return self._reader.gap
 
-    def fingerprint(self, offset: int) -> Fingerprint:
-        """Return its fingerprint as read up to `offset`, which lies within the bytes that are kept."""
-        tail = self._look_back(self.offset - offset, TAIL)
-        return Trail(*self.opened.key, offset, self.head[: min(HEAD, offset)], tail).fingerprint()
+    def pass_over(self, gap: Gap, length: int) -> bytes:
+        """Pass over `gap`, at which the reading stands, and return what comes next. The line before it must be taken.
 
-    def is_cut(self) -> bool:
-        """Say whether it was truncated: it is shorter than it was, or other bytes stand before the offset.
+        If nothing comes, it stands there still: zeros before the offset would not tell whether the file was cut.
 
         Raises:
             OSError: It cannot be read.
         """
+        data = self._reader.read(gap.end, length)
+        if data:
+            assert self.source.position
+            self.source.position.skip(gap.end - self.offset)
+            self._unread.take_gap(gap, self.kept.look_back(TAIL))
+            self._unread.take(data, gap.end)
+            self.kept.pass_over(gap.end)
+            self.kept.read(data)
+        return data
+
+    def has_more(self) -> bool:
+        """Say whether there is more to read.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        more = self.read_at(self.offset, 1)
+        return bool(more) and not (more == b"\0" and self._reader.is_waiting(self.offset))
+
+    def take_in(self) -> None:
+        """Keep of the chunk only what fingerprints need: thousands of files must not hold one each."""
+        self.kept.take_in(self.partial)
+
+    def fingerprint(self, offset: int) -> Fingerprint:
+        """Return its fingerprint as read up to `offset`, which lies within the bytes that are kept."""
+        return self.kept.make(*self.opened.key, offset).fingerprint()
+
+    def is_cut(self) -> bool:
+        """Say whether it was truncated: it is shorter than it was, or other bytes stand where it was read or counted.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        content = self.opened.content
+        if content and content.packed:
+            if content.is_cut():
+                return True
+            self.size = self.offset + (content.count_left(self.offset) > 0)
+            return False
         size = self.opened.stat().st_size
-        if size < max(self.offset, self.counted) and (size or not self.read_at(0, 1)):
+        seen_size = self.size if self.has_uncounted else 0
+        if size < max(self.offset, self.counted, seen_size) and (size or not self.read_at(0, 1)):
             return True  # those of /proc have no size, and yet something in them
-        known = self._look_back(0, _COMPARED)
-        seen = self._seen[-_COMPARED:] if self.counted > self.offset else b""
+        known = self.kept.look_back(_COMPARED)
+        seen = self._unread.look_back(_COMPARED) if self.counted > self.offset else b""
         if self.read_at(self.offset - len(known), len(known)) != known:
             return True
         if self.read_at(self.counted - len(seen), len(seen)) != seen:
@@ -111,52 +158,84 @@ class File:
         self.size = size
         return False
 
-    def _look_back(self, behind: int, length: int) -> bytes:
-        """Return the `length` bytes that end `behind` bytes before the offset, or as many of them as are kept."""
-        end = len(self.chunk) - behind
-        if end >= length:
-            return self.chunk[end - length : end]
-        known = self.recent + self.chunk[:end] if end > 0 else self.recent[: len(self.recent) + end]
-        return known[-length:]
+    def shorten(self) -> Loss | None:
+        """Go on where the reading stands in a file that was truncated, if all that was read stands there still.
 
-    def count_unread(self, most: int = _COUNTED_AT_ONCE) -> bool:
+        Returns:
+            What was behind it and is gone; None if the file is to be read from its top.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        size = self.opened.stat().st_size
+        known = self.kept.look_back(TAIL)
+        if self.opened.packed or not size or self.read_at(self.offset - len(known), len(known)) != known:
+            return None
+        if not self.offset and not self._unread.begins_alike(size):
+            return None
+        lines, counted, uncounted = self.count_lost(), self.counted, self.has_uncounted
+        self._unread, self.size = UnreadLines(self.opened), size
+        if counted > self.offset:
+            self.count_unread(_NO_LIMIT)
+        if size >= counted > self.offset:  # it has grown since: nobody knows where it was cut
+            return Loss(0, uncounted=True)
+        return Loss(max(0, lines - self.count_lost()), uncounted)
+
+    def count_unread(self, most: int = AT_ONCE) -> bool:
         """Count the lines that are there and not read: should they vanish, their number is known.
+
+        Those of a compressed file are counted only when its path leads elsewhere: after them it is read from the top.
 
         Returns:
             Whether there may be more: about `most` bytes were counted.
         """
-        if self.counted < self.offset or not self.counted:
-            self.counted, self.unread, self._seen = self.offset, 0, self._look_back(0, TAIL)
-        end = self.counted + most
-        while self.counted < end and (data := self.read_at(self.counted, _PIECE)):
-            if self.counted < HEAD:
-                self._seen_head = (self._seen_head[: self.counted] + data)[:HEAD]
-            self.unread += data.count(b"\n")
-            self.counted += len(data)
-            self._seen = (self._seen + data)[-TAIL:]
-        return self.counted >= end
+        if self.state is FileState.LIVE and self.opened.packed:
+            return False
+        return self._unread.count(self.offset, self.kept.look_back(TAIL), most)
 
     def count_lost(self) -> int:
         """Return how many of the counted lines are lost if nothing more of the file can be read."""
-        if self.counted <= self.offset:
-            return 0
-        # The first newline ends the line whose beginning was read; behind the last one a line may have begun.
-        return max(0, self.unread - bool(self.partial)) + (not self._seen.endswith(b"\n"))
+        # A line that ends at a gap is in a batch before the gap is passed over.
+        at_its_end = self.gap is not None and is_amid_line(self.kept.look_back(TAIL))
+        return self._unread.count_lost(self.offset, begun=bool(self.partial) or at_its_end)
+
+    @property
+    def counted(self) -> int:
+        """The offset up to which the lines were counted that are not read."""
+        return self._unread.offset
+
+    @property
+    def unread(self) -> int:
+        """The ends of such lines."""
+        return self._unread.ends
 
     @property
     def has_uncounted(self) -> bool:
-        """There was more, when it was looked at last, than was read or counted."""
-        return self.size > max(self.offset, self.counted)
+        """There was more, when it was looked at last, than was read or counted and zeros."""
+        read = max(self.offset, self.counted)
+        blank = self._reader.is_blank(read, self.size) or self._unread.is_blank(read, self.size)
+        return self.size > read and not blank
 
     def fingerprint_seen(self) -> Fingerprint:
         """Return its fingerprint as read so far; if nothing was read, as counted so far."""
         if self.offset or not self.counted:
             return self.fingerprint(self.offset)
-        return Trail(*self.opened.key, self.counted, self._seen_head, self._seen).fingerprint()
+        return self._unread.fingerprint()
+
+    def close(self) -> None:
+        """Let it go."""
+        self.closed = True
+        self.opened.close()
 
     def count_left(self) -> int:
         """Return the bytes that are there and not read; of a compressed file, at most its bytes on the disk."""
-        return max(0, self.opened.stat().st_size - self.offset)
+        blank = self._reader.is_blank(self.offset, self.opened.stat().st_size)
+        return 0 if blank else self.opened.count_left(self.offset)
+
+    @property
+    def offset(self) -> int:
+        """Bytes read."""
+        return self.kept.offset
 
     @property
     def is_deleted(self) -> bool:

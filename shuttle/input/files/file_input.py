@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import anyio
@@ -17,15 +16,17 @@ from shuttle.input.files.catalogue import Catalogue
 from shuttle.input.files.discovery import Discovery
 from shuttle.input.files.fifos import Fifos
 from shuttle.input.files.followed_paths import FollowedPaths
+from shuttle.input.files.gaps import Gaps
 from shuttle.input.files.labels import ANY, Labels, fill_header
 from shuttle.input.files.missed_lines import Count, MissedLines
-from shuttle.input.files.path_opener import PathOpener
+from shuttle.input.files.path_opener import PathOpener, Start
 from shuttle.input.files.progress import Progress
 from shuttle.input.files.ready_queue import ReadyQueue
 from shuttle.input.files.recorder import Recorder
 from shuttle.input.files.replay import Replay
 from shuttle.input.files.scheduler import Scheduler
 from shuttle.input.files.tracker import Tracker
+from shuttle.input.files.trust import Trust
 from shuttle.input.files.unread_counter import UnreadCounter
 from shuttle.observe.log import Logger
 from shuttle.store.checkpoints import Checkpoints
@@ -52,8 +53,8 @@ class FileInput:
         self._labels = Labels(config.framing)
         self._catalogue = Catalogue(checkpoints, self._labels, clock)
         self._recorder = Recorder(checkpoints, self._catalogue)
-        self._discovery = Discovery(config.file, log, rotated=not config.follow, follow_links=config.follow_links)
-        self._paths = FollowedPaths(self._discovery, log)
+        self._discovery = Discovery(config.file, Trust(config.file, follow_links=config.follow_links), log)
+        self._paths = FollowedPaths(self._discovery, log, clock)
         self._queue = ReadyQueue()
         self._progress = Progress()
         self._gone: set[int] = set()  # files that were deleted when the reading ended
@@ -99,7 +100,7 @@ class FileInput:
             catalogue=self._catalogue,
             missed=missed,
             clock=self._clock,
-            at_end=self._begins_at_end,
+            start=Start(new=self._checkpoints.new, at_end=self._begins_at_end),
         )
         tracker = Tracker(self._discovery, opener, self._paths, self._queue, watcher)
         replay = Replay(
@@ -118,15 +119,14 @@ class FileInput:
             progress=self._progress,
             intake=intake,
             recorder=self._recorder,
+            gaps=Gaps(intake, self._log, self._clock, patient=self._config.follow),
         )
-        tracker.find(first=True)
-        if not self._config.follow:
-            for pattern in self._discovery.list_unmatched():
-                self._paths.note_unreadable(Path(pattern), FileNotFoundError("nothing matches it"))
+        tracker.start()
         if watcher:
             tasks.start_soon(tracker.run)
             tasks.start_soon(UnreadCounter(self._queue, self._progress).run)
         await replay.run()
+        tasks.start_soon(replay.run_late)
         await scheduler.run()
 
     def leave(self) -> bool:
@@ -194,11 +194,12 @@ class FileInput:
         until = self._clock() + COUNTING
         for path in self._paths.rotated.values():
             try:
-                self._gone.update(file.number for file in path.list_gone())
                 sources = path.close(until)
             except OSError as error:
-                self._paths.note_unreadable(path.path, error)
+                self._paths.errors.note(path.path, error)
                 continue
+            finally:
+                self._gone.update(path.gone)
             for source in sources:
                 intake.cut_off(source)
         self._paths.clear()

@@ -3,10 +3,13 @@
 import contextlib
 import errno
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shuttle.clock import Clock
 from shuttle.input.files.discovery import Discovery
+from shuttle.input.files.path_errors import PathErrors, leads_nowhere
 from shuttle.input.files.rotation.rotated_path import RotatedPath
 from shuttle.observe.log import Logger
 
@@ -15,32 +18,37 @@ if TYPE_CHECKING:
 
 _LIMIT = "raise the limit of open files (ulimit -n), or name fewer: those that wait are not read"
 
+_BRACES = "braces have no meaning here: give each name a -file of its own"
+_HAS_BRACES = re.compile(r"\{.*,.*\}")
+
 
 class FollowedPaths:
-    """Which paths are followed. What keeps a path from being read is logged once."""
+    """Which paths are followed. What keeps a path from being read is logged once, and tried again with back-off."""
 
-    def __init__(self, discovery: Discovery, log: Logger) -> None:
+    def __init__(self, discovery: Discovery, log: Logger, clock: Clock) -> None:
+        self.errors = PathErrors(log, clock)
+        """What fails with each of them."""
         self.rotated: dict[Path, RotatedPath] = {}
         """Those that lead, or may lead, to files."""
         self.fifos: set[Path] = set()
         """Those that lead to something else, which is being read."""
         self.idle_fifos: dict[Path, anyio.CancelScope] = {}
         """Those of `fifos` that have given nothing since they were opened, and what ends the wait for it."""
+        self.trust = discovery.trust
         self._discovery = discovery
         self._log = log
-        self._unreadable: set[Path] = set()
         self._waiting = False  # there are more files than can be open
 
     def forget(self, path: RotatedPath) -> bool:
         """Stop following `path` if it only matched a pattern and leads nowhere; say whether that was so."""
-        over = not path.files and not self._discovery.is_named(path.path) and not os.path.lexists(path.path)
+        over = not path.files and not self._discovery.is_named(path.path) and _is_gone(path.path)
         if over:
             self.rotated.pop(path.path, None)
         return over
 
-    def check(self, path: Path, opened: os.stat_result) -> None:
-        """Check what was opened at `path`; raise PermissionError if it may not be read."""
-        self._discovery.check(path, opened)
+    def list_covered(self) -> set[Path]:
+        """Return the directories in which something matches a pattern, or could."""
+        return self._discovery.list_covered()
 
     def clear(self) -> None:
         """Follow nothing any more."""
@@ -58,20 +66,24 @@ class FollowedPaths:
     @property
     def incomplete(self) -> bool:
         """Whether a path cannot be read, or waits because too many files are open."""
-        return bool(self._unreadable) or self._waiting
+        return bool(self.errors) or self._waiting
 
-    def note_readable(self, path: Path) -> None:
-        """Note that `path` can be read, or is not there."""
-        self._unreadable.discard(path)
-
-    def note_unreadable(self, path: Path, error: OSError) -> None:
-        """Log that `path` cannot be read, if that is new."""
-        if path not in self._unreadable:
-            self._log.warning("file.unreadable", path=path, error=error.strerror or str(error))
-        self._unreadable.add(path)
+    def note_absent(self, path: Path, reason: str) -> None:
+        """Log that nothing is at `path`, or matches it, when the process starts: it may be misspelt."""
+        advice = {"advice": _BRACES} if _HAS_BRACES.search(path.name) else {}
+        self._log.warning("file.absent", path=path, error=reason, **advice)
 
     def note_waiting(self, files: int) -> None:
         """Log that paths wait because `files` files are open."""
         if not self._waiting:
             self._log.warning("files.waiting", open=files, error=os.strerror(errno.EMFILE), advice=_LIMIT)
         self._waiting = True
+
+
+def _is_gone(path: Path) -> bool:
+    """Say whether nothing is at `path`; no if nobody can tell."""
+    try:
+        path.lstat()
+    except OSError as error:
+        return leads_nowhere(error)
+    return False

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from shuttle.core.frame import PLACEHOLDER, Framer, Framing
 from shuttle.core.lines import NewlineSplitter
@@ -18,7 +19,7 @@ class Labels:
 
     def __init__(self, framing: Framing) -> None:
         self._framing = framing
-        self._framers: dict[tuple[str, str], Framer] = {}
+        self._framers: WeakValueDictionary[tuple[str, str], Framer] = WeakValueDictionary()  # pods come and go
 
     def make(self, path: Path, position: Position | None = None) -> Source:
         """Return the source of the lines of the file at `path`, from `position` on."""
@@ -29,9 +30,10 @@ class Labels:
         """Return what frames the lines of the file at `path`; files with the same header share one."""
         framing = fill_header(self._framing, path)
         key = (framing.appname, framing.procid)
-        if key not in self._framers:
-            self._framers[key] = Framer(framing)
-        return self._framers[key]
+        framer = self._framers.get(key)
+        if framer is None:
+            self._framers[key] = framer = Framer(framing)
+        return framer
 
 
 def fill_header(framing: Framing, path: Path) -> Framing:

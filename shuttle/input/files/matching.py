@@ -1,71 +1,83 @@
-"""Which paths match a pattern, and which of these may be followed.
+"""Which paths match a pattern.
 
-A path that was named leads wherever it leads: whoever named it meant it. A path that merely matches was put there by
-whoever may write to the directory. So it must be a regular file or a FIFO. A link, wherever it stands in the part of
-the path that the pattern left open, must belong to root, to this user, or to whom the file belongs that it leads to:
-nobody can have a file read that he cannot read himself. (Hard links to files of others are the system's to refuse: see
-fs.protected_hardlinks in proc(5).)
+What has `*`, `?` or `[` in it is a pattern, whatever is there: whoever may write to a directory can make a file of any
+name. A path that is named exactly like the pattern is one more match.
 """
 
+import contextlib
+import fnmatch
 import glob
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from shuttle.input.files.path_errors import leads_nowhere
+from shuttle.input.files.trust import find_fixed
+
 _ANY = "**"
-_MOST_LINKS = 40  # that lead to each other, as for the kernel
+
+
+def matches(path: Path, pattern: str) -> bool:
+    """Say whether `path` would match `pattern` if something were there."""
+    pattern = str(Path(pattern))
+    return str(path) == pattern or fnmatch.fnmatch(str(path), pattern)
 
 
 def find_matches(pattern: str) -> Iterator[str]:
     """Yield the paths that match `pattern`. `**` matches directories at any depth, and no link to one."""
-    before, found, after = pattern.partition(_ANY + os.sep)
-    if not found or (before and not before.endswith(os.sep)):
-        yield from glob.iglob(pattern, recursive=True)  # noqa: PTH207  # a Path would lose what the pattern has
+    namesake = _is_there(pattern)
+    for path in _find_matches(pattern):
+        namesake = namesake and path != pattern
+        yield path
+    if namesake:
+        yield pattern
+
+
+def _is_there(pattern: str) -> bool:
+    """Say whether something is named exactly like `pattern`, in no directory that is a link."""
+    if not os.path.lexists(pattern):
+        return False
+    fixed = find_fixed(pattern)
+    return not any(parent.is_symlink() for parent in Path(pattern).parents if parent not in (fixed, *fixed.parents))
+
+
+def _find_matches(pattern: str) -> Iterator[str]:
+    parts = pattern.split("/")
+    if _ANY not in parts:
+        yield from glob.iglob(pattern)  # noqa: PTH207  # a Path would lose what the pattern has
         return
+    place = parts.index(_ANY)
+    before, after = "".join(f"{part}/" for part in parts[:place]), "/".join(parts[place + 1 :] or ["*"])
     for start in glob.glob(before) if before else [""]:  # noqa: PTH207
-        for directory, below, _ in os.walk(start or os.curdir):
-            below[:] = [name for name in below if not name.startswith(".")]  # as glob does
-            prefix = directory if start else os.path.relpath(directory)
-            yield from find_matches(os.path.normpath(prefix) + os.sep + after)
+        for directory in _walk(start or os.curdir):
+            prefix = os.path.normpath(directory if start else os.path.relpath(directory))
+            yield from _find_matches(f"{glob.escape(prefix)}/{after}")  # its name is no pattern
 
 
-def find_distrust(path: Path, pattern: str, *, follow_links: bool) -> str:
-    """Return why `path`, which matches `pattern`, is not to be followed; nothing if it is, or if it is gone."""
-    try:
-        status = path.stat()
-        if not (stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)):
-            return "" if stat.S_ISDIR(status.st_mode) else "it is a device or a socket"
-        owners = {0, os.geteuid(), status.st_uid}
-        if not follow_links:
-            for link in _find_links(path, _find_fixed(pattern)):
-                if link.lstat().st_uid not in owners:
-                    return "a link of another user leads there; -follow-links follows it"
-    except OSError as error:
-        return "" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
-    return ""
+def _walk(start: str) -> Iterator[str]:
+    """Yield a directory and those below it, however deep, but for hidden ones, as glob does, and for links."""
+    left = [start]
+    while left:
+        directory = left.pop()
+        yield directory
+        with contextlib.suppress(OSError), os.scandir(directory) as entries:
+            below = [entry for entry in entries if not entry.name.startswith(".")]
+            left += [entry.path for entry in below if entry.is_dir(follow_symlinks=False)]
 
 
-def _find_fixed(pattern: str) -> Path:
-    """Return the part of a pattern before the first wildcard."""
+def find_closed(pattern: str) -> Iterator[tuple[Path, OSError]]:
+    """Yield the directories in which something could match `pattern`, and that may not be listed or entered."""
     parts = Path(pattern).parts
-    count = next((place for place, part in enumerate(parts) if glob.has_magic(part)), len(parts))
-    return Path(*parts[:count])
-
-
-def _find_links(path: Path, fixed: Path) -> Iterator[Path]:
-    """Yield each link on the way to what `path` leads to, but for those in `fixed`, its beginning."""
-    waiting = [fixed / path.relative_to(fixed)] if path.is_relative_to(fixed) else [path]
-    trusted = {fixed, *fixed.parents}
-    for _ in range(_MOST_LINKS):
-        if not waiting:
-            return
-        target = waiting.pop()
-        for place in (*reversed(target.parents), target):
-            if place not in trusted and place.is_symlink():
-                yield place
-                rest = target.relative_to(place)
-                waiting.append(Path(os.path.normpath(place.parent / place.readlink())) / rest)
-                trusted.add(place)
-                break
-            trusted.add(place)
+    for place, part in enumerate(parts):
+        before = Path(*parts[:place])
+        if not glob.has_magic(str(before / part)):
+            continue
+        for directory in map(Path, find_matches(str(before))) if glob.has_magic(str(before)) else [before]:
+            try:
+                if glob.has_magic(part):
+                    os.scandir(directory).close()
+                else:
+                    (directory / part).lstat()
+            except OSError as error:
+                if not leads_nowhere(error):
+                    yield directory, error

@@ -40,14 +40,17 @@ def find_blindness(directory: Path) -> str | None:
     """Return why inotify may not see what is written in `directory`; None: it sees it."""
     try:
         number = _find_mount(directory)
-        mounts = parse_mounts(_TABLE.read_bytes())
+        return judge_mounts(directory, number, parse_mounts(_TABLE.read_bytes()))
     except OSError as error:
         return f"the file system is not known: {error.strerror}"
-    return judge_mounts(directory, number, mounts)
 
 
 def judge_mounts(directory: Path, number: int, mounts: Sequence[Mount]) -> str | None:
-    """Return why inotify may not see what is written in `directory`, which stands on mount `number`."""
+    """Return why inotify may not see what is written in `directory`, which stands on mount `number`.
+
+    Raises:
+        OSError: What a mount in it is cannot be told: it may be listed and not entered.
+    """
     kind = next((mount.kind for mount in mounts if mount.number == number), "an unknown file system")
     if kind not in LOCAL:
         return f"{kind} may be written to where inotify does not see it"

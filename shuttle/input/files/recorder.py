@@ -37,6 +37,15 @@ class Recorder:
         """Return the plans that are not settled, the oldest first."""
         return self._checkpoints.plans()
 
+    def keep(self, plan: Plan) -> None:
+        """Forget no file of `plan`, which cannot be sent yet, until `release`."""
+        self._held.update({span.file for span in plan.spans})
+
+    def release(self, plan: Plan) -> None:
+        """Undo `keep`."""
+        self._held.subtract({span.file for span in plan.spans})
+        self._some.set()
+
     def drop(self, plan: Plan) -> None:
         """Record that nothing of `plan` can be sent any more."""
         self._checkpoints.record(settled=[plan.id])
@@ -75,7 +84,7 @@ class Recorder:
     def leave(self, number: int) -> None:
         """Forget the file once all of it is settled: it was read to its end, and its path leads to a later one."""
         if not self._checkpoints.keeps:
-            self._catalogue.remove(number)
+            self._catalogue.retire(number)
             return
         self._over.add(number)
         self._some.set()
@@ -102,13 +111,15 @@ class Recorder:
                 continue
             self._over.discard(number)
             self._planned.pop(number, None)
-            self._catalogue.remove(number)
-            self._checkpoints.forget(number)
+            if not self._catalogue.retire(number):
+                self._checkpoints.forget(number)
 
     def close(self) -> None:
         """Record what is settled, for the last time."""
-        self.flush()
-        self._closed = True
+        if not self._closed:
+            self.flush()
+            self._checkpoints.record(sizes=self._catalogue.measure())
+            self._closed = True
 
     def _is_needed(self, number: int) -> bool:
         """Say whether the next start needs the file that is over to find what rotation moved away.

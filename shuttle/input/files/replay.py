@@ -1,6 +1,12 @@
-"""Batches that an earlier process had sent and not seen settled, made again from where their lines stand."""
+"""Batches that an earlier process had sent and not seen settled, made again from where their lines stand.
 
-from collections.abc import Callable
+A batch of which something cannot be read now is kept and tried again, while reading goes on. Only what is known to be
+gone is counted as lost.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anyio
@@ -17,6 +23,7 @@ from shuttle.input.files.recorder import Recorder
 from shuttle.input.files.tracker import Tracker
 from shuttle.store.checkpoint_table import Plan
 
+PAUSE = 1.0  # seconds between two tries; the calls themselves are made at the pace of their paths
 _NO_LIMIT = 1 << 62  # lines, or bytes: a batch that was one is one again
 
 
@@ -41,23 +48,62 @@ class Replay:
         self._progress = progress
         self._missed = missed
         self._clock = clock
+        self._kept: list[Plan] = []  # what cannot be read now
 
     async def run(self) -> None:
-        """Pass on every such batch, the oldest first; count the lines of which nothing is left."""
+        """Pass on every such batch that can be read, the oldest first; count the lines of which nothing is left."""
         for plan in self._recorder.list_plans():
-            for number in {span.file for span in plan.spans}:
-                if (file := self._catalogue.get(number)) and file.is_cut():
+            self._progress.blocked.set()
+            if not await self._pass_on(plan):
+                self._recorder.keep(plan)
+                self._kept.append(plan)
+            self._progress.blocked = anyio.Event()
+
+    async def run_late(self) -> None:
+        """Pass on the others as soon as they can be read."""
+        while self._kept:
+            await anyio.sleep(PAUSE)
+            for plan in list(self._kept):
+                if await self._pass_on(plan):
+                    self._kept.remove(plan)
+                    self._recorder.release(plan)
+
+    async def _pass_on(self, plan: Plan) -> bool:
+        """Pass on what is left of `plan`, and count the rest; no if some of it cannot be read now."""
+        if any(self._tracker.awaits(span.file) for span in plan.spans):
+            return False
+        try:
+            self._look_at(plan)
+            batch, missing = make_batch(plan, self._find, self._clock())
+        except OSError as error:
+            self._tracker.note_error(Path(os.fsdecode(error.filename)), error)
+            return False
+        if missing:
+            self._missed.note(Path(), missing, "a batch that was not settled cannot be read again")
+        if batch:
+            self._recorder.hold([batch])
+            await self._intake.resume(batch)
+        else:
+            self._recorder.drop(plan)
+        return True
+
+    def _look_at(self, plan: Plan) -> None:
+        """Have the files of `plan` looked at that were truncated.
+
+        Raises:
+            OSError: A file cannot be read; it is named.
+        """
+        for number in {span.file for span in plan.spans}:
+            if file := self._find(number):
+                with _naming(file.path):
+                    cut = file.is_cut()
+                if cut:
                     self._tracker.look_at(file.path)
-            batch, missing = make_batch(plan, self._catalogue.get, self._clock())
-            if missing:
-                self._missed.note(Path(), missing, "a batch that was not settled cannot be read again")
-            if batch:
-                self._recorder.hold([batch])
-                self._progress.blocked.set()
-                await self._intake.resume(batch)
-                self._progress.blocked = anyio.Event()
-            else:
-                self._recorder.drop(plan)
+
+    def _find(self, number: int) -> File | None:
+        """Return the file with this number, if it is open."""
+        file = self._catalogue.get(number)
+        return None if file is None or file.closed else file
 
 
 def make_batch(plan: Plan, find_file: Callable[[int], File | None], now: float) -> tuple[Batch | None, int]:
@@ -66,14 +112,17 @@ def make_batch(plan: Plan, find_file: Callable[[int], File | None], now: float) 
     None if none of them is.
 
     Raises:
-        OSError: A file cannot be read.
+        OSError: A file cannot be read; it is named.
     """
     batcher: Batcher | None = None
     missing = 0
     for span in plan.spans:
         file = find_file(span.file)
         length = span.end - span.start
-        data = file.read_at(span.start, length) if file else b""
+        data = b""
+        if file:
+            with _naming(file.path):
+                data = file.read_at(span.start, length)
         if file is None or len(data) < length:
             missing += span.lines
             continue
@@ -86,3 +135,13 @@ def make_batch(plan: Plan, find_file: Callable[[int], File | None], now: float) 
     if batcher is None or not batcher.lines:
         return None, missing
     return batcher.close()._replace(spans=plan.spans, again=True), missing
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Have an error of the system say which path it is about."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = os.fspath(path)
+        raise

@@ -1,7 +1,8 @@
 """Reads the followed paths in turn.
 
 Strategy: it takes a piece of each path that has something to read, in turn, and waits when none has. Files are the
-buffer: while the drain takes nothing, nothing more is read, and nothing is ever dropped.
+buffer: while the drain takes nothing, nothing more is read, and nothing is ever dropped. To decompress a file takes
+memory, up to 128 MiB: so compressed files are read one after another, and the turn of each is the turn of one of them.
 """
 
 import math
@@ -12,7 +13,9 @@ import anyio.lowlevel
 from shuttle.config import Config
 from shuttle.delivery.intake import Intake
 from shuttle.delivery.source import CHUNK
+from shuttle.input.files.file import File
 from shuttle.input.files.followed_paths import FollowedPaths
+from shuttle.input.files.gaps import Gaps
 from shuttle.input.files.progress import Progress
 from shuttle.input.files.ready_queue import ReadyQueue
 from shuttle.input.files.recorder import Recorder
@@ -31,6 +34,7 @@ class Scheduler:
         progress: Progress,
         intake: Intake,
         recorder: Recorder,
+        gaps: Gaps,
     ) -> None:
         self._follow = config.follow
         self._patience = config.partial_timeout
@@ -39,6 +43,8 @@ class Scheduler:
         self._progress = progress
         self._intake = intake
         self._recorder = recorder
+        self._gaps = gaps
+        self._unpacking: RotatedPath | None = None  # has the compressed file whose turn it is
         self._untidy: dict[RotatedPath, None] = {}  # have something that is over after a while
 
     async def run(self) -> None:
@@ -46,7 +52,7 @@ class Scheduler:
         ready = self._queue.ready
         while True:
             while ready:
-                path = next(iter(ready))
+                path = self._choose()
                 del ready[path]
                 await anyio.lowlevel.checkpoint()  # the outlets come first: what was just read leaves before more is
                 await self._read_piece(path, CHUNK // 4 if ready else CHUNK)
@@ -56,29 +62,59 @@ class Scheduler:
                 await self._end_all()
                 return
             changed = self._queue.expect_change()
-            with anyio.CancelScope(deadline=await self._tidy()):
+            with anyio.CancelScope(deadline=min(await self._tidy(), self._gaps.due)):
                 await changed.wait()
+            for path in self._gaps.take_due():
+                self._queue.put(path)
+
+    def _choose(self) -> RotatedPath:
+        """Return the path that has waited longest; in the place of one with a compressed file, the one begun before."""
+        ready = self._queue.ready
+        path = next(iter(ready))
+        if path.unpacks:
+            if self._unpacking in ready and self._unpacking is not path and self._unpacking.unpacks:
+                del ready[path]
+                ready[path] = None
+                return self._unpacking
+            self._unpacking = path
+        return path
 
     async def _read_piece(self, path: RotatedPath, length: int) -> None:
         try:
             piece = path.read(length, vanishing=self._queue.leaving)
         except OSError as error:
-            self._paths.note_unreadable(path.path, error)
+            self._paths.errors.note(path.path, error)
             return
+        if path.files and not path.error:
+            self._paths.errors.clear(path.path)
+        waited = bool(path.ended)
         await self._end_sources(path)
-        if piece:
-            file, data = piece
-            self._progress.taken += len(data)
+        if piece and waited and not piece[1]:  # a gap: other bytes may stand there by now
             self._queue.ready[path] = None
-            self._progress.blocked.set()
-            await self._intake.feed(data, file.source)
-            self._progress.blocked = anyio.Event()
-            file.take_in()
+            return
+        if piece:
+            await self._take_in(path, *piece, length)
             return
         await self._let_go(path)
         self._untidy.pop(path, None)
         if not path.is_tidy:
             self._untidy[path] = None
+
+    async def _take_in(self, path: RotatedPath, file: File, data: bytes, length: int) -> None:
+        """Take in what was read of `file`; at a gap, what comes behind it as soon as that may be."""
+        self._progress.blocked.set()
+        try:
+            more = data or await self._gaps.pass_over(path, file, length, at_once=self._queue.leaving)
+        except OSError as error:
+            self._paths.errors.note(path.path, error)
+            more = None
+        if more is not None:
+            self._queue.ready[path] = None
+        if more:
+            self._progress.taken += len(more)
+            await self._intake.feed(more, file.source)
+            file.take_in()
+        self._progress.blocked = anyio.Event()
 
     async def _let_go(self, path: RotatedPath, *, at_once: bool = False) -> None:
         """Let go of the files of which nothing more is to come, now that all of them are read."""

@@ -9,13 +9,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shuttle.input.files.discovery import Discovery, find_origins
+from shuttle.input.files.discovery import Discovery
 from shuttle.input.files.followed_paths import FollowedPaths
 from shuttle.input.files.path_opener import PathOpener
 from shuttle.input.files.ready_queue import ReadyQueue
+from shuttle.input.files.rotation.ages import list_origins
 
 if TYPE_CHECKING:
     from shuttle.input.files.changes import Changes
+    from shuttle.input.files.rotation.rotated_path import RotatedPath
     from shuttle.input.files.watcher import Watcher
 
 
@@ -36,65 +38,125 @@ class Tracker:
         self._queue = queue
         self._watcher = watcher
         self._links: dict[Path, Path] = {}  # by what they lead to
+        self._closed: set[Path] = set()  # directories
 
     async def run(self) -> None:
         """Look, whenever something may have changed, at what may have changed."""
         assert self._watcher
         rotated = self._paths.rotated
         while True:
-            changes = await self._watcher.wait()
+            changes = await self._watcher.wait(until=self._paths.errors.next_try)
+            self._paths.errors.hurry(changes.paths)
+            again = self._paths.errors.take_due()
             if changes.everything or changes.directories:
                 paths = {path for path in rotated if path in changes}
             else:
                 paths = set(changes.paths & rotated.keys())
             paths |= {self._links[path] for path in changes.paths if path in self._links}
+            paths |= {self._opener.aliases[path] for path in changes.paths if path in self._opener.aliases}
             others = {path.parent for path in changes.paths - paths} | changes.directories
-            if changes.everything or others:
+            paths |= again & rotated.keys()
+            if changes.everything or again - rotated.keys():
+                self._note_closed()
+            if changes.everything or others or again - rotated.keys():
                 self.find()
                 paths |= {path for path, one in rotated.items() if path.parent in others and len(one.files) != 1}
-                paths |= self._find_copied(changes)
-            for path in paths & rotated.keys():
-                self.look_at(path)
+            beside = self._find_beside(changes)
+            for path in beside:
+                rotated[path].see_siblings()
+            looked = [path for path in (paths | beside) & rotated.keys() if self._look_again(path)]
+            for path in beside.intersection(looked):
+                rotated[path].note_siblings()
+
+    def start(self) -> None:
+        """Begin to follow what is there when the process starts, and tell of what is named or meant and is not."""
+        self._note_closed()
+        self.find(first=True)
+        for pattern in self._discovery.list_unmatched():
+            self._note_absent(Path(pattern), "nothing matches it")
 
     def find(self, *, first: bool = False) -> None:
         """Begin to follow what is to be followed and is not yet; `first` says that the process starts."""
         for directory in self._discovery.list_directories():
             self._watch(directory)
-        for path in self._discovery.find(self._paths.rotated.keys() | self._paths.fifos, self._opener.known):
+        opened: list[RotatedPath] = []
+        followed = self._paths.rotated.keys() | self._paths.fifos
+        found = self._discovery.find(followed, self._opener.known, room=self._opener.room)
+        self._opener.drop(self._opener.waiting.difference(found))
+        for path in found:
             rotated = self._opener.open(path, first=first)
             if rotated is None:
                 continue
             self._watch(path.parent)
             with contextlib.suppress(OSError, RuntimeError):  # it is looked at again, and told of then
                 self._watch_target(path)
-            if not rotated.files and not self._watcher:
-                self._paths.note_unreadable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+            if not rotated.files and (not self._watcher or (first and self._discovery.is_named(path))):
+                self._note_absent(path, os.strerror(errno.ENOENT))
+            opened.append(rotated)
             self._queue.put(rotated)
+        for rotated in opened:
+            rotated.note_siblings(first=True)
 
-    def look_at(self, path: Path) -> None:
-        """Notice what has become of a followed path, and have it read if there is something to read."""
+    def awaits(self, number: int) -> bool:
+        """Say whether the file with this number may be opened yet: its path could not be, and will be tried again."""
+        return self._opener.awaits(number)
+
+    def note_error(self, path: Path, error: OSError) -> None:
+        """Note that a file of `path` could not be read; it is looked at again."""
+        self._paths.errors.note(path, error)
+
+    def _look_again(self, path: Path) -> bool:
+        """Look at a followed path, unless it fails and must not be tried yet; say whether all of it could be seen."""
+        return self._paths.errors.may_try(path) and self.look_at(path)
+
+    def look_at(self, path: Path) -> bool:
+        """Notice what has become of a followed path, and have it read if there is something to read.
+
+        Returns:
+            Whether all of it could be seen.
+        """
         rotated = self._paths.rotated[path]
         try:
-            if rotated.look() or not rotated.is_tidy:
+            more = rotated.look()
+            if more or not rotated.is_tidy:
                 self._queue.put(rotated)
             error = rotated.error
             self._watch_target(path)
         except (OSError, RuntimeError) as failure:  # RuntimeError: links that lead to each other
+            more = False
             error = failure if isinstance(failure, OSError) else OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         if error:
-            self._paths.note_unreadable(path, error)
-        else:
-            self._paths.note_readable(path)
+            self._paths.errors.note(path, error)
+        elif not more:  # else it is seen when it is read
+            self._paths.errors.clear(path)
+        return error is None
 
-    def _find_copied(self, changes: "Changes") -> set[Path]:
-        """Return paths whose files were not read at all, and may have been copied beside them and truncated."""
+    def _note_closed(self) -> None:
+        """Tell of directories that may not be listed or entered: what is in there is not seen."""
+        closed = dict(self._discovery.list_closed())
+        for directory in self._closed - closed.keys():
+            self._paths.errors.clear(directory)
+        for directory, error in closed.items():
+            self._paths.errors.note(directory, error)
+        self._closed = set(closed)
+
+    def _note_absent(self, path: Path, reason: str) -> None:
+        if path.parent in self._closed:
+            return  # that was told
+        if self._watcher:
+            self._paths.note_absent(path, reason)
+        else:
+            self._paths.errors.note(path, FileNotFoundError(errno.ENOENT, reason))
+
+    def _find_beside(self, changes: "Changes") -> set[Path]:
+        """Return the followed paths beside which something may have appeared that rotation may have made of them."""
         rotated = self._paths.rotated
-        new = {path for path in changes.paths if path not in rotated}
-        untouched = {path for path, one in rotated.items() if one.is_untouched}
-        for directory in changes.directories & {path.parent for path in untouched}:
-            with contextlib.suppress(OSError):
-                new.update(map(directory.joinpath, os.listdir(directory)))  # noqa: PTH208  # names are all it takes
-        return {origin for path in new for origin in find_origins(path, untouched)}
+        new = [path for path in changes.paths if path not in rotated]
+        beside = {path.with_name(origin) for path in new for origin in list_origins(path.name)}
+        if changes.directories or changes.everything:
+            beside |= {path for path in rotated if changes.everything or path.parent in changes.directories}
+        linked = {self._links[path] for path in beside if path in self._links}
+        return (beside | linked) & rotated.keys()
 
     def _watch_target(self, path: Path) -> None:
         """Watch what a symbolic link leads to: it is written to in its own directory."""

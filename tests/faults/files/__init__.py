@@ -20,7 +20,8 @@ What the oracle expects, as a drain sees it that keeps the first of several requ
   for each of them. It stands for its line.
 - Of the lines in files that were truncated without a copy, as many are missing as the log says: `missed` it has
   counted unread; `doubtful` were in batches in flight when the agent ended, whose bytes are gone when it starts again,
-  so that nobody can say whether they have arrived. So missed <= missing - torn <= missed + doubtful.
+  so that nobody can say whether they have arrived. So missed <= missing - torn <= missed + doubtful. (Each stretch that
+  is `uncounted` is one more in `missed`, and may be of a file that was truncated while no agent ran.)
 - `reported`, what the drain was told by L13, is missed + doubtful.
 
 What nobody could do is not asked for, so the writers and whoever kills keep to some rules:

@@ -207,7 +207,8 @@ def _find_problems(counts: Counter[str]) -> Iterator[str]:
     if counts["torn"] > counts["truncate"] + counts["gone"]:
         yield "more lines are torn than files were truncated"
     missing = counts["missing"] - counts["torn"]
-    if missing < counts["missed"] or (missing > counts["missed"] + counts["doubtful"] and not counts["uncounted"]):
+    counted = counts["missed"] - counts["uncounted"]  # a stretch may be of a file that was cut while no agent ran
+    if missing < counted or (missing > counts["missed"] + counts["doubtful"] and not counts["uncounted"]):
         yield "missing is not what was missed, and may be what is doubtful"
     if counts["reported"] != counts["missed"] + counts["doubtful"]:
         yield "what was reported is not what was missed or is doubtful"

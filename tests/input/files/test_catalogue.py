@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from shuttle.core.fingerprint import HEAD
-from shuttle.input.files.catalogue import Catalogue
+from shuttle.input.files.catalogue import Catalogue, ChangedError
 from shuttle.input.files.open_file import OpenFile, open_live
+from shuttle.store.checkpoint_table import Checkpoint
 from tests.helpers.catalogues import make_catalogue
 from tests.helpers.fingerprints import fingerprint_file
 
@@ -42,18 +43,32 @@ def test_numbers_ascend(catalogue: Catalogue, path: Path, opened: OpenFile) -> N
     assert len(catalogue) == 3
 
 
-def test_a_file_begins_at_its_offset(catalogue: Catalogue, path: Path, opened: OpenFile) -> None:
-    file = catalogue.begin(path, opened, number=7, offset=2000)
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_file_is_resumed_where_its_checkpoint_says(
+    catalogue: Catalogue, path: Path, opened: OpenFile, anew: bool
+) -> None:
+    one = Checkpoint(7, str(path), fingerprint_file(path, 2000))
+    assert catalogue.resume(path, opened, one, anew=anew).number == (1 if anew else 7)
+    file = catalogue.resume(path, opened, one)
     assert (file.number, file.offset, file.begun, file.taken, file.partial) == (7, 2000, 2000, 2000, 0)
     assert file.fingerprint(2000) == fingerprint_file(path, 2000)
     assert file.read(100) == LINES[2000:2100]
 
 
-def test_a_file_shorter_than_its_checkpoint_is_a_new_one(catalogue: Catalogue, path: Path, opened: OpenFile) -> None:
-    path.write_bytes(b"one\n")
-    file = catalogue.begin(path, opened, number=7, offset=HEAD)
-    assert (file.number, file.offset) == (1, 0)
+@pytest.mark.parametrize("content", [b"", LINES[:1500], LINES[:1500] + LINES[:500]])
+def test_a_file_that_is_not_what_its_checkpoint_tells_of_is_not_resumed(
+    catalogue: Catalogue, path: Path, opened: OpenFile, content: bytes
+) -> None:
+    one = Checkpoint(7, str(path), fingerprint_file(path, 2000))
+    path.write_bytes(content)
+    with pytest.raises(ChangedError):
+        catalogue.resume(path, opened, one)
     assert catalogue.get(7) is None
+
+
+def test_a_file_shorter_than_its_offset_is_a_new_one(catalogue: Catalogue, path: Path, opened: OpenFile) -> None:
+    path.write_bytes(b"one\n")
+    assert catalogue.begin(path, opened, offset=HEAD).offset == 0
 
 
 def test_a_source_has_the_header_of_its_path(catalogue: Catalogue, path: Path, opened: OpenFile) -> None:
@@ -74,11 +89,11 @@ def test_a_file_begun_again_has_a_new_number(catalogue: Catalogue, path: Path, o
 def test_a_moved_file_reads_on_under_its_number(catalogue: Catalogue, path: Path, opened: OpenFile) -> None:
     file = catalogue.begin(path, opened)
     file.read(2003)
-    copy = catalogue.move(file, opened)
-    assert catalogue.get(file.number) is copy
-    assert (copy.number, copy.offset, copy.source) == (file.number, 2003, file.source)
-    assert copy.fingerprint(2003) == file.fingerprint(2003)
-    assert copy.unread == LINES[2003:].count(b"\n")
+    before = (file.number, file.source, file.fingerprint(2003))
+    catalogue.move(file, opened)
+    assert catalogue.get(file.number) is file
+    assert (file.number, file.source, file.fingerprint(2003)) == before
+    assert (file.offset, file.unread) == (2003, LINES[2003:].count(b"\n"))
 
 
 def test_a_discarded_file_is_found_by_no_number(catalogue: Catalogue, path: Path, opened: OpenFile) -> None:

@@ -1,99 +1,19 @@
-"""A path that matches a pattern is trusted less than one that was named."""
+"""Which paths match a pattern, and what becomes of those that may not be read."""
 
-import os
-import socket
 from pathlib import Path
 
 import pytest
 
 from shuttle.input.files.discovery import Discovery
-from shuttle.input.files.matching import find_distrust, find_matches
+from shuttle.input.files.matching import find_closed, find_matches
+from shuttle.input.files.trust import Trust
+from tests.helpers.disks import reachable, without_rights
+from tests.helpers.planted import AS_ROOT, link, make
 from tests.helpers.virtual import Journal
 
-OTHER, THIRD = 54_321, 54_322  # users of nobody
-AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to others")
 
-
-def make(path: Path, owner: int | None = None) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("line\n")
-    if owner is not None:
-        os.chown(path, owner, owner)
-    return path
-
-
-def link(path: Path, target: Path | str, owner: int | None = None) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.symlink_to(target)
-    if owner is not None:
-        os.lchown(path, owner, owner)
-    return path
-
-
-def distrusts(path: Path, pattern: Path | str, *, follow_links: bool = False) -> str:
-    return find_distrust(path, str(pattern), follow_links=follow_links)
-
-
-def test_a_file_and_a_fifo_are_trusted(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "b.log")
-    assert not distrusts(make(tmp_path / "a.log"), tmp_path / "*.log")
-    assert not distrusts(tmp_path / "b.log", tmp_path / "*.log")
-
-
-@pytest.mark.parametrize("follow_links", [False, True])
-def test_devices_and_sockets_are_never_read(tmp_path: Path, follow_links: bool) -> None:
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(tmp_path / "a.log"))
-        for path in (tmp_path / "a.log", link(tmp_path / "b.log", "/dev/zero"), link(tmp_path / "c.log", "/dev/null")):
-            assert "device" in distrusts(path, tmp_path / "*.log", follow_links=follow_links)
-
-
-@AS_ROOT
-def test_a_link_of_another_user_is_refused(tmp_path: Path) -> None:
-    path = link(tmp_path / "logs" / "a.log", make(tmp_path / "secret"), OTHER)
-    assert "link of another user" in distrusts(path, tmp_path / "logs" / "*.log")
-    assert not distrusts(path, tmp_path / "logs" / "*.log", follow_links=True)
-
-
-@AS_ROOT
-def test_a_link_to_ones_own_file_is_followed(tmp_path: Path) -> None:
-    path = link(tmp_path / "logs" / "a.log", make(tmp_path / "app.log", OTHER), OTHER)
-    assert not distrusts(path, tmp_path / "logs" / "*.log")
-
-
-@AS_ROOT
-def test_a_link_of_root_is_followed(tmp_path: Path) -> None:
-    path = link(tmp_path / "logs" / "a.log", make(tmp_path / "app.log", OTHER), 0)
-    assert not distrusts(path, tmp_path / "logs" / "*.log")
-
-
-@AS_ROOT
-@pytest.mark.parametrize("place", range(3))
-def test_every_link_of_a_chain_counts(tmp_path: Path, place: int) -> None:
-    owners = [OTHER if each == place else 0 for each in range(3)]
-    file = make(tmp_path / "real" / "0.log", THIRD)
-    link(tmp_path / "docker", tmp_path / "real", owners[2])
-    link(tmp_path / "pods" / "0.log", "../docker/0.log", owners[1])
-    path = link(tmp_path / "containers" / "x.log", tmp_path / "pods" / "0.log", owners[0])
-    assert "link of another user" in distrusts(path, tmp_path / "containers" / "*.log")
-    for each in (tmp_path / "docker", tmp_path / "pods" / "0.log", path):
-        os.lchown(each, 0, 0)
-    assert not distrusts(path, tmp_path / "containers" / "*.log")
-    assert path.resolve() == file
-
-
-@AS_ROOT
-def test_links_in_what_was_named_do_not_count(tmp_path: Path) -> None:
-    make(tmp_path / "real" / "a.log")
-    link(tmp_path / "logs", tmp_path / "real", OTHER)
-    assert not distrusts(tmp_path / "logs" / "a.log", tmp_path / "logs" / "*.log")
-    assert "another user" in distrusts(tmp_path / "logs" / "a.log", tmp_path / "*" / "a.log")
-
-
-def test_links_that_lead_to_each_other_are_no_files(tmp_path: Path) -> None:
-    link(tmp_path / "a.log", tmp_path / "b.log")
-    link(tmp_path / "b.log", tmp_path / "a.log")
-    assert "link" in distrusts(tmp_path / "a.log", tmp_path / "*.log")
+def find_in(patterns: list[str], journal: Journal) -> Discovery:
+    return Discovery(patterns, Trust(patterns), journal)
 
 
 def test_two_stars_match_at_any_depth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +37,7 @@ def test_what_is_refused_is_told_of_once(tmp_path: Path) -> None:
     journal = Journal()
     make(tmp_path / "a.log")
     link(tmp_path / "b.log", "/dev/zero")
-    discovery = Discovery([f"{tmp_path}/*.log"], journal, rotated=False, follow_links=False)
+    discovery = find_in([f"{tmp_path}/*.log"], journal)
     for _ in range(3):
         assert discovery.find(()) == [tmp_path / "a.log"]
     [told] = journal.named("file.distrusted")
@@ -126,4 +46,93 @@ def test_what_is_refused_is_told_of_once(tmp_path: Path) -> None:
 
 def test_a_named_path_leads_wherever_it_leads(tmp_path: Path) -> None:
     path = link(tmp_path / "a.log", "/dev/null")
-    assert Discovery([str(path)], Journal(), rotated=False, follow_links=False).find(()) == [path]
+    assert find_in([str(path)], Journal()).find(()) == [path]
+
+
+@AS_ROOT
+@pytest.mark.parametrize(
+    ("pattern", "closed"),
+    [
+        ("*/app.log", ["closed"]),
+        ("closed/*.log", ["closed"]),
+        ("closed/below/*.log", ["closed/below"]),
+        ("*/*/app.log", ["closed"]),
+        ("open/*.log", []),
+        ("missing/*.log", []),
+        ("open/app.log/*.log", []),
+        ("*/missing.log", ["closed"]),
+    ],
+)
+def test_directories_that_are_closed_to_this_user_are_found(pattern: str, closed: list[str]) -> None:
+    with reachable() as place:
+        for name in ("open/app.log", "closed/app.log", "closed/below/app.log"):
+            make(place / name)
+        place.joinpath("open").chmod(0o755)
+        place.joinpath("closed").chmod(0)
+        with without_rights():
+            found = dict(find_closed(str(place / pattern)))
+        assert sorted(found) == [place / name for name in closed]
+        assert all(isinstance(error, PermissionError) for error in found.values())
+
+
+def test_what_is_named_like_the_pattern_is_one_more_match(tmp_path: Path) -> None:
+    for name in ("*.log", "[ab].log", "a.log", "c.log"):
+        make(tmp_path / name)
+    assert sorted(find_matches(f"{tmp_path}/*.log")) == sorted(map(str, tmp_path.iterdir()))
+    assert list(find_matches(f"{tmp_path}/[ab].log")) == [f"{tmp_path}/a.log", f"{tmp_path}/[ab].log"]
+    assert list(find_matches(f"{tmp_path}/[d].log")) == []
+
+
+def test_no_linked_directory_that_is_named_like_the_pattern_is_entered(tmp_path: Path) -> None:
+    make(tmp_path / "elsewhere" / "x.log")
+    link(tmp_path / "logs" / "[ab]", tmp_path / "elsewhere")
+    link(tmp_path / "logs" / "**", tmp_path / "elsewhere")
+    make(tmp_path / "logs" / "a" / "x.log")
+    for pattern in ("[ab]", "**"):
+        assert list(find_matches(f"{tmp_path}/logs/{pattern}/x.log")) == [f"{tmp_path}/logs/a/x.log"]
+
+
+def test_what_is_named_like_a_pattern_is_not_named(tmp_path: Path) -> None:
+    link(tmp_path / "*.log", "/dev/zero")
+    honest = make(tmp_path / "a.log")
+    journal = Journal()
+    discovery = find_in([f"{tmp_path}/*.log"], journal)
+    assert discovery.find(()) == [honest]
+    assert not discovery.is_named(tmp_path / "*.log")
+    [told] = journal.named("file.distrusted")
+    assert told["path"] == tmp_path / "*.log"
+
+
+def test_the_namesake_of_a_pattern_that_is_known_is_found_again(tmp_path: Path) -> None:
+    known = tmp_path / "[ab].log"
+    assert find_in([str(known)], Journal()).find((), [known]) == [known]
+
+
+def test_names_of_directories_are_no_patterns(tmp_path: Path) -> None:
+    paths = {make(tmp_path / name) for name in ("**/a.log", "[x]/a.log", "x/a.log", "*/[y]/a.log")}
+    assert set(map(Path, find_matches(f"{tmp_path}/**/a.log"))) == paths
+    assert len(list(find_matches(f"{tmp_path}/**/a.log"))) == len(paths)
+
+
+@pytest.mark.parametrize("pattern", ["**", "**/*.log", "lo**/**/*.log"])
+def test_links_that_multiply_what_is_below_are_not_entered(tmp_path: Path, pattern: str) -> None:
+    make(tmp_path / "logs" / "a.log")
+    for name in "xyz":
+        link(tmp_path / "logs" / name, ".")
+    found = [path for path in find_matches(f"{tmp_path}/{pattern}") if path.endswith(".log")]
+    assert found == [f"{tmp_path}/logs/a.log"]
+
+
+def test_directories_of_any_depth_are_entered(tmp_path: Path) -> None:
+    """Deeper than functions may call each other."""
+    directories = [Path(f"{tmp_path}{'/d' * depth}") for depth in range(1, 1100)]
+    for directory in directories:
+        directory.mkdir()
+    path = directories[-1] / "a.log"
+    path.touch()
+    try:
+        assert list(find_matches(f"{tmp_path}/**/a.log")) == [str(path)]
+    finally:
+        path.unlink()
+        for directory in reversed(directories):
+            directory.rmdir()

@@ -111,13 +111,14 @@ def test_a_batch_made_again_has_the_header_of_each_file() -> None:
     assert b" b.log - - two\n" in batch.body
 
 
-def test_an_unreadable_file_raises_the_system_error() -> None:
+def test_an_unreadable_file_raises_the_system_error_with_its_name() -> None:
     def fail(_offset: int, _length: int) -> bytes:
         raise OSError(5, "Input/output error")
 
     file = open_as("a.log", fail)
-    with pytest.raises(OSError, match="Input/output error"):
+    with pytest.raises(OSError, match="Input/output error") as failure:
         replay(Plan("a" * 32, (Span(1, 0, 4, 1, STAMPS[0]),)), {1: file})
+    assert failure.value.filename == "a.log"
 
 
 @given(first=LINES, second=LINES, size=st.integers(2, 10))

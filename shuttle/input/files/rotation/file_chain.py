@@ -6,16 +6,20 @@ become shorter, or other bytes stand before the offset: it was truncated; what w
 and counted as lost if there is none.
 """
 
+import contextlib
 from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from shuttle.core.fingerprint import Fingerprint, is_same_content
-from shuttle.input.files.catalogue import Catalogue
+from shuttle.core.fingerprint import HEAD, Fingerprint, is_same_content
+from shuttle.input.files.catalogue import Catalogue, ChangedError
 from shuttle.input.files.file import File
 from shuttle.input.files.missed_lines import MissedLines
-from shuttle.input.files.open_file import FileState, Key, OpenFile
-from shuttle.input.files.rotation.file_opener import FileOpener, is_copy
+from shuttle.input.files.open_file import FileState, Key, OpenFile, is_copy
+from shuttle.input.files.path_errors import leads_nowhere
+from shuttle.input.files.recognizer import Recognized
+from shuttle.input.files.rotation.file_opener import FileOpener, closing_untaken
+from shuttle.input.files.rotation.surroundings import LOOKS
 
 if TYPE_CHECKING:
     from shuttle.delivery.source import Source
@@ -36,7 +40,7 @@ class FileChain:
         self.last: Fingerprint | None = None
         """Of the file that was let go last."""
         self.error: OSError | None = None
-        """Why the path could not be opened when it was looked at last."""
+        """Why the path could not be looked at or opened the last time."""
         self._opener = opener
         self._catalogue = catalogue
         self._missed = missed
@@ -47,6 +51,12 @@ class FileChain:
         Raises:
             OSError: One of them cannot be read.
         """
+        self.error = None
+        live = self._live
+        if live and not self.identify(live):
+            live = None
+        for file in list(self.files):
+            self._notice_cut(file)  # before what is around is compared with what was read of it
         live = self._live
         if live is None or self._leads_elsewhere(live.opened.key):
             if live:
@@ -58,75 +68,160 @@ class FileChain:
 
     @property
     def is_untouched(self) -> bool:
-        """The path leads to a file of which nothing was read or counted, and another one was there before it."""
+        """The path leads to a file of which nothing was read or counted."""
         live = self._live
-        return bool(live and not live.offset and not live.counted and (self.last or len(self.files) > 1))
+        return bool(live and not live.offset and not live.counted)
+
+    def identify(self, file: File) -> bool:
+        """See which file it is that was empty when it was opened; say whether it is one to be read from its top.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        known = Recognized() if file.identified else self._opener.identify(file.opened)
+        file.identified = not known.empty
+        if not known.owner and not known.read:
+            return True
+        self.files.remove(file)
+        self.left.append(file.number)
+        self._catalogue.discard(file)
+        file.close()
+        return False
 
     def begin_again(self, file: File) -> None:
         """Go on at the top of a file that was truncated; what was never read is in a copy, or lost.
 
+        If it was only shortened, and what was read of it stands there still, go on behind that.
+
         Raises:
             OSError: One of the files cannot be read.
         """
+        if (loss := file.shorten()) is not None:
+            if loss.lines or loss.uncounted:
+                self._missed.note(self.path, loss.lines, "the file was truncated", uncounted=loss.uncounted)
+            return
         lost, uncounted = file.count_lost(), file.has_uncounted
-        copies = self._opener.open_rest(file.fingerprint_seen()) or ()
         keys = {other.opened.key for other in self.files}
-        taken = False
-        place = self.files.index(file)
-        for number, (opened, _) in enumerate(copies):
+        copies: list[tuple[OpenFile, int]] = []
+        for opened, offset in self._opener.open_rest([file.fingerprint_seen()]).files:
             if opened.key in keys:
                 opened.close()
-                continue
-            if number == 0:
-                copy = self._catalogue.move(file, opened)
-                lost = max(0, lost - copy.unread)
-                taken = True
             else:
-                copy = self._catalogue.begin(self.path, opened)
-            self.files.insert(place, copy)
-            place += 1
-        if not taken:
+                copies.append((opened, offset))
+        if copies:
+            uncounted = False
+            self._read_on_in_copies(file, copies)
+            lost = max(0, lost - file.unread)
+        else:
             self.ended.append(file.source)
             self.left.append(file.number)
             self._catalogue.remove(file.number)
-        file.forget()
-        self._catalogue.begin_again(file)
-        file.count_unread()
-        self._missed.note(self.path, lost, "the file was truncated", uncounted=uncounted and not taken)
+            file.forget()
+            self._spread_cut(file)
+            self._catalogue.begin_again(file)
+            file.count_unread()
+        if lost or uncounted or not copies:
+            self._missed.note(self.path, lost, "the file was truncated", uncounted=uncounted)
+
+    def _read_on_in_copies(self, file: File, copies: Sequence[tuple[OpenFile, int]]) -> None:
+        """Read `file` on in the first of `copies`, then the others, then what was truncated as a new file."""
+        cut, state = file.opened, file.state
+        file.cut_at = file.cut_at or max(file.offset, file.counted)
+        with closing_untaken(copies[1:]) as rest:
+            self._catalogue.move(file, copies[0][0])
+            place = self.files.index(file) + 1
+            for opened, _ in rest:
+                self.files.insert(place, self._catalogue.begin(self.path, opened))
+                place += 1
+            again = self._catalogue.begin(self.path, cut, place=file.place)
+        again.state = state
+        self.files.insert(place, again)
+        self._spread_cut(file)
+        again.count_unread()
+
+    def is_somewhere(self, file: File) -> bool:
+        """Say whether a file stands anywhere, as it is, copied or compressed, but where the path leads to."""
+        return self._opener.is_somewhere(file.fingerprint(file.offset))
+
+    def see_siblings(self) -> None:
+        """See what stands beside the path and nobody knows, before a look."""
+        self._opener.see_siblings()
+
+    def note_siblings(self, *, first: bool = False) -> None:
+        """Note as history what stood beside the path before it was looked at last, and nobody knows since.
+
+        But not what copies a file of its. If it was looked at for the `first` time, the path may lead nowhere.
+        """
+        unknown = self._opener.take_unknown()
+        live = self._live
+        if self._leads_elsewhere(live.opened.key) if live else self.files or not first:
+            return  # rotation goes on: what is unknown may be a generation
+        for one in unknown:
+            opened = self._opener.open_sighted(one)
+            if opened is None:
+                continue
+            with contextlib.suppress(OSError), contextlib.closing(opened):
+                status = opened.stat()
+                copied = one.changed != status.st_mtime_ns or not status.st_size  # or it is another one by now
+                if not copied and not any(is_copy(opened, file.opened) for file in self.files):
+                    self._catalogue.history.add(self.path, opened)
 
     @property
     def _live(self) -> File | None:
         return next((file for file in self.files if file.state is FileState.LIVE), None)
 
     def _leads_elsewhere(self, key: Key) -> bool:
+        """Say whether the path leads to another file or nowhere; no if nobody can tell, which is the path's error."""
         try:
             status = self.path.stat()
-        except OSError:
-            return True
+        except OSError as error:
+            self.error = None if leads_nowhere(error) else error
+            return leads_nowhere(error)
         return (status.st_dev, status.st_ino) != key
 
     def _open_next(self, before: File | None) -> None:
         """Open what the path leads to now, and what rotation left between it and the file `before`."""
-        self.error = None
-        try:
-            live = self._opener.open_live()
-        except OSError as error:
-            self.error = error
-            return
-        if live and (self._take_back(live) or self._go_on(live)):
-            return
-        if before or live:
-            self._take_siblings(list(self.files), live)
-        if live:
-            file = self._catalogue.begin(self.path, live)
-            self.files.append(file)
-            file.count_unread()  # it may be copied and cut before it is read
+        for _ in range(LOOKS):
+            try:
+                live, known = self._opener.open_own() or (None, Recognized())
+            except OSError as error:
+                self.error = error
+                return
+            with contextlib.ExitStack() as unused:  # what is open, and no file here yet
+                if live:
+                    unused.callback(live.close)
+                if live and self._take_back(live):
+                    return
+                if live and self._go_on(live):
+                    unused.pop_all()
+                    return
+                between, complete = self._open_between(self.files, live) if before or live else ([], True)
+                if complete and (live is None or not self._leads_elsewhere(live.key)):
+                    self._take(between, len(self.files))
+                    if live:
+                        self.files.append(self._begin(live, known))
+                        unused.pop_all()
+                        self.files[-1].count_unread()  # it may be copied and cut before it is read
+                    return
+                for opened, _ in between:
+                    opened.close()  # rotation went on meanwhile; if it does not end, the next look is soon
+
+    def _begin(self, live: OpenFile, known: Recognized) -> File:
+        """Return the file that the path leads to now; if that was read and let go, from where it was read to."""
+        place = self._opener.find_place()
+        file: File | None = None
+        if known.read:
+            with contextlib.suppress(ChangedError):
+                file = self._catalogue.resume(self.path, live, known.read, place=place, anew=True)
+                self._catalogue.history.remove(known.read)
+        file = file or self._catalogue.begin(self.path, live, place=place)
+        file.identified = not known.empty
+        return file
 
     def _take_back(self, live: OpenFile) -> bool:
         """Say whether the path leads to a file again that it led to before; that one is read on."""
         for file in self.files:
             if file.opened.key == live.key and file.state is FileState.MOVED:
-                live.close()
                 file.state = FileState.LIVE
                 self.files.remove(file)
                 self.files.append(file)
@@ -136,45 +231,79 @@ class FileChain:
     def _go_on(self, live: OpenFile) -> bool:
         """Say whether a copy has taken the place of the newest file, a backup say; reading goes on in it."""
         newest = self.files[-1] if self.files else None
-        if newest is None or not newest.offset or newest.opened.stat().st_nlink:
+        if newest is None or not newest.offset:
             return False
+        if newest.opened.stat().st_nlink and newest.offset < HEAD:
+            return False  # as long as the old one is there, a few bytes may be the same by accident
         if not is_same_content(newest.fingerprint(newest.offset), live.read_at):
             return False
-        self.files[-1] = self._catalogue.move(newest, live)
-        newest.opened.close()
+        before = newest.opened
+        self._catalogue.move(newest, live)
+        before.close()
         return True
 
     def _take_copies(self, live: File) -> None:
         """Open what was copied from `live`, which was truncated before anything of it was seen."""
         live.count_unread()
-        if self._take_siblings([file for file in self.files if file is not live], live.opened):
+        older = [file for file in self.files if file is not live]
+        between, _ = self._open_between(older, live.opened, copies=True)
+        if between:
+            seen = live.fingerprint_seen()
+            if live.counted and any(is_same_content(seen, opened.read_at) for opened, _ in between):
+                live.forget()  # it was copied and cut just now
+            self._take(between, len(older))
             self.left.append(live.number)
+            live.cut_at = live.cut_at or 1  # nobody knows how much was copied
+            self._spread_cut(live)
             self._catalogue.begin_again(live)  # by a number above those of the copies
 
-    def _take_siblings(self, older: Sequence[File], live: OpenFile | None) -> bool:
+    def _open_between(
+        self, older: Sequence[File], live: OpenFile | None, *, copies: bool = False
+    ) -> tuple[list[tuple[OpenFile, int]], bool]:
         """Open what rotation left between the `older` files and `live`, to which the path leads now.
 
+        They are `copies` if the path leads where it led before. Then an empty one may be about to become one.
+
         Returns:
-            Whether there was anything.
+            The files, each with the offset to read from, and whether rotation kept still meanwhile.
         """
-        newest = older[-1].fingerprint(older[-1].offset) if older else self.last
-        if newest is None:
-            return False
+        for file in older:
+            file.count_unread()  # a file of which nothing was read is known by what stands in it
+        known = [file.fingerprint_seen() for file in older]
+        known = [self.last, *known] if self.last else known
         keys = {file.opened.key for file in older} | ({live.key} if live else set())
-        place = len(older)
-        for number, (opened, offset) in enumerate(self._opener.open_rest(newest) or ()):
-            # The first holds what was read: it is the newest file itself, perhaps compressed, or the one let go last.
-            over = number == 0 and bool(older or not opened.read_at(offset, 1))
-            if over or opened.key in keys or (live and is_copy(opened, live)):
-                opened.close()
-            else:
-                self.files.insert(place, self._catalogue.begin(self.path, opened, offset=offset))
-                place += 1
-        return place > len(older)
+        found, files, complete = self._opener.open_rest(known, unknown=True, sure=keys)
+        between: list[tuple[OpenFile, int]] = []
+        with closing_untaken(files) as rest, contextlib.ExitStack() as unused:
+            for number, (opened, offset) in enumerate(rest):
+                # The first ones hold what was read: the files themselves, or compressed, or the one let go last.
+                over = number < found and bool(older or not opened.read_at(offset, 1))
+                over = over or opened.key in keys or (copies and not opened.stat().st_size)
+                if over or (live and is_copy(opened, live)):
+                    opened.close()
+                else:
+                    unused.callback(opened.close)
+                    between.append((opened, offset))
+            unused.pop_all()
+        return between, complete
+
+    def _take(self, between: Sequence[tuple[OpenFile, int]], place: int) -> None:
+        """Read what was opened, in its order, before the file at `place`."""
+        with closing_untaken(between) as rest:
+            for number, (opened, offset) in enumerate(rest):
+                self.files.insert(place + number, self._catalogue.begin(self.path, opened, offset=offset))
+
+    def _spread_cut(self, file: File) -> None:
+        """Note for the copies of a truncated file that it may have been truncated before they were made."""
+        for other in self.files:
+            other.cut_at = other.cut_at or file.cut_at
+
+    def _notice_cut(self, file: File) -> None:
+        if file.state is not FileState.WHOLE and file.is_cut():
+            self.begin_again(file)
 
     def _has_more(self, file: File) -> bool:
         if file.state is FileState.WHOLE:
             return True  # until it was let go
-        if file.is_cut():
-            self.begin_again(file)
-        return bool(file.read_at(file.offset, 1))
+        self._notice_cut(file)
+        return bool(file.has_more() or file.opened.damage)  # which the reader tells of

@@ -4,14 +4,17 @@ Files are forgotten in their order. So a file without a checkpoint was not read 
 checkpoint. Where only the inode was known and the file was compressed since, nothing of it was read.
 """
 
+import errno
 from collections import deque
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shuttle.input.files.catalogue import Catalogue
+from shuttle.input.files.catalogue import Catalogue, ChangedError
 from shuttle.input.files.missed_lines import MissedLines
-from shuttle.input.files.open_file import OpenFile
-from shuttle.input.files.rotation.file_opener import FileOpener, is_copy, recognize
+from shuttle.input.files.open_file import Key, OpenFile, is_copy
+from shuttle.input.files.rotation.file_opener import FileOpener, recognize
+from shuttle.input.files.rotation.surroundings import LOOKS
 from shuttle.store.checkpoint_table import Checkpoint
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ class Resumption:
         catalogue: Catalogue,
         missed: MissedLines,
         at_end: bool,
+        old: bool,
     ) -> None:
         self.files: deque[File] = deque()
         self.left: list[int] = []
@@ -46,25 +50,53 @@ class Resumption:
         self._catalogue = catalogue
         self._missed = missed
         self._opened: list[OpenFile] = []
-        try:
-            self._open(known, at_end=at_end)
-        except BaseException:
-            for opened in self._opened:
-                opened.close()
-            for file in self.files:
-                catalogue.discard(file)
-            raise
+        self._unknown = False  # something was opened of which no checkpoint tells, a copy perhaps
+        for look in reversed(range(LOOKS)):
+            try:
+                self._open(known, at_end=at_end, old=old)
+            except ChangedError:  # rotation goes on
+                self._close()
+                if not look:
+                    raise OSError(errno.EBUSY, "it is rotated again and again", opener.path) from None
+            except BaseException:
+                self._close()
+                raise
+            else:
+                break
 
-    def _open(self, known: Sequence[Checkpoint], *, at_end: bool) -> None:
-        live = self._opener.open_live()
+    def _close(self) -> None:
+        """Let go of what was opened, and of what nothing but the attempt has numbered."""
+        for opened in self._opened:
+            opened.close()
+        for file in self.files:
+            self._catalogue.discard(file)
+            file.close()
+        self._opened.clear()
+        self.files.clear()
+        self.left.clear()
+
+    def _open(self, known: Sequence[Checkpoint], *, at_end: bool, old: bool) -> None:
+        self._opener.surroundings.places.update(Path(one.place) for one in known if one.place)
+        own = self._opener.open_own(old=old)
+        live = own[0] if own else None
+        if own and own[1].read:
+            known = [*known, self._catalogue.take_up(own[1].read, self._opener.path)]
         if live:
             self._opened.append(live)
         here = self._opener.recognize_live(known, live) if live else None
         gone = [one for one in known if one is not here]
-        if gone:
+        if gone or (here and not here.fingerprint.offset):
             self._open_rotated(gone, here, live)
+            if live and not self._opener.leads_to(live.key):
+                raise ChangedError  # what it has led to may be among the others
+        if live and here and not self._unknown and live.find_end() < here.size > here.fingerprint.offset:
+            self._missed.note(self._opener.path, 0, "the file was truncated", uncounted=True)
         if live:
-            self._begin(live, here, live.stat().st_size if at_end and not known else 0)
+            begin = live.find_end() if at_end and not known else 0
+            self._begin(live, here, begin, place=self._opener.find_place())
+            self.files[-1].identified = not (own and own[1].empty)
+            for file in self.files:  # the others may be its copies
+                file.cut_at = _count_before(known, live.key)
         self.left += [one.number for one in gone]
 
     def _open_rotated(self, gone: list[Checkpoint], here: Checkpoint | None, live: OpenFile | None) -> None:
@@ -72,34 +104,52 @@ class Resumption:
 
         Those of `gone` that are found are taken out of it.
         """
-        rest = self._opener.open_from_oldest(gone)
-        if rest is None and not here:
-            self._missed.note(self._opener.path, 0, "what the checkpoint tells of is not there any more")
-        self._opened += rest or ()
-        for opened in rest or ():
+        newest = gone[-1] if gone else None
+        unread = not here or not here.fingerprint.offset
+        _, rest, complete = self._opener.open_rest([one.fingerprint for one in gone], unknown=unread)
+        if not complete:
+            self._missed.note(self._opener.path, 0, "some of what was rotated away cannot be read", uncounted=True)
+        self._opened += [opened for opened, _ in rest]
+        for opened, _ in rest:
             one = recognize([*gone, here] if here else gone, opened.read_at, opened.key)
-            if (one and one is here) or (live and is_copy(opened, live)):
+            if (one and one is here) or (live and (opened.key == live.key or is_copy(opened, live))):
                 self._opened.remove(opened)
                 opened.close()
                 continue
             self._begin(opened, one)
+            self._unknown |= one is None
+            self._opened.remove(opened)
             if one:
                 gone.remove(one)
+        if not here and newest in gone and newest and newest.fingerprint.offset:
+            reason = "what the checkpoint tells of is not there any more"
+            # Of a path that leads nowhere, or to a file that was truncated, nobody may know whether there was more.
+            other = live is not None and live.key != (newest.fingerprint.device, newest.fingerprint.inode)
+            more = newest.size > newest.fingerprint.offset
+            self._missed.note(self._opener.path, 0, reason, uncounted=other or more)
 
-    def _begin(self, opened: OpenFile, checkpoint: Checkpoint | None, offset: int = 0) -> None:
+    def _begin(
+        self, opened: OpenFile, checkpoint: Checkpoint | None, offset: int = 0, *, place: Path | None = None
+    ) -> None:
         """Begin to read what is newer than all files here, by a number above theirs.
 
         What has a lower number already may be in batches in flight: it is found by both until these are settled.
         """
         path = self._opener.path
         if checkpoint is None:
-            self.files.append(self._catalogue.begin(path, opened, offset=offset))
+            self.files.append(self._catalogue.begin(path, opened, offset=offset, place=place))
             return
-        number, offset = checkpoint.number, checkpoint.fingerprint.offset
+        number = checkpoint.number
         if not self.files or number > self.files[-1].number:
-            self.files.append(self._catalogue.begin(path, opened, number=number, offset=offset))
+            self.files.append(self._catalogue.resume(path, opened, checkpoint, place=place))
             return
-        file = self._catalogue.begin(path, opened, offset=offset)
+        file = self._catalogue.resume(path, opened, checkpoint, place=place, anew=True)
         self._catalogue.add(number, file)
         self.left.append(number)
         self.files.append(file)
+
+
+def _count_before(known: Sequence[Checkpoint], key: Key) -> int:
+    """Return how many bytes of the file were read at most, should it have been truncated since."""
+    fingerprints = [one.fingerprint for one in known]
+    return max((one.offset for one in fingerprints if (one.device, one.inode) == key), default=0)

@@ -5,7 +5,7 @@ may go on to write to it.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -15,12 +15,16 @@ from shuttle.input.files.catalogue import Catalogue
 from shuttle.input.files.file import File
 from shuttle.input.files.missed_lines import MissedLines
 from shuttle.input.files.open_file import FileState
+from shuttle.input.files.recognizer import Recognizer
+from shuttle.input.files.rotation.directories import Directories
 from shuttle.input.files.rotation.file_chain import FileChain
-from shuttle.input.files.rotation.file_opener import Check, FileOpener
+from shuttle.input.files.rotation.file_opener import FileOpener
 from shuttle.input.files.rotation.resumption import Resumption
-from shuttle.input.files.rotation.siblings import find_rest
+from shuttle.input.files.rotation.surroundings import Surroundings
+from shuttle.input.files.trust import Trust
 from shuttle.store.checkpoint_table import Checkpoint
 
+_CUT_OFF = "a compressed file ends in the middle, and what follows cannot be read"
 QUIET = 60.0  # seconds that a moved file is kept after its last line: an application reopens its log when it is told to
 
 
@@ -31,6 +35,7 @@ class RotatedPath:
         files: The open ones, the oldest first.
         ended: The sources of files that were let go or truncated. Whoever ends them takes them out.
         left: The numbers of files that were let go. Whoever tells the checkpoints takes them out.
+        gone: Once closed, the numbers of files that were deleted and not compressed: no later start can read them.
     """
 
     def __init__(self, chain: FileChain, missed: MissedLines, clock: Clock) -> None:
@@ -38,7 +43,9 @@ class RotatedPath:
         self.files = chain.files
         self.ended = chain.ended
         self.left = chain.left
+        self.gone: list[int] = []
         self._chain = chain
+        self._damaged: set[int] = set()  # numbers of files, told of
         self._missed = missed
         self._clock = clock
 
@@ -49,10 +56,15 @@ class RotatedPath:
         known: Sequence[Checkpoint],
         *,
         catalogue: Catalogue,
+        recognizer: Recognizer,
         missed: MissedLines,
         clock: Clock,
         at_end: bool,
-        check: Check | None = None,
+        old: bool = False,
+        trust: Trust,
+        directories: Directories,
+        elsewhere: Callable[[], Iterable[Path]] = tuple,
+        is_patient: Callable[[], bool] = bool,
     ) -> Self:
         """Open what there is to be read; `known` are the path's checkpoints, the oldest first.
 
@@ -61,8 +73,9 @@ class RotatedPath:
         Raises:
             OSError: The path leads to something that cannot be read. Nothing is left open.
         """
-        opener = FileOpener(path, missed, check)
-        resumption = Resumption(opener, known, catalogue=catalogue, missed=missed, at_end=at_end)
+        opener = FileOpener(Surroundings(path, directories, trust, elsewhere, is_patient), recognizer)
+        opener.see_siblings()
+        resumption = Resumption(opener, known, catalogue=catalogue, missed=missed, at_end=at_end, old=old)
         return cls(FileChain(opener, resumption.files, resumption.left, catalogue, missed), missed, clock)
 
     def look(self) -> bool:
@@ -81,23 +94,32 @@ class RotatedPath:
     def read(self, length: int, *, vanishing: bool = False) -> tuple[File, bytes] | None:
         """Return the next bytes and the file they are of, at most `length`; None if there is nothing to read now.
 
+        At a gap the bytes are none; what comes after the file waits until somebody passes over it.
+
         With `vanishing` only what no later start finds.
         """
-        for file in self.vanishing if vanishing else list(self.files):
+        for file in self.vanishing if vanishing else self._list_turns():
+            if not self._chain.identify(file):
+                self._chain.look()
+                return self._read_next(list(self.files), length)
             if file.state is not FileState.WHOLE and file.is_cut():
-                return self._begin_again(file, length)
-            if data := file.read(length):
-                file.grown = self._clock()
-                return file, data
+                self._chain.begin_again(file)
+                return self._read_next(list(self.files), length)
+            if piece := self._read_next([file], length):
+                return piece
+            self._note_damage(file)
         return None
 
-    def _begin_again(self, file: File, length: int) -> tuple[File, bytes] | None:
-        """Begin with a truncated file again, and return its first bytes; None if it has none."""
-        self._chain.begin_again(file)
-        for again in list(self.files):
-            if data := again.read(length):
-                again.grown = self._clock()
-                return again, data
+    def _list_turns(self) -> list[File]:
+        """Return the files in the order in which they are read: the oldest first, but no other waits for a bomb."""
+        return sorted(self.files, key=lambda file: file.opened.expands)
+
+    def _read_next(self, files: Sequence[File], length: int) -> tuple[File, bytes] | None:
+        """Return what comes next of the first of `files` that has something; None if none has."""
+        for file in files:
+            if (data := file.read(length)) or file.gap:
+                file.grown = self._clock()
+                return file, data
         return None
 
     def count_unread(self) -> bool:
@@ -109,19 +131,27 @@ class RotatedPath:
         return sum(file.count_left() for file in self.files)
 
     def let_go(self, *, at_once: bool = False) -> None:
-        """Close the files to which nothing more is written. Call this when all of them are read."""
+        """Close the files to which nothing more is written; `at_once` says that to none is. All must be read."""
         now = self._clock()
         for file in list(self.files):
             if file.state is FileState.LIVE or not (at_once or _is_over(file, now)):
                 break  # what comes after it is not let go before it: where reading stands is one place
             self._chain.last = file.fingerprint(file.offset)
             self.files.remove(file)
-            file.opened.close()
+            file.close()
             self.ended.append(file.source)
             self.left.append(file.number)
-            if file.opened.is_broken:
-                reason = "a compressed file ends before its end: what follows cannot be read"
-                self._missed.note(self.path, 0, reason, uncounted=True)
+            self._note_damage(file, over=True)
+            self._damaged.discard(file.number)
+        for file in self.files if at_once else ():
+            self._note_damage(file, over=True)
+
+    def _note_damage(self, file: File, *, over: bool = False) -> None:
+        """Tell once that a compressed file cannot be read to its end or, if it is `over`, ends in the middle."""
+        reason = file.opened.damage or (_CUT_OFF if over and file.opened.unfinished else "")
+        if reason and file.number not in self._damaged:
+            self._damaged.add(file.number)
+            self._missed.note(self.path, 0, reason, uncounted=True)
 
     def find_overdue(self, patience: float) -> tuple[list[File], float]:
         """Return the files whose last line has waited for its newline for `patience` seconds, and when to ask again.
@@ -129,16 +159,18 @@ class RotatedPath:
         That is when the next of them has waited as long, or when the next file can be let go.
         """
         now = self._clock()
-        partial = [file for file in self.files if file.partial and file.state is not FileState.WHOLE]
+        # The last line of a compressed file that goes on was cut where a piece ends.
+        cut = [file for file in self.files if file.state is FileState.WHOLE or file.opened.unfinished]
+        partial = [file for file in self.files if file.partial and file not in cut]
         overdue = [file for file in partial if file.grown + patience <= now]
         due = min((file.grown + patience for file in partial if file not in overdue), default=math.inf)
         first = next((file for file in self.files if not _is_over(file, now)), None)  # the others wait for this one
-        if first and first.state is FileState.MOVED:
+        if first and first.state is not FileState.LIVE:
             due = min(due, first.grown + QUIET)
         return overdue, due
 
     def close(self, until: float = math.inf) -> list[Source]:
-        """Close every file, and count what of deleted ones was not read: the next start finds nothing of them.
+        """Close every file; note the deleted ones, and count what of them was not read: the next start finds nothing.
 
         At the time `until` the counting ends, and what was counted is a lower bound.
 
@@ -150,17 +182,19 @@ class RotatedPath:
         """
         sources = []
         try:
+            self.gone += [file.number for file in self.files if file.is_deleted and self._is_nowhere(file)]
             for file in self.vanishing:
                 while more := file.count_unread():
                     if self._clock() >= until:
                         break
-                if lines := file.count_lost():
+                lines, uncounted = file.count_lost(), more or file.has_uncounted
+                if lines or uncounted:
                     reason = "the file was deleted, and the reading has ended"
-                    self._missed.note(self.path, lines, reason, uncounted=more)
+                    self._missed.note(self.path, lines, reason, uncounted=uncounted)
                 sources.append(file.source)
         finally:
             for file in self.files:
-                file.opened.close()
+                file.close()
             self.files.clear()
         return sources
 
@@ -170,25 +204,36 @@ class RotatedPath:
         return all(file.state is FileState.LIVE and not file.partial for file in self.files)
 
     @property
+    def unpacks(self) -> bool:
+        """It has a compressed file that is not read to its end."""
+        return any(file.opened.unpacks for file in self.files)
+
+    @property
     def vanishing(self) -> list[File]:
         """The files that are deleted and not compressed, and have more to read, or a line that has no end yet."""
         deleted = [file for file in self.files if file.is_deleted]
-        left = [file for file in deleted if file.partial or file.read_at(file.offset, 1)]
+        left = [file for file in deleted if file.partial or file.has_more()]
         return [file for file in left if self._is_nowhere(file)]
 
-    def list_gone(self) -> list[File]:
-        """Return the files that are deleted and not compressed: no later start can read them."""
-        return [file for file in self.files if file.is_deleted and self._is_nowhere(file)]
-
     def _is_nowhere(self, file: File) -> bool:
-        return find_rest(self.path, file.fingerprint(file.offset)) is None
+        return not self._chain.is_somewhere(file)
+
+    def see_siblings(self) -> None:
+        """See what stands beside the path and nobody knows, before a look."""
+        self._chain.see_siblings()
+
+    def note_siblings(self, *, first: bool = False) -> None:
+        """Note as history what `see_siblings` has seen before the last look, the `first` one, and nobody knows."""
+        self._chain.note_siblings(first=first)
 
     @property
     def is_untouched(self) -> bool:
-        """The path leads to a file of which nothing was read or counted, and another one was there before it."""
+        """The path leads to a file of which nothing was read or counted."""
         return self._chain.is_untouched
 
 
 def _is_over(file: File, now: float) -> bool:
     """Say whether nothing more is to come of a file that was read to its end."""
-    return file.state is FileState.WHOLE or (file.state is FileState.MOVED and file.grown + QUIET <= now)
+    if file.state is FileState.WHOLE and not file.opened.unfinished:
+        return True
+    return file.state is not FileState.LIVE and file.grown + QUIET <= now

@@ -1,5 +1,6 @@
 """A path is opened from its checkpoints, or not at all."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,10 @@ import pytest
 from shuttle.core.fingerprint import Fingerprint
 from shuttle.input.files.catalogue import Catalogue
 from shuttle.input.files.missed_lines import MissedLines
+from shuttle.input.files.recognizer import Recognizer
+from shuttle.input.files.rotation.directories import Directories
 from shuttle.input.files.rotation.rotated_path import RotatedPath
+from shuttle.input.files.trust import Trust, open_named
 from shuttle.store.checkpoint_table import Checkpoint
 from tests.helpers.catalogues import make_catalogue
 from tests.helpers.descriptors import list_descriptors
@@ -15,6 +19,7 @@ from tests.helpers.fingerprints import fingerprint_file
 from tests.helpers.following import append, compress, number_lines, rotate
 from tests.helpers.virtual import Journal
 
+MIB = 1024 * 1024
 UNREADABLE = Path("/proc/self/mem")  # a regular file that opens, and fails to be read at 0
 
 
@@ -39,7 +44,17 @@ def open_path(
     """Open `log` from checkpoints with these fingerprints, numbered from 11 on."""
     known = [Checkpoint(number, str(log), one) for number, one in enumerate(fingerprints, 11)]
     missed = MissedLines(lambda lines, stretches=0: None, journal)  # they are not counted here
-    return RotatedPath.open(log, known, catalogue=catalogue, missed=missed, clock=lambda: 0.0, at_end=at_end)
+    return RotatedPath.open(
+        log,
+        known,
+        catalogue=catalogue,
+        recognizer=Recognizer(catalogue, {}, open_named),
+        missed=missed,
+        clock=lambda: 0.0,
+        at_end=at_end,
+        trust=Trust([str(log)]),
+        directories=Directories(),
+    )
 
 
 def read_all(path: RotatedPath) -> bytes:
@@ -82,6 +97,26 @@ def test_what_was_rotated_away_is_read_first(log: Path, catalogue: Catalogue, jo
     path = open_path(log, catalogue, journal, first)
     assert read_all(path) == b"".join(line + b"\n" for line in number_lines(0, 30))[first.offset :]
     assert [file.number for file in path.files] == [11, 1, 2]
+    path.close()
+
+
+def test_a_file_that_expands_beyond_measure_keeps_no_other_waiting(
+    log: Path, catalogue: Catalogue, journal: Journal
+) -> None:
+    """Somebody has put it beside the log, as if it were older."""
+    append(log, b"one")
+    known = fingerprint_file(log, 4)
+    log.write_bytes(b"honest\n")
+    bomb = b"one\n" + b"\n" * (100 * MIB) + b"last\n"
+    log.with_name("app.log.1.gz").write_bytes(gzip.compress(bomb, 1))
+    path = open_path(log, catalogue, journal, known)
+    pieces: list[bytes] = []
+    while piece := path.read(MIB):
+        pieces.append(piece[1])
+    place = pieces.index(b"honest\n")
+    assert sum(map(len, pieces[:place])) < 70 * MIB
+    assert sum(map(len, pieces[place + 1 :])) > 25 * MIB, "the rest is read when there is nothing else"
+    assert pieces[-1].endswith(b"last\n")
     path.close()
 
 

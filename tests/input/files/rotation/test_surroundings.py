@@ -17,7 +17,10 @@ from hypothesis import strategies as st
 
 from shuttle.core.fingerprint import HEAD, Fingerprint, is_same_content
 from shuttle.input.files.content import open_content
-from shuttle.input.files.rotation.siblings import LOOKS, find_rest, list_siblings
+from shuttle.input.files.rotation.directories import Directories
+from shuttle.input.files.rotation.generations import Sighting, sort_by_age
+from shuttle.input.files.rotation.surroundings import LOOKS, Surroundings
+from shuttle.input.files.trust import Trust
 from tests.helpers.fingerprints import fingerprint_file
 
 OLDEST, OLD, NEW, NEWEST = (random.Random(seed).randbytes(5000) for seed in range(4))
@@ -39,6 +42,21 @@ def make_files(directory: Path, names: list[str]) -> None:
     for second, name in enumerate(names):
         (directory / name).write_bytes(name.encode("utf-8", "surrogateescape"))
         os.utime(directory / name, (second, second))
+
+
+def is_unknown(_: Sighting) -> bool:
+    return False
+
+
+def find_rest(path: Path, fingerprint: Fingerprint) -> list[tuple[Path, int]] | None:
+    """Return what was never read, the file that holds what was read first; None if it is not found."""
+    found, rest, _ = Surroundings(path, Directories(), Trust([str(path)])).find_rest([fingerprint], is_unknown)
+    return [(one.path, offset) for one, offset in rest] if found else None
+
+
+def list_siblings(path: Path) -> list[Path]:
+    """Return what rotation may have made of the path, the oldest first."""
+    return [one.path for one in sort_by_age(Surroundings(path, Directories(), Trust([str(path)])).list_siblings())]
 
 
 def list_names(path: Path) -> list[str]:
@@ -89,12 +107,6 @@ def read_rest(rest: list[tuple[Path, int]] | None) -> list[bytes] | None:
     "names",
     [
         pytest.param(["app.log.1"], id="one"),
-        pytest.param(["app.log.10", "app.log.9", "app.log.2", "app.log.1"], id="numbers"),
-        pytest.param(["app.log.3.gz", "app.log.2.gz", "app.log.1"], id="numbers, compressed later"),
-        pytest.param(["app.log.2", "app.log.1", "app.log.0"], id="numbers from nought"),
-        pytest.param(["app.log.010", "app.log.009"], id="numbers with noughts before them"),
-        pytest.param(["app.log-2", "app.log-1"], id="numbers behind a dash"),
-        pytest.param(["app.2.log.gz", "app.1.log"], id="numbers before the extension"),
         pytest.param(["app.log-20251231.gz", "app.log-20260101", "app.log-20261125"], id="dates"),
         pytest.param(["app.log.20261125", "app.log.20261126"], id="dates behind a dot"),
         pytest.param(["app.log-2026112509", "app.log-2026112510"], id="hours"),
@@ -106,7 +118,6 @@ def read_rest(rest: list[tuple[Path, int]] | None) -> list[bytes] | None:
         pytest.param(["app.log-20261125", "app.log-2026112510", "app.log-20261126"], id="a date and an hour"),
         pytest.param(["app.log.2026-11-25.2", "app.log.2026-11-25.10"], id="dates and numbers that grow"),
         pytest.param(["app.log-20261125-1795600000", "app.log-20261125-1795600001"], id="dates and seconds since 1970"),
-        pytest.param(["app.log.1795600000", "app.log.1795600001"], id="seconds since 1970"),
         pytest.param(["app.log.20261125-101010.gz", "app.log.20261125-111010"], id="as Kubernetes rotates"),
         pytest.param(["app-20261125.log.gz", "app-20261126.log"], id="dates before the extension"),
         pytest.param(
@@ -115,7 +126,7 @@ def read_rest(rest: list[tuple[Path, int]] | None) -> list[bytes] | None:
         pytest.param(["app.2026-11-25.log", "app.2026-11-26.log"], id="dates between dots"),
     ],
 )
-def test_names_give_the_order_whatever_the_times(path: Path, names: list[str]) -> None:
+def test_dates_give_the_order_whatever_the_times(path: Path, names: list[str]) -> None:
     for order in (names, names[::-1]):
         make_files(path.parent, [*order, path.name])
         assert list_names(path) == names
@@ -124,16 +135,42 @@ def test_names_give_the_order_whatever_the_times(path: Path, names: list[str]) -
 @pytest.mark.parametrize(
     "names",
     [
+        pytest.param(["app.log.10", "app.log.9", "app.log.2", "app.log.1"], id="numbers"),
+        pytest.param(["app.log.3.gz", "app.log.2.gz", "app.log.1"], id="numbers, compressed later"),
+        pytest.param(["app.log.2", "app.log.1", "app.log.0"], id="numbers from nought"),
+        pytest.param(["app.log.010", "app.log.009"], id="numbers with noughts before them"),
+        pytest.param(["app.log-2", "app.log-1"], id="numbers behind a dash"),
+        pytest.param(["app.2.log.gz", "app.1.log"], id="numbers before the extension"),
         pytest.param(["app.log.1", "app.log-20261125"], id="numbers and dates"),
         pytest.param(["app.log-20261125", "app.log.7"], id="dates and numbers"),
         pytest.param(["app.log-24-12-2026", "app.log-01-01-2027"], id="days before months"),
         pytest.param(["app.log.20261125", "app.log.1795600000"], id="dates and seconds since 1970"),
     ],
 )
-def test_times_give_the_order_where_names_do_not(path: Path, names: list[str]) -> None:
+def test_times_give_the_order_of_others_whatever_the_names(path: Path, names: list[str]) -> None:
+    """Numbers may grow or shrink with age; some dates begin with the day."""
     for order in (names, names[::-1]):
         make_files(path.parent, order)
         assert list_names(path) == order
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(["app.log.10", "app.log.9", "app.log.2", "app.log.1"], id="numbers"),
+        pytest.param(["app.log.3.gz", "app.log.2.gz", "app.log.1"], id="numbers, compressed later"),
+        pytest.param(["app.log.2", "app.log.1", "app.log.0"], id="numbers from nought"),
+        pytest.param(["app.log.010", "app.log.009"], id="numbers with noughts before them"),
+        pytest.param(["app.log-2", "app.log-1"], id="numbers behind a dash"),
+        pytest.param(["app.2.log.gz", "app.1.log"], id="numbers before the extension"),
+        pytest.param(["app.log.1795600000", "app.log.1795600001"], id="seconds since 1970"),
+    ],
+)
+def test_names_break_ties(path: Path, names: list[str]) -> None:
+    make_files(path.parent, names)
+    for name in names:
+        os.utime(path.with_name(name), (1, 1))
+    assert list_names(path) == names
 
 
 @pytest.mark.parametrize(
@@ -148,7 +185,6 @@ def test_times_give_the_order_where_names_do_not(path: Path, names: list[str]) -
         "app.log.1\n",
         "app.log.old",
         "app.log.gz",
-        "app.log.1.bz2",
         "app.log.1.2",
         "app.log..1",
         "app.log.\N{SUPERSCRIPT ONE}",
@@ -202,7 +238,7 @@ def test_siblings_are_relative_if_the_path_is(path: Path, monkeypatch: pytest.Mo
 
 def test_a_file_and_its_gz_count_once_while_gzip_runs(path: Path) -> None:
     make_files(path.parent, ["app.log.1.gz", "app.log.1", "app.log.2", "app.log.2.gz", "app.log.3.gz"])
-    assert list_names(path) == ["app.log.3.gz", "app.log.2", "app.log.1"]
+    assert sorted(list_names(path)) == ["app.log.1", "app.log.2", "app.log.3.gz"]
 
 
 def test_only_a_regular_file_is_a_sibling(path: Path) -> None:
