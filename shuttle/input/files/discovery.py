@@ -5,7 +5,7 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from shuttle.input.files.matching import find_closed, find_matches, matches
+from shuttle.input.files.matching import find_closed, find_matches, matches, may_lead_to
 from shuttle.input.files.trust import Trust
 from shuttle.observe.log import Logger
 
@@ -32,6 +32,10 @@ class Discovery:
         if len(new) > room:
             return sorted(new, key=lambda path: (-_find_time(path), path))
         return sorted(new, key=lambda path: (path not in known, _find_time(path), path))
+
+    def concerns(self, path: Path) -> bool:
+        """Say whether `find` or `list_directories` may return something else because something is at `path`, or not."""
+        return path in self.trust.named or any(may_lead_to(path, pattern) for pattern in self._patterns)
 
     def list_directories(self) -> set[Path]:
         """Return the directories in which such paths, or their directories, may appear."""

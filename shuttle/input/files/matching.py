@@ -23,6 +23,18 @@ def matches(path: Path, pattern: str) -> bool:
     return str(path) == pattern or fnmatch.fnmatch(str(path), pattern)
 
 
+def may_lead_to(path: Path, pattern: str) -> bool:
+    """Say whether `path` would match `pattern`, or is a directory in which something could."""
+    parts, wanted = path.parts, Path(pattern).parts
+    if _ANY in wanted:
+        return matches(path, pattern) or fnmatch.fnmatch(path.name, wanted[-1]) or path.is_dir()
+    if str(path) == str(Path(pattern)):
+        return True
+    if len(parts) > len(wanted) or not all(map(fnmatch.fnmatch, parts, wanted)):
+        return False
+    return len(parts) == len(wanted) or path.is_dir()
+
+
 def find_matches(pattern: str) -> Iterator[str]:
     """Yield the paths that match `pattern`. `**` matches directories at any depth, and no link to one."""
     namesake = _is_there(pattern)

@@ -39,6 +39,7 @@ class Tracker:
         self._watcher = watcher
         self._links: dict[Path, Path] = {}  # by what they lead to
         self._closed: set[Path] = set()  # directories
+        self._watched: set[Path] = set()
 
     async def run(self) -> None:
         """Look, whenever something may have changed, at what may have changed."""
@@ -58,9 +59,11 @@ class Tracker:
             paths |= again & rotated.keys()
             if changes.everything or again - rotated.keys():
                 self._note_closed()
-            if changes.everything or others or again - rotated.keys():
+            appeared = changes.directories or any(map(self._discovery.concerns, changes.paths - paths))
+            if changes.everything or appeared or again - rotated.keys():
                 self.find()
-                paths |= {path for path, one in rotated.items() if path.parent in others and len(one.files) != 1}
+            if others:
+                paths |= {path for path, one in rotated.items() if len(one.files) != 1 and path.parent in others}
             beside = self._find_beside(changes)
             for path in beside:
                 rotated[path].see_siblings()
@@ -77,8 +80,10 @@ class Tracker:
 
     def find(self, *, first: bool = False) -> None:
         """Begin to follow what is to be followed and is not yet; `first` says that the process starts."""
-        for directory in self._discovery.list_directories():
+        directories = self._discovery.list_directories()
+        for directory in directories:
             self._watch(directory)
+        self._forget_gone(directories)
         opened: list[RotatedPath] = []
         followed = self._paths.rotated.keys() | self._paths.fifos
         found = self._discovery.find(followed, self._opener.known, room=self._opener.room)
@@ -168,3 +173,16 @@ class Tracker:
     def _watch(self, directory: Path) -> None:
         if self._watcher:
             self._watcher.add(directory)
+            self._watched.add(directory)
+
+    def _forget_gone(self, directories: set[Path]) -> None:
+        """Watch no longer for directories that are gone, and in which no path stands that is followed."""
+        if not self._watcher:
+            return
+        rotated = self._paths.rotated
+        self._links = {target: path for target, path in self._links.items() if path in rotated}
+        needed = directories.union((path.parent for path in rotated), (target.parent for target in self._links))
+        for directory in self._watched - needed:
+            if not directory.exists():
+                self._watcher.remove(directory)
+                self._watched.discard(directory)
