@@ -95,6 +95,12 @@ def test_no_example_has_a_secret_on_a_command_line(arguments: list[str]) -> None
     assert not secret & parse_command_line(arguments, FLAGS).flags.keys()
 
 
+@pytest.mark.parametrize("name", ["README.md", "Procfile", "examples/README.md"])
+def test_no_document_has_a_password_on_a_command_line(name: str) -> None:
+    text = (EXAMPLES.parent / name).read_text("utf-8")
+    assert re.findall(r"-logs-url[ =]\S*://[^/\s]*@", text) == []
+
+
 def test_every_variable_of_an_example_exists() -> None:
     known = {"LOG_SHUTTLE_" + flag.name.upper().replace("-", "_") for flag in FLAGS}
     files = [path for path in EXAMPLES.rglob("*") if path.is_file()]
