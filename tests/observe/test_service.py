@@ -5,6 +5,8 @@ import os
 import re
 import secrets
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,6 +74,11 @@ def test_the_variables_are_taken_from_the_environment(err: Err) -> None:
 
 def test_no_manager_no_service(err: Err) -> None:
     assert take_service({"NOTIFY_SOCKET": ""}, err.log) is None
+
+
+def test_only_a_service_loads_it() -> None:
+    code = "import sys, shuttle.command.wrapper; sys.exit('shuttle.observe.service' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=GUARD).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from shuttle.command.flags import parse_command_line
-from shuttle.command.options import FLAGS
+from shuttle.command.options import FLAGS, format_usage
 from shuttle.local_drain import LocalDrain
 from tests.helpers.process import LONGEST, clean_environ
 
@@ -99,6 +99,12 @@ def test_no_example_has_a_secret_on_a_command_line(arguments: list[str]) -> None
 def test_no_document_has_a_password_on_a_command_line(name: str) -> None:
     text = (EXAMPLES.parent / name).read_text("utf-8")
     assert re.findall(r"-logs-url[ =]\S*://[^/\s]*@", text) == []
+
+
+def test_the_usage_has_no_secret_on_a_command_line() -> None:
+    lines = [line for line in format_usage().splitlines() if re.match(r"  .*log-shuttle .*-", line)]
+    assert lines
+    assert [line for line in lines if "@" in line or "-bearer-token " in line] == []
 
 
 def test_every_variable_of_an_example_exists() -> None:
