@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from anyio.abc import TaskGroup
 
 from shuttle.command import signals
 from shuttle.command.signal_receiver import receive
@@ -29,6 +30,7 @@ from shuttle.shuttle import Shuttle
 if TYPE_CHECKING:
     from shuttle.observe.copy import Copy
     from shuttle.observe.progress_bar import ProgressBar, ReplayProgress
+    from shuttle.observe.service import Service
 
 EXIT_UNREADABLE = 1  # stdin, or a path of a replay, was not read to its end; what was read is delivered
 EXIT_MISSING = 3  # lines were dropped or lost; Go exits with 0
@@ -99,6 +101,15 @@ def _make_bar(config: Config) -> "ProgressBar | None":
     return ProgressBar(STDERR)
 
 
+def _take_service(log: Logger) -> "Service | None":
+    """Return what a service manager wants to be told, if there is one."""
+    if "NOTIFY_SOCKET" not in os.environ:
+        return None
+    from shuttle.observe.service import take_service  # noqa: PLC0415  # only services pay for it
+
+    return take_service(os.environ, log)
+
+
 class Agent:
     """A shuttle and the process around it."""
 
@@ -112,6 +123,7 @@ class Agent:
         self._unread = 0  # bytes of files that were there when it came
         self._unreadable = False  # something that was to be read to its end was not
         self._copies: dict[int, Copy] = {}  # of what is read, by the descriptor
+        self._service = _take_service(log)
 
     async def run(self) -> int:
         """Forward everything, and return the exit code."""
@@ -120,10 +132,26 @@ class Agent:
                 tasks.start_soon(self._obey, received)
                 if self._config.stats_interval:
                     tasks.start_soon(self._print_statistics)
+                self._begin_service(tasks)
                 await self._forward()
                 tasks.cancel_scope.cancel()
         await self._end()
         return self._choose_exit_code()
+
+    def _begin_service(self, tasks: TaskGroup) -> None:
+        """Tell the service manager, if there is one, that this is up, and give it signs of life in `tasks`."""
+        if self._service:
+            self._service.tell_ready()
+            tasks.start_soon(self._service.run)
+
+    def _end_service(self) -> None:
+        """Tell the service manager, if there is one, that the end has a time.
+
+        It is not told before. It would take that for its own order to stop: a later one would bring no signal, and a
+        landing that goes on for as long as it makes progress would be killed.
+        """
+        if self._service:
+            self._service.tell_stopping()
 
     async def _end(self) -> None:
         """Say what there is to say at the end."""
@@ -211,6 +239,7 @@ class Agent:
         read, total, _ = self._shuttle.measure()
         self._unread = total - read
         self._reading.deadline = now + (self._config.land_timeout * READING_SHARE if reads_on else 0.0)
+        self._end_service()
         self._log.info("land", signal=number.name, within=self._config.land_timeout)
 
     async def _print_statistics(self) -> None:

@@ -96,8 +96,9 @@ every line.
   log-shuttle -logs-url URL [flags] -- app args
   log-shuttle -check -logs-url URL [flags] [-- app args]
 
-  app 2>&1 | log-shuttle -logs-url https://token:password@drain.example/logs
-  app | LOGS_URL=https://drain.example/logs log-shuttle -bearer-token "$TOKEN" -gzip -drop=false
+  export LOGS_URL=https://token:password@drain.example/logs
+  app 2>&1 | log-shuttle
+  app | log-shuttle -logs-url https://drain.example/logs -bearer-token-file token -gzip -drop=false
   app | log-shuttle -spool /var/spool/log-shuttle -logs-url URL
   log-shuttle -file '/var/log/app/*.log' -state-dir /var/lib/log-shuttle -logs-url URL
   log-shuttle -logs-url URL -tee -- python -m app

@@ -82,6 +82,7 @@ class Wrapper(Agent):
                 tasks.start_soon(self._handle, received, started)
                 if self._config.stats_interval:
                     tasks.start_soon(self._print_statistics)
+                self._begin_service(tasks)
                 await self._read_all(started)
                 self._begin_landing()
                 await self._shuttle.land()
@@ -131,10 +132,12 @@ class Wrapper(Agent):
             return True
         self._limit = anyio.current_time() + self._config.land_timeout
         if self._lands:
+            self._end_service()
             self._shuttle.limit_landing(self._limit)
         return False
 
     def _begin_landing(self) -> None:
         self._lands = True
         if self._limit > -math.inf:
+            self._end_service()
             self._shuttle.limit_landing(max(self._limit, anyio.current_time() + LEAST_TIME))

@@ -59,7 +59,7 @@ def parse_endpoint(url: str, *, bearer_token: str = "", appname: str = "token", 
     """
     if not url:
         raise ConfigError(
-            "no drain: give -logs-url https://token:password@drain.example/logs, or set LOGS_URL in the environment"
+            "no drain: give -logs-url https://drain.example/logs, or set LOGS_URL=https://token:password@drain.example/logs"
         )
     if re.search(_UNSAFE, url):
         raise ConfigError(f"-logs-url has a space or a control character in it; it {_ACCEPTED}")

@@ -4,6 +4,7 @@ import secrets
 import socket
 import time
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from shuttle.core.outcome import Outcome, Verdict
 from shuttle.input.files.labels import fill_header
 from shuttle.observe.log import SILENT
 
+_MISSING = "ResourceNotFoundException"  # CloudWatch Logs has no such group or stream
 _ANY = Path("check")  # in the place of the file that a line came from
 
 
@@ -36,8 +38,11 @@ async def send_line(config: Config) -> Found:
     batch = Batch(secrets.token_hex(16), run.body, 1, run.frames, run.long, clocks.monotonic())
     async with AsyncExitStack() as opened:
         client = make_client(config, None, SILENT, clocks, opened)
-        shipment = make_drain(config, framer, client, clocks, lambda: None).load(batch, Owed(), stamp=stamp)
+        drain = make_drain(replace(config, aws_create=False), framer, client, clocks, lambda: None)  # it makes nothing
+        shipment = drain.load(batch, Owed(), stamp=stamp)
         outcome = await shipment.attempt()
+        if config.aws_create and outcome.error.startswith(_MISSING):
+            return Found("warn", f"{outcome.error}; -aws-create makes it with the first batch")
         return _judge(outcome, taken=bool(shipment.taken), translated=config.endpoint.aws is not None)
 
 
@@ -46,8 +51,6 @@ def _judge(outcome: Outcome, *, taken: bool, translated: bool) -> Found:
     answer = _name_status(outcome.status) if outcome.status is not None else ""
     if outcome.verdict is Verdict.DELIVERED and taken:
         return Found("ok", answer)
-    if outcome.verdict is Verdict.MORE:
-        return Found("warn", f"{outcome.error}; -aws-create makes it with the first batch")
     if translated and outcome.error:
         answer = ""
     error = "" if outcome.error in answer else outcome.error  # a drain that says nothing is quoted with the phrase
