@@ -1,30 +1,23 @@
 """The agent: a shuttle as a process, with stdin, signals, statistics and an exit code."""
 
 import contextlib
-import gc
-import importlib.util
 import os
 import resource
 import signal
 import stat
-from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio.abc import TaskGroup
 
 from shuttle.command import signals
+from shuttle.command.launch import launch
 from shuttle.command.signal_receiver import receive
 from shuttle.config import Config
-from shuttle.core.mask import Mask
 from shuttle.errors import ConfigError
-from shuttle.observe.capture import capture
-from shuttle.observe.credentials import find_credentials
 from shuttle.observe.line_writer import LineWriter
-from shuttle.observe.log import APP, Logger, Writer, make_logger
-from shuttle.observe.masked_log import MaskedLog
-from shuttle.observe.system_log import SystemLog
+from shuttle.observe.log import Logger
 from shuttle.shuttle import Shuttle
 
 if TYPE_CHECKING:
@@ -37,9 +30,7 @@ EXIT_MISSING = 3  # lines were dropped or lost; Go exits with 0
 EXIT_SPOOLED = 4  # the rest is in the spool, or in the files of a replay, and the next start delivers it
 EXIT_SIGNAL = 128  # and the signal's number: a replay was interrupted
 READING_SHARE = 0.8  # of land_timeout: how long a stopped agent goes on reading; the rest is for delivering
-STDIN, STDOUT, STDERR = 0, 1, 2
-SKIPPED = f"app={APP} level=warning at=log.skipped lines={{}}"
-"""What tells of lines of the log that stderr did not take."""
+STDIN, STDOUT = 0, 1
 
 
 def run(config: Config) -> int:
@@ -55,30 +46,6 @@ def run(config: Config) -> int:
     return launch(config, Agent)
 
 
-def launch(config: Config, make_agent: "Callable[[Config, Logger, ProgressBar | None], Agent]") -> int:
-    """Run the agent that `make_agent` returns, with its log and an event loop, and return the exit code."""
-    bar = _make_bar(config)
-    writer: Writer = bar or LineWriter(STDERR, told=SKIPPED)
-    mask = Mask(find_credentials(config, os.environ))
-    system_log = SystemLog(APP) if config.log_to_syslog else None
-    log = MaskedLog(make_logger(verbose=config.verbose, writer=writer, system_log=system_log), mask)
-    capture(log, mask=mask, writer=writer)
-    if config.stats_source:
-        config = replace(config, stats_source=mask(config.stats_source))
-    gc.freeze()  # what the start has made stays: no collection need look at it
-    gc.enable()  # the command has it disabled
-
-    async def run_agent() -> int:
-        return await make_agent(config, log, bar).run()
-
-    return anyio.run(run_agent, backend_options=choose_loop())
-
-
-def choose_loop() -> dict[str, Any]:
-    """Return anyio's options for the event loop of the command: uvloop's where there is one."""
-    return {"use_uvloop": importlib.util.find_spec("uvloop") is not None}
-
-
 def _check_stdin() -> None:
     if os.isatty(STDIN):
         accepted = "must be a pipe or a file, as in app | log-shuttle -logs-url URL"
@@ -90,15 +57,6 @@ def _raise_file_limit() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):  # some systems take no "unlimited" here
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def _make_bar(config: Config) -> "ProgressBar | None":
-    """Return a bar for a replay that somebody watches on a terminal."""
-    if not config.file or config.follow or not os.isatty(STDERR):
-        return None
-    from shuttle.observe.progress_bar import ProgressBar  # noqa: PLC0415  # only a terminal pays for it
-
-    return ProgressBar(STDERR)
 
 
 def _take_service(log: Logger) -> "Service | None":

@@ -22,7 +22,8 @@ from collections.abc import AsyncIterator, Sequence
 import anyio
 
 from shuttle.command import signals
-from shuttle.command.agent import STDERR, STDOUT, Agent, launch
+from shuttle.command.agent import STDOUT, Agent
+from shuttle.command.launch import STDERR, launch
 from shuttle.command.signal_receiver import Received, receive_all
 from shuttle.config import Config
 from shuttle.errors import ConfigError, quote

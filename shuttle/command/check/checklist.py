@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import anyio
 
 from shuttle.command import signals
-from shuttle.command.agent import choose_loop
 from shuttle.command.check import destination
 from shuttle.command.check.finding import Finding, Report
 from shuttle.command.check.places import check_places
 from shuttle.command.check.provenance import list_settings
 from shuttle.command.flags import OFFLINE, CommandLine
+from shuttle.command.launch import choose_loop
 from shuttle.command.settings import find_given, find_ineffective, find_warnings, make_config, name_giver
 from shuttle.command.wrapper import refuse_files
 from shuttle.config import Config
