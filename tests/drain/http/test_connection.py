@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from shuttle.drain.http.connection import ANSWER_LIMIT, CONTENT_LIMIT, HEAD_LIMIT, Connection, UnansweredError
 from tests.helpers.chunks import cut_at
 
+pytestmark = pytest.mark.usefixtures("each_parser")
+
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
 ANSWERS = {
