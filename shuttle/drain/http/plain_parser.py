@@ -104,9 +104,11 @@ class PlainParser:
         self._status = response.status_code
         named = dict(response.headers)
         options = {option.strip().lower() for option in named.get(b"connection", b"").split(b",")}
-        framed = self._status in _NO_BODY or bool({b"content-length", b"transfer-encoding"} & named.keys())
-        self._keeps_alive = framed and response.http_version >= b"1.1" and b"close" not in options
-        for name, value in response.headers:
+        lengths = {b"content-length", b"transfer-encoding"} & named.keys()
+        framed = self._status in _NO_BODY or len(lengths) == 1  # two may contradict each other
+        kept = b"close" not in options and (response.http_version >= b"1.1" or b"keep-alive" in options)
+        self._keeps_alive = framed and kept
+        for name, value in response.headers.raw_items():
             self._listener.on_header(name, value)
         self._listener.on_headers_complete()
 
