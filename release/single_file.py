@@ -7,9 +7,9 @@ versions and with the hashes of `requirements.lock`. Python imports no compiled 
 one into a directory of the user's would be a surprise; so h11 does the work of httptools, asyncio that of uvloop, and
 zlib that of isal.
 
-Python keeps no bytecode of what stands in an archive. So the archive brings it, for each Python that is named: all of it in
-one entry, whose name is the bytecode's magic number. That is found faster than files are. Other Pythons run the sources,
-which takes longer at each start. The same files give the same archive.
+Python keeps no bytecode of what stands in an archive. So the archive brings it, for each Python that is named, a package an
+entry: that is found faster than files are. Other Pythons run the sources, which takes longer at each start. The same files
+give the same archive.
 """
 
 import re
@@ -39,23 +39,17 @@ def list_plain(lock: str) -> Iterator[str]:
 
 
 def collect(target: Path) -> None:
-    """Put log-shuttle and its dependencies into the directory `target`, as sources."""
+    """Install the dependencies that are not compiled into the directory `target`."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as wanted:
         wanted.write("\n".join(list_plain((ROOT / "requirements.lock").read_text("utf-8").partition("\n")[2])))
         wanted.flush()
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-        command += ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--target", str(target / "all")]
+        command += ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--target", str(target)]
         subprocess.run([*command, "--requirement", wanted.name], check=True)
-    shutil.copytree(target / "all", target / "source", ignore=shutil.ignore_patterns(*_UNUSED))
-    shutil.copytree(ROOT / "shuttle", target / "source/shuttle", ignore=shutil.ignore_patterns(*_UNUSED))
-    shutil.copy(ROOT / "LICENSE", target / "source/shuttle")
-    shutil.rmtree(target / "all")
-    if found := sorted((target / "source").rglob("*.so")):
-        raise SystemExit(f"{found[0].name} is compiled: an archive cannot bring it")
 
 
 def compile_for(python: str, target: Path) -> None:
-    """Put what `python` makes of the sources into a file of its own."""
+    """Put what `python` makes of the sources into a folder of its own."""
     bytecode = target / _BYTECODE
     bytecode.mkdir(exist_ok=True)
     subprocess.run([python, str(_HERE / "bytecode.py"), str(target / "source"), str(bytecode), *_WITH_DATA], check=True)
@@ -69,22 +63,36 @@ def pack(source: Path, archive: Path) -> None:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
             for path in sorted(source.rglob("*")):
                 if path.is_file():
-                    entry = zipfile.ZipInfo(path.relative_to(source).as_posix(), _OLDEST)
-                    entry.compress_type = zipfile.ZIP_STORED if path.parent.name == _BYTECODE else zipfile.ZIP_DEFLATED
+                    place = path.relative_to(source)
+                    entry = zipfile.ZipInfo(place.as_posix(), _OLDEST)
+                    stored = place.parts[0] == _BYTECODE  # unpacking it at each start would take longer
+                    entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
                     entry.external_attr = 0o644 << 16
                     packed.writestr(entry, path.read_bytes())
     archive.chmod(0o755)
 
 
-def main(archive: Path, pythons: Sequence[str]) -> None:
-    """Build `archive`, with bytecode for each of `pythons`."""
+def build(archive: Path, dependencies: Path, pythons: Sequence[str]) -> None:
+    """Build `archive` of what is in the directory `dependencies`, with bytecode for each of `pythons`."""
     with tempfile.TemporaryDirectory() as directory:
         target = Path(directory)
-        collect(target)
+        source = target / "source"
+        shutil.copytree(dependencies, source, ignore=shutil.ignore_patterns(*_UNUSED))
+        shutil.copytree(ROOT / "shuttle", source / "shuttle", ignore=shutil.ignore_patterns(*_UNUSED, "local_drain"))
+        shutil.copy(ROOT / "LICENSE", source / "shuttle")
+        if found := sorted(source.rglob("*.so")):
+            raise SystemExit(f"{found[0].name} is compiled: Python imports it out of no archive")
         for python in pythons:
             compile_for(python, target)
         shutil.copy(_HERE / "single_file_main.py", target / "__main__.py")
         pack(target, archive)
+
+
+def main(archive: Path, pythons: Sequence[str]) -> None:
+    """Build `archive` of what the lock file names, with bytecode for each of `pythons`."""
+    with tempfile.TemporaryDirectory() as dependencies:
+        collect(Path(dependencies))
+        build(archive, Path(dependencies), pythons)
 
 
 if __name__ == "__main__":
