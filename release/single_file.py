@@ -7,9 +7,9 @@ versions and with the hashes of `requirements.lock`. Python imports no compiled 
 one into a directory of the user's would be a surprise; so h11 does the work of httptools, asyncio that of uvloop, and
 zlib that of isal.
 
-Python keeps no bytecode of what stands in an archive. So the archive brings it, for each Python that is named, a package an
-entry: that is found faster than files are. Other Pythons run the sources, which takes longer at each start. The same files
-give the same archive.
+Python keeps no bytecode of what stands in an archive. So the archive brings it, for each Python that is named, a
+package an entry: that is found faster than files are. Other Pythons run the sources, which takes longer at each start.
+The same files give the same archive.
 """
 
 import re

@@ -9,7 +9,7 @@ import pytest
 
 from shuttle import __version__
 from shuttle.command.options import FLAGS
-from shuttle.command.reference import insert_reference
+from shuttle.command.reference import insert_reference, list_shared
 from tests.helpers.rooms import insert_rooms
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +31,11 @@ def list_files() -> Iterator[Path]:
 
 def test_readme_has_the_flags_as_they_are_declared() -> None:
     assert insert_reference(README) == README, "make reference writes them"
+
+
+def test_the_completions_and_the_manual_are_as_the_flags_are_declared() -> None:
+    shared = {path.relative_to(ROOT / "share").as_posix(): path for path in (ROOT / "share").rglob("*") if path.is_file()}
+    assert {name: path.read_text("utf-8") for name, path in shared.items()} == list_shared(), "make reference writes them"
 
 
 def test_readme_has_no_flag_that_does_not_exist() -> None:

@@ -1,7 +1,7 @@
 """A parser of answers without compiled code: h11, called as httptools' is. The single file has it in llhttp's place.
 
-Strategy: each answer gets an h11.Connection of its own, which is told of a request that wants a body, as POST does. What
-h11 refuses is refused here, too, and so the connection reads the head as it does after llhttp's refusal.
+Strategy: each answer gets an h11.Connection of its own, which is told of a POST. What h11 refuses is refused here, too,
+and so the connection reads the head as it does after llhttp's refusal.
 """
 
 import re
