@@ -50,7 +50,7 @@ pyz: $(VENV)/installed ## build dist/log-shuttle.pyz, one file that any Python 3
 	$(BIN)/python -m release.single_file dist/log-shuttle.pyz $(PYTHONS)
 
 reference: $(VENV)/installed ## write the flags and the rooms, as the code has them, into the documents
-	$(BIN)/python -m shuttle.command.reference README.md
+	$(BIN)/python -m shuttle.command.reference README.md share
 	$(BIN)/python -m tests.helpers.rooms docs/rooms.md
 
 bench: $(VENV)/installed-test ## measure; make bench BENCH='--peer go=./log-shuttle' puts a peer beside it

@@ -1,8 +1,8 @@
 """Compiles the sources of the single file: python3.13 release/bytecode.py SOURCE TARGET [package that is left out ...].
 
-It is run by the Python that the bytecode is for, and imports nothing of this project. The target gets a folder whose name
-is that bytecode's magic number, and in it a file for each package: for each module in it whether it is a package itself,
-and its marshalled code.
+It is run by the Python that the bytecode is for, and imports nothing of this project. The target gets a folder whose
+name is that bytecode's magic number, and in it a file for each package: for each module in it whether it is a package
+itself, and its marshalled code.
 """
 
 import marshal

@@ -1,7 +1,7 @@
 """Completions of the command line for bash, zsh and fish, made from the declarations of the flags.
 
-`make reference` writes them into `share/`, and a wheel puts them where the shells look for them. Behind `--` stands a command
-with its own arguments, which the shell completes as it does elsewhere.
+`make reference` writes them into `share/`, and a wheel puts them where the shells look for them. Behind `--` stands a
+command with its own arguments, which the shell completes as it does elsewhere.
 """
 
 from collections.abc import Sequence

@@ -11,7 +11,7 @@ def format_manual() -> str:
     """Return the page, for man(7)."""
     description, uses, examples, grammar = INTRODUCTION.strip("\n").split("\n\n")
     lines = [
-        ".\\\" Made by `make reference`, not by hand.",
+        '.\\" Made by `make reference`, not by hand.',
         f'.TH LOG-SHUTTLE 1 "" "log-shuttle {__version__}" "User Commands"',
         *(".SH NAME", f"log-shuttle \\- {_escape(_SUMMARY)}"),
         *(".SH SYNOPSIS", *_set_as_it_is(uses)),

@@ -1,7 +1,7 @@
 """The documents' table of flags, made from their declarations, and the files that a system wants of a command.
 
-`python -m shuttle.command.reference` prints the table; with the names of documents it is written into each, between BEGIN
-and END. A directory gets the completions and the manual page. `make reference` does that.
+`python -m shuttle.command.reference` prints the table; with the names of documents it is written into each, between
+BEGIN and END. A directory gets the completions and the manual page. `make reference` does that.
 """
 
 import sys

@@ -53,7 +53,8 @@ def ask(command: list[str], place: Path) -> set[str]:
 
 def ask_bash(words: list[str], place: Path) -> set[str]:
     (place.parent / "completion").write_text(format_bash())
-    script = 'source ../completion; COMP_WORDS=(log-shuttle "$@"); COMP_CWORD=$#; _log_shuttle; printf "%s\\n" "${COMPREPLY[@]}"'
+    script = 'source ../completion; COMP_WORDS=(log-shuttle "$@"); COMP_CWORD=$#; _log_shuttle'
+    script += '; printf "%s\\n" "${COMPREPLY[@]}"'
     return ask([find_shell("bash"), "--norc", "-uc", script, "bash", *words], place) - {""}
 
 
@@ -105,12 +106,19 @@ zpty -d shell
 
 @pytest.mark.parametrize(
     ("typed", "completed"),
-    [("-input-format lp", "lprfc5424"), ("-drop=f", "-drop=false"), ("-spool-b", "-spool-bytes"), ("-spool ap", "ps/")],
+    [
+        ("-input-format lp", "lprfc5424"),
+        ("-drop=f", "-drop=false"),
+        ("-spool-b", "-spool-bytes"),
+        ("-spool ap", "apps"),
+    ],
 )
 @pytest.mark.process
 def test_zsh_completes(typed: str, completed: str, place: Path) -> None:
     functions = place.parent / "functions"
     functions.mkdir()
     (functions / "_log-shuttle").write_text(format_zsh())
-    shown = ask(["timeout", "20", find_shell("zsh"), "-fc", ZSH_TERMINAL, "zsh", str(functions), typed, completed], place)
+    shown = ask(
+        ["timeout", "20", find_shell("zsh"), "-fc", ZSH_TERMINAL, "zsh", str(functions), typed, completed], place
+    )
     assert shown == {"found"}

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from shuttle.drain.http import connection
-from shuttle.drain.http.plain_parser import PlainParser
+from shuttle.drain.http.plain_parser import PlainParser, RefusedError
 
 
 @pytest.fixture(params=["llhttp", "h11"], scope="module")
@@ -14,4 +14,5 @@ def each_parser(request: pytest.FixtureRequest) -> Iterator[str]:
             pytest.importorskip("httptools")
         else:
             patch.setattr(connection, "Parser", PlainParser)
+            patch.setattr(connection, "REFUSALS", (RefusedError,))
         yield request.param
