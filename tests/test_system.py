@@ -27,5 +27,5 @@ sys.exit({module}.main())
 def test_windows_is_told_in_one_line(command: str, module: str) -> None:
     code = WINDOWS.format(module=module)
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=LONGEST, check=False)
-    said = f"{command}: is not supported on Windows: use it on Linux or macOS, in WSL or in a container\n"
+    said = f"{command}: is not supported on Windows: use Linux or macOS, WSL or a container\n"
     assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", said)
