@@ -16,7 +16,7 @@ PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13 python3.1
 
 # Those whose bytecode the single file brings: it starts faster with them.
 PYTHONS = $(shell for name in $(BIN)/python python3.11 python3.12 python3.13 python3.14; do \
-	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name; done)
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name; done; true)
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint lowest lock pyz reference bench clean

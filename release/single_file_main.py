@@ -26,7 +26,7 @@ class Finder(object):
         if top not in self._known:
             self._known.add(top)
             try:
-                self._modules.update(loads(__loader__.get_data(self._bytecode + top)))
+                self._modules.update(loads(__spec__.loader.get_data(self._bytecode + top)))
             except OSError:  # not in the archive, or for this Python: the sources will do
                 return None
         if name not in self._modules:

@@ -9,8 +9,6 @@ UNSUPPORTED = 1
 def is_supported(command: str) -> bool:
     """Return whether the commands run on this system; if not, say so on stderr in one line."""
     if sys.platform == "win32":
-        sys.stderr.write(
-            f"{command}: is not supported on Windows: use it on Linux or macOS, in WSL or in a container\n"
-        )
+        sys.stderr.write(f"{command}: is not supported on Windows: use Linux or macOS, WSL or a container\n")
         return False
     return True

@@ -71,6 +71,13 @@ def test_it_delivers_and_writes_no_file(archive: Path, tmp_path: Path, flags: tu
     assert list((tmp_path / "home").iterdir()) == []
 
 
+def test_it_runs_an_application(archive: Path, tmp_path: Path) -> None:
+    with LocalDrain() as drain:
+        flags = ("-logs-url", drain.url, "--", "sh", "-c", "echo one; echo two >&2; exit 7")
+        ended = start(archive, *flags, home=tmp_path / "home")
+        assert (drain.counts.messages, ended.returncode, ended.stderr) == (2, 7, "")
+
+
 def test_it_brings_authorities(archive: Path, tmp_path: Path) -> None:
     """For machines without any. A path would have to lead out of the archive."""
     code = (
@@ -96,6 +103,16 @@ def test_what_is_compiled_stays_out(dependencies: Path, tmp_path: Path) -> None:
     (mixed / "fast.so").touch()
     with pytest.raises(SystemExit, match=r"fast\.so is compiled"):
         build(tmp_path / "archive", mixed, [])
+
+
+def test_make_names_the_pythons_that_there_are() -> None:
+    """One that is missing must not hide the others."""
+    make = shutil.which("make") or pytest.skip("make is not installed")
+    shown = subprocess.run(
+        [make, "-n", "pyz", f"BIN={Path(sys.executable).parent}"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert shown.stderr == ""
+    assert f" dist/log-shuttle.pyz {Path(sys.executable).parent}/python" in shown.stdout
 
 
 def test_an_old_python_can_read_its_beginning() -> None:
