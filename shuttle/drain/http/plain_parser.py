@@ -1,7 +1,8 @@
 """A parser of answers without compiled code: h11, called as httptools' is. The single file has it in llhttp's place.
 
 Strategy: each answer gets an h11.Connection of its own, which is told of a POST. What h11 refuses is refused here, too,
-and so the connection reads the head as it does after llhttp's refusal.
+and so the connection reads the head as it does after llhttp's refusal. Of what comes together with the end of an answer
+only the beginning is told: nobody asked for it, and the connection is closed.
 """
 
 import re
@@ -95,7 +96,8 @@ class PlainParser:
                 case h11.EndOfMessage():
                     self._listener.on_message_complete()
                     self._reader = None
-                    self.feed_data(reader.trailing_data[0])
+                    if reader.trailing_data[0].strip(b"\r\n"):
+                        self._listener.on_message_begin()
                     return
                 case _:  # more has to come
                     return
