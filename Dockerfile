@@ -14,6 +14,7 @@ COPY requirements.lock ./
 RUN pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes --requirement requirements.lock
 
 COPY pyproject.toml README.md LICENSE ./
+COPY share ./share
 COPY shuttle ./shuttle
 RUN pip install --no-cache-dir --no-deps . \
     && pip uninstall --yes pip

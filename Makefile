@@ -14,8 +14,12 @@ test lowest: export PYTHONDONTWRITEBYTECODE :=
 PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13 python3.14 python; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
+# Those whose bytecode the single file brings: it starts faster with them.
+PYTHONS = $(shell for name in $(BIN)/python python3.11 python3.12 python3.13 python3.14; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name; done; true)
+
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint lowest lock reference bench clean
+.PHONY: help demo test lint lowest lock pyz reference bench clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -42,8 +46,11 @@ lock: $(VENV)/installed-test ## write requirements.lock: what the image holds, w
 	$(BIN)/python -m tests.helpers.requirements lock > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 
+pyz: $(VENV)/installed ## build dist/log-shuttle.pyz, one file that any Python 3.11 or later runs
+	$(BIN)/python -m release.single_file dist/log-shuttle.pyz $(PYTHONS)
+
 reference: $(VENV)/installed ## write the flags and the rooms, as the code has them, into the documents
-	$(BIN)/python -m shuttle.command.reference README.md
+	$(BIN)/python -m shuttle.command.reference README.md share
 	$(BIN)/python -m tests.helpers.rooms docs/rooms.md
 
 bench: $(VENV)/installed-test ## measure; make bench BENCH='--peer go=./log-shuttle' puts a peer beside it

@@ -3,7 +3,7 @@
 import gc
 import sys
 
-from shuttle.command import signals
+from shuttle.system import UNSUPPORTED, is_supported
 
 
 def main() -> int:
@@ -12,6 +12,10 @@ def main() -> int:
     Signals wait from the first moment on until the agent can land on them: who is stopped while still starting has a
     pipe behind it that may hold lines already.
     """
+    if not is_supported("log-shuttle"):
+        return UNSUPPORTED
+    from shuttle.command import signals  # noqa: PLC0415  # Windows lacks most of them
+
     signals.hold()
     sys.modules["httpx._main"] = None  # type: ignore[assignment]  # its own command; click comes with it if it is there
     gc.disable()  # until the agent runs: what imports make stays, and looking through it takes a tenth of the start

@@ -62,6 +62,8 @@ class Flag(NamedTuple):
     """Whether what follows a true value of it is left unread, as behind `-h`."""
     repeatable: bool = False
     """Whether each use adds a value; its variable has them between colons, as PATH has."""
+    choices: tuple[str, ...] = ()
+    """The values that it accepts, if they are few."""
 
     @property
     def keyword(self) -> str:
@@ -174,7 +176,12 @@ def format_help(groups: Mapping[str, Sequence[Flag]]) -> str:
 def format_use(flag: Flag) -> str:
     """Return how `flag` is written: `-wait DURATION`, or `-h, -help`."""
     names = ", ".join(f"-{name}" for name in (flag.name, *flag.aliases))
-    return f"{names} {flag.metavar or _WORDS[flag.kind].metavar}".rstrip()
+    return f"{names} {name_value(flag)}".rstrip()
+
+
+def name_value(flag: Flag) -> str:
+    """Return what the usage calls the value of `flag`; nothing if it needs none."""
+    return flag.metavar or _WORDS[flag.kind].metavar
 
 
 def _format_flag(flag: Flag) -> str:

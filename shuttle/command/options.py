@@ -67,6 +67,7 @@ def _make_flag(name: str, setting: Setting) -> Flag:
         field=name,
         secret=setting.secret,
         repeatable=setting.repeatable,
+        choices=setting.rule.choices if setting.rule else (),
     )
 
 
@@ -88,7 +89,7 @@ GROUPS = dict(_group_flags())
 
 FLAGS = tuple(flag for flags in GROUPS.values() for flag in flags)
 
-_USAGE = """\
+INTRODUCTION = """\
 log-shuttle reads log lines on stdin or from files, posts them to an HTTP drain in batches, and accounts for
 every line.
 
@@ -106,9 +107,10 @@ every line.
 -x v, -x=v and --x v are alike; a boolean, and -check, takes its value by = alone (-drop=false); the last
 of several wins. A duration has its unit (250ms, 1m30s). A size is a number of bytes or has a binary
 suffix: 64KiB, 64KB and 64K are 65536, and M and G go on from there.
+"""
+"""The usage in front of the flags: what the command does, how it is called, examples, and the grammar."""
 
-{flags}
-
+EXPLANATIONS = """\
 Environment:
   Every flag but -h and -version is a variable too: LOG_SHUTTLE_BATCH_SIZE is -batch-size. A flag wins
   over its variable, and an empty variable counts as unset. LOGS_URL comes after LOG_SHUTTLE_LOGS_URL.
@@ -133,8 +135,9 @@ Signals:
   An application gets all of these, and SIGUSR2, SIGWINCH and SIGCONT, and decides itself what comes of
   them. log-shuttle lands when it has ended.
 """
+"""The usage behind the flags, each paragraph under a heading of its own."""
 
 
 def format_usage() -> str:
     """Return what `-h` prints."""
-    return _USAGE.format(flags=format_help(GROUPS))
+    return f"{INTRODUCTION}\n{format_help(GROUPS)}\n\n{EXPLANATIONS}"

@@ -18,6 +18,8 @@ class Rule(NamedTuple):
     """As an error says it: `must be 1 or more`."""
     accepts: Callable[[Any], object]
     """Whether a value will do: what it returns is true or false."""
+    choices: tuple[str, ...] = ()
+    """All values that will do, if they are few."""
 
 
 def matching(pattern: str, text: str) -> Rule:
@@ -39,7 +41,7 @@ def one_of(*values: str) -> Rule:
     """Accept `values`. The text does not name the empty value, which stands for no choice."""
     *others, last = filter(None, values)
     text = f"{others[0]} or {last}" if len(others) == 1 else f"one of {', '.join([*others, last])}"
-    return Rule(f"must be {text}", values.__contains__)
+    return Rule(f"must be {text}", values.__contains__, (*others, last))
 
 
 def printable(longest: int, section: str) -> Rule:

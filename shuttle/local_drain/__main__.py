@@ -1,7 +1,18 @@
-"""`python -m shuttle.local_drain` is the command `log-shuttle-drain`."""
+"""Where the command `log-shuttle-drain` begins, or `python -m shuttle.local_drain`."""
 
 import sys
 
-from shuttle.local_drain.program import main
+from shuttle.system import UNSUPPORTED, is_supported
 
-sys.exit(main())
+
+def main() -> int:
+    """Run the command with the process's arguments and return its exit code."""
+    if not is_supported("log-shuttle-drain"):
+        return UNSUPPORTED
+    from shuttle.local_drain.program import main as run  # noqa: PLC0415  # Windows cannot import it
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -12,6 +12,7 @@ from typing import Any
 
 import botocore.session
 import httpx
+import pytest
 
 from tests.helpers.process import LONGEST, clean_environ
 
@@ -73,6 +74,7 @@ def in_turn(*answers: Answer | None) -> Script:
 @contextmanager
 def moto() -> Iterator[str]:
     """Run moto's server, and yield its URL."""
+    pytest.importorskip("moto", reason="moto is not installed: pip install '.[test]'")
     command = [sys.executable, "-m", "moto.server", "-p", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=clean_environ(), text=True) as process:
         try:

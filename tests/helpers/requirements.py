@@ -29,9 +29,18 @@ def read_project() -> dict[str, Any]:
     return project
 
 
+def list_extra(project: dict[str, Any], extra: str) -> Iterator[str]:
+    """Yield what an extra needs, and what the extras need that it names."""
+    for text in project["optional-dependencies"][extra]:
+        if found := re.fullmatch(r"log-shuttle\[(.+)\]", text):
+            yield from list_extra(project, found[1])
+        else:
+            yield text
+
+
 def list_lowest(project: dict[str, Any]) -> Iterator[str]:
     """Yield a constraint for each dependency: exactly its lower bound."""
-    for text in dict.fromkeys(project["dependencies"] + project["optional-dependencies"]["test"]):
+    for text in dict.fromkeys([*project["dependencies"], *list_extra(project, "test")]):
         yield re.sub(r"\[.*?\]", "", text).replace(">=", "==")
 
 

@@ -19,7 +19,7 @@ PACKAGE = Path(shuttle.__file__).parent
 # From the bottom up: a room imports itself and what is below it. PUBLIC is `shuttle/__init__.py`.
 PUBLIC = ""
 LAYERS = (
-    {"errors", "clock", "event_loop", "readiness", "handover"},
+    {"system", "errors", "clock", "event_loop", "readiness", "handover"},
     {"core", "secret_file"},
     {"config"},
     {"observe", "store"},
@@ -39,7 +39,7 @@ MOST_COLLABORATORS = 7
 
 # A program of its own, which takes nothing of the agent but the flags' grammar, the log and what escapes text.
 LOCAL_DRAIN = "local_drain"
-LENT = {"errors", "command.flags", "core.utf8", "core.escape"}
+LENT = {"system", "errors", "command.flags", "core.utf8", "core.escape"}
 LENT_ROOMS = {"observe", LOCAL_DRAIN}
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from shuttle import __version__
 from shuttle.command.options import FLAGS
-from shuttle.command.reference import insert_reference
+from shuttle.command.reference import insert_reference, list_shared
 from tests.helpers.rooms import insert_rooms
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,15 @@ def list_files() -> Iterator[Path]:
 
 def test_readme_has_the_flags_as_they_are_declared() -> None:
     assert insert_reference(README) == README, "make reference writes them"
+
+
+def test_the_completions_and_the_manual_are_as_the_flags_are_declared() -> None:
+    shared = {
+        path.relative_to(ROOT / "share").as_posix(): path for path in (ROOT / "share").rglob("*") if path.is_file()
+    }
+    assert {name: path.read_text("utf-8") for name, path in shared.items()} == list_shared(), (
+        "make reference writes them"
+    )
 
 
 def test_readme_has_no_flag_that_does_not_exist() -> None:
@@ -62,6 +72,14 @@ def test_each_make_target_named_exists(name: str) -> None:
     named = set(re.findall(r"(?:`|    |exec )make ([a-z]+)", (ROOT / name).read_text("utf-8")))
     assert named
     assert named <= targets
+
+
+def test_the_sdist_holds_the_whole_repository() -> None:
+    """So that its tests pass there, too."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    included = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    tops = {path.relative_to(ROOT).parts[0] for path in list_files()} - {"PKG-INFO"}  # which an sdist has beside it
+    assert {f"/{name}" for name in tops} <= set(included)
 
 
 def test_changelog_begins_with_the_current_version() -> None:

@@ -6,7 +6,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.helpers.requirements import ROOT, list_locked, list_lowest, read_project
+from tests.helpers.requirements import ROOT, list_extra, list_locked, list_lowest, read_project
 
 PROJECT = read_project()
 LOCKED = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements.lock").read_text("utf-8"), re.MULTILINE))
@@ -32,8 +32,19 @@ def test_the_image_installs_only_what_has_a_hash() -> None:
 
 
 def test_each_dependency_has_a_lower_bound() -> None:
-    texts = PROJECT["dependencies"] + [text for extra in PROJECT["optional-dependencies"].values() for text in extra]
+    extras = [text for extra in PROJECT["optional-dependencies"] for text in list_extra(PROJECT, extra)]
+    texts = PROJECT["dependencies"] + extras
     assert [text for text in texts if ">=" not in text] == []
+
+
+def test_lint_and_most_tests_do_without_moto() -> None:
+    assert [text for text in list_extra(PROJECT, "dev") if text.startswith("moto")] == []
+    assert {*list_extra(PROJECT, "test")} - {*list_extra(PROJECT, "dev")} == {"moto[server]>=5.1"}
+
+
+def test_each_python_of_the_makefile_is_a_classifier() -> None:
+    named = set(re.findall(r"python(3\.\d+)", (ROOT / "Makefile").read_text("utf-8").partition("\nPYTHON ?= ")[2]))
+    assert named == {text.rpartition(" ")[2] for text in PROJECT["classifiers"] if ":: Python :: 3." in text}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +67,7 @@ def test_versions_with_known_faults_are_refused(name: str, faulty: str) -> None:
 def test_the_lowest_versions_are_the_lower_bounds() -> None:
     project = {
         "dependencies": ["one>=1.2", "two>=3; sys_platform == 'linux'"],
-        "optional-dependencies": {"test": ["three[server]>=4", "one>=1.2"]},
+        "optional-dependencies": {"test": ["log-shuttle[dev]", "one>=1.2"], "dev": ["three[server]>=4"]},
     }
     assert list(list_lowest(project)) == ["one==1.2", "two==3; sys_platform == 'linux'", "three==4"]
 

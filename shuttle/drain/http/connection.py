@@ -16,13 +16,13 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
-import httptools
 import httpx
 
 from shuttle.drain.http.answer import Answer
 from shuttle.drain.http.arrival import Arrival
 from shuttle.drain.http.failures import EarlyError
 from shuttle.drain.http.head import END, FINAL, INTERIM, SWITCHING, is_good, read_head, write_head
+from shuttle.drain.http.parser import REFUSALS, Parser
 from shuttle.drain.http.tcp import count_unread
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Connection(asyncio.Protocol):
     """Carries one request at a time, and calls `release` when it can carry the next. llhttp calls its `on_` methods."""
 
     def __init__(self, release: Callable[["Connection"], None]) -> None:
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser = Parser(self)
         self._release = release
         self._transport: asyncio.Transport | None = None
         self._socket: socket.socket | None = None
@@ -173,7 +173,7 @@ class Connection(asyncio.Protocol):
         """Let llhttp read `data`, and return why it refuses it."""
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:  # two bases; the second: status 101
+        except REFUSALS as error:
             return httpx.RemoteProtocolError(f"the answer is not HTTP: {error}")
         return None
 
@@ -192,7 +192,7 @@ class Connection(asyncio.Protocol):
         if head:
             self._refusal = None
             answer.headers.clear()
-            self._parser = httptools.HttpResponseParser(self)
+            self._parser = Parser(self)
             if again := self._parse(write_head(head) + head.rest):
                 self._fail(again)
             answer.headers[:] = head.headers

@@ -84,7 +84,8 @@ def _make_context(config: Config) -> ssl.SSLContext:
 def _trust(config: Config) -> ssl.SSLContext:
     if not config.ca_file:
         check_authorities()
-        return ssl.create_default_context(cafile=None if has_authorities() else certifi.where())
+        # As a text: the single file has no path for it, and would write a file into /tmp.
+        return ssl.create_default_context(cadata=None if has_authorities() else certifi.contents())
     try:
         return ssl.create_default_context(cafile=config.ca_file)
     except OSError as error:  # ssl.SSLError is one

@@ -26,6 +26,8 @@ from tests.helpers.clients import attempt
 from tests.helpers.loops import on_every_loop
 from tests.helpers.sockets import GUARD, NO_CONTENT, Peer, Script, Server, always
 
+pytestmark = pytest.mark.usefixtures("each_parser")
+
 BATCH = bytes(900_000)  # what the sending kernel may take at once, and a small window not
 WRITTEN = bytes(18_000)  # what trio, too, gives to the kernel at once
 QUICK = bytes(100_000)

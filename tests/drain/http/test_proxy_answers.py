@@ -24,6 +24,8 @@ from tests.helpers.loops import everywhere, on_every_loop
 from tests.helpers.process import find_closed_port
 from tests.helpers.sockets import GUARD, NO_CONTENT, Peer, Server, always, in_turn, tunnel
 
+pytestmark = pytest.mark.usefixtures("each_parser")
+
 PROXY = "check host and port of the proxy (http_proxy, https_proxy or all_proxy), and that it is running"
 RULES = "check what the proxy allows, and host and port of -logs-url"
 DENIED = b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 2\r\n\r\nno"

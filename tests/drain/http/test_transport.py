@@ -25,6 +25,8 @@ from tests.helpers.sockets import (
     has_ipv6,
 )
 
+pytestmark = pytest.mark.usefixtures("each_parser")
+
 ANSWERS = {
     "no content": NO_CONTENT,
     "empty body": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",

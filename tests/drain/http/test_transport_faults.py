@@ -19,6 +19,8 @@ from tests.helpers.loops import on_every_loop
 from tests.helpers.process import find_closed_port
 from tests.helpers.sockets import GUARD, NO_CONTENT, Peer, Script, Server, always, hang
 
+pytestmark = pytest.mark.usefixtures("each_parser")
+
 LARGE = b"." * 20_000_000  # bytes; more than the sockets' buffers of both ends hold
 TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno"
 
