@@ -5,7 +5,7 @@
 It is a zip archive that Python runs. It holds log-shuttle and those of its dependencies that are not compiled, in the
 versions and with the hashes of `requirements.lock`. Python imports no compiled module out of an archive, and unpacking
 one into a directory of the user's would be a surprise; so h11 does the work of httptools, asyncio that of uvloop, and
-zlib that of isal.
+zlib that of isal. Rotated files in zstd are not read there before Python 3.14.
 
 Python keeps no bytecode of what stands in an archive. So the archive brings it, for each Python that is named, a
 package an entry: that is found faster than files are. Other Pythons run the sources, which takes longer at each start.
@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-COMPILED = ("httptools", "isal", "uvloop")
+COMPILED = ("backports-zstd", "httptools", "isal", "uvloop")
 _SHEBANG = b"#!/usr/bin/env python3\n"
 _HERE = Path(__file__).parent
 _WITH_DATA = ("certifi",)  # whose data is found beside their sources

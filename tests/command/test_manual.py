@@ -26,7 +26,7 @@ def test_the_page_has_every_flag_as_it_is_typed() -> None:
     headings = {line.strip() for line in shown.stdout.splitlines()}
     for flag in FLAGS:
         assert any(line.startswith(format_use(flag)) for line in headings), flag.name
-    assert 'app | LOGS_URL=https://drain.example/logs log-shuttle -bearer-token "$TOKEN" -gzip -drop=false' in headings
+    assert "export LOGS_URL=https://token:password@drain.example/logs" in headings
 
 
 @pytest.mark.parametrize("section", ["NAME", "SYNOPSIS", "OPTIONS", "ENVIRONMENT", "EXIT CODES", "SIGNALS", "EXAMPLES"])
