@@ -5,6 +5,7 @@ If it is reached, whoever puts waits for room, `patience` seconds at most, and o
 waits until there was room again. A line for which there is no room is counted, and whoever takes is told how many.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -34,6 +35,7 @@ class Handover:
         self._bytes = 0
         self._dropped = 0
         self._stalled = False  # somebody has waited in vain
+        self._until = math.inf  # nobody waits any longer
         self._closed = False
         self._wake: Callable[[], None] | None = None  # of whoever takes, when they wait
 
@@ -65,6 +67,12 @@ class Handover:
             closed = self._closed
         return Taken(_join(lines), dropped, closed)
 
+    def limit(self, until: float) -> None:
+        """Let nobody wait for room beyond the time `until` of `time.monotonic()`: the program ends."""
+        with self._room:
+            self._until = min(self._until, until)
+            self._room.notify_all()
+
     def close(self) -> None:
         """Take nothing more."""
         with self._room:
@@ -76,13 +84,13 @@ class Handover:
 
     def _wait_for_room(self, size: int) -> bool:
         """Return whether there is room, now or after a wait. An empty handover has room for anything."""
-        until = None if self._patience is None else time.monotonic() + self._patience
+        patient_until = math.inf if self._patience is None else time.monotonic() + self._patience
         while self._lines and self._bytes + size > MOST and not self._closed:
-            left = None if until is None else until - time.monotonic()
-            if self._stalled or (left is not None and left <= 0):
+            left = min(patient_until, self._until) - time.monotonic()
+            if self._stalled or left <= 0:
                 self._stalled = True
                 return False
-            self._room.wait(left)
+            self._room.wait(None if left == math.inf else left)
         return not self._closed
 
 

@@ -5,18 +5,21 @@ the first record. Records are formatted by the thread that logs, and handed over
 forked has a worker of its own, and nothing of its parent's: what waits there, the parent delivers. While a process
 forks, its worker stands still: the child must not inherit what another thread has half done, such as an import.
 
-At exit, or when the handler is closed, what was handed over is delivered, for `land_timeout` at most.
+At exit, or when the handler is closed, what was handed over is delivered, for `land_timeout` at most. Lines that the
+shuttle has no room for until READING_SHARE of that is over are dropped then.
 """
 
 import asyncio
 import concurrent.futures.thread  # noqa: F401  # whose hooks of fork must not appear in the middle of one
 import contextlib
 import logging
+import math
 import os
 import sys
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
@@ -27,6 +30,7 @@ import anyio
 from shuttle.config import Config
 from shuttle.core.frame import make_stamp
 from shuttle.core.ledger import Ledger
+from shuttle.delivery.source import CHUNK
 from shuttle.errors import ConfigError
 from shuttle.handover import Handover
 from shuttle.observe.host_log import NAME, HostLog
@@ -35,6 +39,7 @@ from shuttle.shuttle import Shuttle
 _SEVERITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))  # RFC 5424, 6.2.1
 _DEBUG = 7
 PAUSE = 5.0  # seconds that a fork waits for a worker, at most
+READING_SHARE = 0.8  # of land_timeout: how long what was handed over waits for room at the end
 _LOOK = 0.01  # seconds between two looks whether all is delivered
 _GRACE = 1.0  # seconds more than the landing that `close` waits for the worker
 _FORKING = ("multiprocessing.util", "billiard.util")  # libraries whose processes end without Python's own exit
@@ -129,9 +134,15 @@ class _Worker:
         self._handover = Handover(patience=config.patience if config.drop else None)
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None  # once the shuttle was entered
+        self._writing: anyio.CancelScope | None = None  # what is handed over to the shuttle
+        self._unwritten: deque[tuple[str, bytes]] = deque()
+        self._lands_by = math.inf  # by the event loop's clock
+        self._begun = 0.0  # these two: the last flush, by time.monotonic()
+        self._flushed_at = -math.inf
         self._started = threading.Event()
         self._go_on = threading.Event()
         self._ended = False  # nothing is delivered any more
+        self._told = False  # of lines that came later
         self._thread: threading.Thread | None = None
 
     @property
@@ -154,20 +165,58 @@ class _Worker:
             lines = taken.dropped + sum(chunk.count(b"\n") for _, chunk in taken.chunks)
             self.ledger.take_in(lines)
             self.ledger.drop(lines, make_stamp(time.time()))
+        if lines and not self._told:
+            self._told = True
+            self._log.warning("lines.dropped", lines=lines, error="logged after the end")
 
     def flush(self) -> None:
         """Return when what was handed over is delivered, or not for `land_timeout`."""
-        until = time.monotonic() + self._config.land_timeout
+        until = self._limit()
         while self._thread and self._thread.is_alive() and not self._ended and time.monotonic() < until:
             if self._handover.is_idle and not self.ledger.held:
                 return
             time.sleep(_LOOK)
+        self._flushed_at = time.monotonic()
+
+    def finish(self) -> None:
+        """Deliver what was handed over: the program ends. Whoever waits for room does not hold that up."""
+        global _exits_by  # noqa: PLW0603  # the time is that of all handlers together
+        _exits_by = min(_exits_by, time.monotonic() + self._config.land_timeout)
+        self._handover.limit(_exits_by)
+        self.flush()
 
     def close(self) -> None:
         """Deliver what was handed over, and end."""
+        until = self._limit()
         self._handover.close()
         if self._thread:
-            self._thread.join(self._config.land_timeout + _GRACE)
+            if self._loop:
+                with contextlib.suppress(RuntimeError):  # it has ended
+                    self._loop.call_soon_threadsafe(self._end_by, until)
+            self._thread.join(max(0.0, until - time.monotonic()) + _GRACE)
+
+    def _limit(self) -> float:
+        """Return until when to wait: once for a flush and what follows it, and once for the end of the program."""
+        now = time.monotonic()
+        begun = now if now > self._flushed_at + _GRACE else self._begun
+        self._begun = begun
+        return min(begun + self._config.land_timeout, _exits_by)
+
+    def _end_by(self, until: float) -> None:
+        left = max(0.0, until - time.monotonic())
+        now = asyncio.get_running_loop().time()
+        self._lands_by = now + left
+        if self._writing:
+            self._writing.deadline = now + READING_SHARE * left
+
+    def _take_piece(self) -> tuple[str, bytes]:
+        """Return the next lines, as many as a cancelled `write` takes in all the same."""
+        prival, chunk = self._unwritten.popleft()
+        end = chunk.rfind(b"\n", 0, CHUNK) + 1
+        if end and len(chunk) > CHUNK:
+            self._unwritten.appendleft((prival, chunk[end:]))
+            chunk = chunk[:end]
+        return prival, chunk
 
     def _start(self) -> None:
         with self._lock:
@@ -216,20 +265,25 @@ class _Worker:
                 loop.call_soon_threadsafe(there.set)
 
         async with Shuttle(self._config, log=self._log, ledger=self.ledger) as shuttle:
-            self._loop = loop
-            self._started.set()
-            while True:
-                there.clear()
-                taken = self._handover.take(wake)
-                if taken.dropped:
-                    shuttle.drop(taken.dropped)
-                for prival, chunk in taken.chunks:
-                    await shuttle.write(chunk, prival=prival)
-                if taken.closed:
-                    break
-                if not (taken.chunks or taken.dropped):
-                    await there.wait()
-            shuttle.limit_landing(anyio.current_time() + self._config.land_timeout)
+            with anyio.CancelScope() as self._writing:
+                self._loop = loop
+                self._started.set()
+                while True:
+                    there.clear()
+                    taken = self._handover.take(wake)
+                    self._unwritten.extend(taken.chunks)
+                    if taken.dropped:
+                        shuttle.drop(taken.dropped)
+                    while self._unwritten:
+                        prival, chunk = self._take_piece()
+                        await shuttle.write(chunk, prival=prival)
+                    if taken.closed:
+                        break
+                    if not (taken.chunks or taken.dropped):
+                        await there.wait()
+            if lines := sum(chunk.count(b"\n") for _, chunk in self._unwritten):
+                shuttle.drop(lines)
+            shuttle.limit_landing(min(self._lands_by, anyio.current_time() + self._config.land_timeout))
 
 
 def _finish_at_exit(worker: _Worker) -> None:
@@ -239,12 +293,13 @@ def _finish_at_exit(worker: _Worker) -> None:
     is no public way to be called before that. Processes of some libraries end without Python's own exit.
     """
     with contextlib.suppress(AttributeError, RuntimeError):  # another Python; it is too late
-        threading._register_atexit(worker.flush)  # type: ignore[attr-defined]  # noqa: SLF001
+        threading._register_atexit(worker.finish)  # type: ignore[attr-defined]  # noqa: SLF001
     for name in _FORKING:
         if util := sys.modules.get(name):
             util.Finalize(None, worker.close, exitpriority=-1)
 
 
+_exits_by = math.inf  # by time.monotonic(): when the program is to end that has begun to
 _handlers: weakref.WeakSet[ShuttleHandler] = weakref.WeakSet()
 
 

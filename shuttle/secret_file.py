@@ -6,6 +6,7 @@ from pathlib import Path
 
 from shuttle.errors import ConfigError
 
+_GIVEN = ("/dev/fd/", "/proc/self/fd/")
 MOST = 64 * 1024  # bytes; a token is shorter
 
 
@@ -16,10 +17,12 @@ def read_secret(path: Path, flag: str) -> str:
         ConfigError: There is nothing that can be used. The text names `flag` and `path`, and shows nothing of the file.
     """
     named = f"{flag} {str(path)!r}"
+    given = str(path).startswith(_GIVEN)  # <(command) of a shell: its pipe is open already
     try:
-        with path.open("rb") as file:
+        # O_NONBLOCK: to open a FIFO that nobody writes to would never end.
+        with open(path, "rb", opener=None if given else _open_at_once) as file:
             kind = os.fstat(file.fileno()).st_mode
-            if not (stat.S_ISREG(kind) or stat.S_ISFIFO(kind)):  # a FIFO: <(command) of a shell
+            if not (stat.S_ISREG(kind) or (given and stat.S_ISFIFO(kind))):
                 raise ConfigError(f"{named}: must be a file")
             content = file.read(MOST + 1)
     except OSError as error:
@@ -32,4 +35,10 @@ def read_secret(path: Path, flag: str) -> str:
         raise ConfigError(f"{named}: must be text in UTF-8") from None
     if not secret:
         raise ConfigError(f"{named}: must not be empty")
+    if not secret.isprintable():
+        raise ConfigError(f"{named}: must be one line without control characters")
     return secret
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -138,6 +138,28 @@ def test_without_dropping_it_waits_for_the_drain() -> None:
     assert (handler.ledger.delivered, handler.ledger.dropped) == (5000, 0)
 
 
+def test_closing_loses_no_count_while_a_thread_logs() -> None:
+    """It waits for room in a queue that nobody empties."""
+    url = f"http://127.0.0.1:{find_closed_port()}/"
+    handler = ShuttleHandler(logs_url=url, drop=False, back_bytes=64 * 1024, land_timeout=0.5)
+    with logger_to(handler) as logger:
+
+        def log_much() -> None:
+            for _ in range(5000):
+                logger.info("x" * 500)
+
+        thread = threading.Thread(target=log_much)
+        thread.start()
+        while not handler.ledger.held:
+            thread.join(0.01)
+        handler.close()
+        thread.join(LONGEST)
+        assert not thread.is_alive()
+    ledger = handler.ledger
+    assert (ledger.read, ledger.held) == (5000, 0)
+    assert ledger.read == ledger.delivered + ledger.dropped + ledger.lost
+
+
 def test_a_worker_that_cannot_start_is_told_and_counted(caplog: pytest.LogCaptureFixture, tmp_path: Any) -> None:
     handler = ShuttleHandler(logs_url="https://drain.example/", ca_file=tmp_path / "missing.pem")
     with logger_to(handler) as logger:
@@ -163,6 +185,20 @@ def test_it_lands_at_exit() -> None:
     with LocalDrain() as drain:
         assert run_program("for n in range(10000): log.info('%d', n)", drain.url) == ""
         assert sorted(map(int, drain.messages)) == [*range(10_000)]
+
+
+@pytest.mark.process
+def test_a_thread_that_waits_for_room_does_not_hold_up_the_exit() -> None:
+    program = """
+import threading
+log.removeHandler(handler)
+log.addHandler(ShuttleHandler(logs_url=sys.argv[1], drop=False, back_bytes=65536, land_timeout=0.5))
+def log_on():
+    while True: log.info('x' * 500)
+threading.Thread(target=log_on, daemon=True).start()
+time.sleep(0.2)
+"""
+    assert "lines.lost" in run_program(program, f"http://127.0.0.1:{find_closed_port()}/")
 
 
 @pytest.mark.process

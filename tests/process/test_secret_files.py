@@ -1,12 +1,14 @@
 """Credentials from files: no list of processes shows them, and a changed file is read again after a 401."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from shuttle.local_drain import Behaviour, LocalDrain
 from shuttle.secret_file import MOST
-from tests.helpers.process import run, start
+from tests.helpers.process import COMMAND, LONGEST, clean_environ, run, start
 
 pytestmark = pytest.mark.process
 
@@ -81,6 +83,7 @@ def test_what_a_changed_file_holds_is_masked(tmp_path: Path) -> None:
         ("", "must not be empty"),
         (" \n", "must not be empty"),
         ("x" * (MOST + 1), f"must have {MOST} bytes at most"),
+        ("http://x/\nhttp://y/", "must be one line without control characters"),
         ("ftp://zq9/", "-logs-url has no http or https scheme"),
     ],
 )
@@ -98,6 +101,19 @@ def test_a_directory_is_an_error(tmp_path: Path) -> None:
     ended = run("-logs-url-file", str(tmp_path))
     assert (ended.code, len(ended.err.splitlines())) == (1, 1)
     assert str(tmp_path) in ended.err
+
+
+def test_a_fifo_is_an_error_and_no_wait(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "url")
+    ended = run("-logs-url-file", str(tmp_path / "url"))
+    assert (ended.code, ended.err) == (1, f"log-shuttle: -logs-url-file '{tmp_path / 'url'}': must be a file\n")
+
+
+def test_what_a_shell_puts_in_its_place_is_read() -> None:
+    with LocalDrain() as drain:
+        command = f"echo line | {' '.join(COMMAND)} -logs-url-file <(echo {drain.url})"
+        subprocess.run(["bash", "-c", command], env=clean_environ(), timeout=LONGEST, check=True)
+    assert drain.messages == [b"line\n"]
 
 
 def test_a_flag_wins_over_a_variable_and_two_flags_are_an_error(tmp_path: Path) -> None:
