@@ -450,8 +450,8 @@ def test_a_signal_ends_it() -> None:
             assert process.stdout
             while b" connect " not in process.stdout.readline():
                 pass
-            process.send_signal(signal.SIGINT)
-            assert process.wait(LONGEST) == -signal.SIGINT
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(LONGEST) == -signal.SIGTERM
 
 
 @pytest.mark.parametrize("redirection", [">&-", ">/dev/full", "<&- >&- 2>&-"])

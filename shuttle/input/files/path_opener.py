@@ -1,5 +1,6 @@
 """Begins to follow a path: with its files, or as a FIFO."""
 
+import os
 import resource
 import stat
 from collections import defaultdict, deque
@@ -67,7 +68,7 @@ class PathOpener:
         self._recognizer = Recognizer(catalogue, self.known, paths.trust.open)
         self.waiting: set[Path] = set()
         self.aliases: dict[Path, Path] = {}
-        self._most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE
+        self._most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - max(SPARE, _count_open() + SPARE // 2)
 
     @property
     def room(self) -> int:
@@ -159,3 +160,11 @@ class PathOpener:
             return self._recognizer.recognize(path, opened, old=old).owner
         finally:
             opened.close()
+
+
+def _count_open() -> int:
+    """Return how many files this process has open, which may be a host with many; 0 if nobody can tell."""
+    try:
+        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    except OSError:
+        return 0
