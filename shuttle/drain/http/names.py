@@ -6,6 +6,9 @@ that attempts to connect do not gather threads.
 """
 
 import asyncio
+import contextlib
+import errno
+import os
 import socket
 import threading
 from collections.abc import Sequence
@@ -23,17 +26,17 @@ async def look_up(host: str, port: int) -> Sequence[Address]:
     Raises:
         OSError: The name is not known.
     """
-    try:
-        return _ask(
-            host, port, socket.AI_NUMERICHOST
-        )  # most are an address in tests, and a proxy's often is: no thread
-    except OSError:
-        pass
+    with contextlib.suppress(OSError, UnicodeError):  # it is no address
+        return _ask(host, port, socket.AI_NUMERICHOST)
     found = _under_way.get((host, port))
     if found is None:
         found = _under_way[host, port] = Future()
         found.set_running_or_notify_cancel()  # whoever is cancelled does not cancel it for others
-        threading.Thread(target=_settle, args=(found, host, port), name="names", daemon=True).start()
+        try:
+            threading.Thread(target=_settle, args=(found, host, port), name="names", daemon=True).start()
+        except RuntimeError as error:  # there are too many, or the interpreter ends
+            del _under_way[host, port]
+            raise OSError(errno.EAGAIN, str(error)) from None
     return await asyncio.wrap_future(found)
 
 
@@ -51,3 +54,6 @@ def _settle(found: "Future[list[Address]]", host: str, port: int) -> None:
 def _ask(host: str, port: int, flags: int = 0) -> list[Address]:
     addresses: list[Address] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)  # type: ignore[assignment]
     return addresses
+
+
+os.register_at_fork(after_in_child=_under_way.clear)  # a child has none of the threads
