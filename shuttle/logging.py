@@ -171,7 +171,7 @@ class _Worker:
 
     def flush(self) -> None:
         """Return when what was handed over is delivered, or not for `land_timeout`."""
-        until = self._limit()
+        until = self._choose_end()
         while self._thread and self._thread.is_alive() and not self._ended and time.monotonic() < until:
             if self._handover.is_idle and not self.ledger.held:
                 return
@@ -187,7 +187,7 @@ class _Worker:
 
     def close(self) -> None:
         """Deliver what was handed over, and end."""
-        until = self._limit()
+        until = self._choose_end()
         self._handover.close()
         if self._thread:
             if self._loop:
@@ -195,8 +195,11 @@ class _Worker:
                     self._loop.call_soon_threadsafe(self._end_by, until)
             self._thread.join(max(0.0, until - time.monotonic()) + _GRACE)
 
-    def _limit(self) -> float:
-        """Return until when to wait: once for a flush and what follows it, and once for the end of the program."""
+    def _choose_end(self) -> float:
+        """Return until when to wait. A flush and a close right behind it have `land_timeout` together.
+
+        So have all handlers when the program ends.
+        """
         now = time.monotonic()
         begun = now if now > self._flushed_at + _GRACE else self._begun
         self._begun = begun
@@ -296,7 +299,7 @@ def _finish_at_exit(worker: _Worker) -> None:
         threading._register_atexit(worker.finish)  # type: ignore[attr-defined]  # noqa: SLF001
     for name in _FORKING:
         if util := sys.modules.get(name):
-            util.Finalize(None, worker.close, exitpriority=-1)
+            util.Finalize(None, worker.finish, exitpriority=-1)
 
 
 _exits_by = math.inf  # by time.monotonic(): when the program is to end that has begun to
@@ -315,6 +318,12 @@ def _are_all_ours(name: str) -> bool:
     return all(isinstance(handler, ShuttleHandler) for handler in _list_handlers(name))
 
 
+def _begin_all_anew() -> None:
+    global _exits_by  # noqa: PLW0603  # this process has not begun to end
+    _exits_by = math.inf
+    _call_each(ShuttleHandler.begin_anew)
+
+
 def _call_each(call: Callable[[ShuttleHandler], None]) -> None:
     for handler in list(_handlers):
         call(handler)
@@ -323,5 +332,5 @@ def _call_each(call: Callable[[ShuttleHandler], None]) -> None:
 os.register_at_fork(
     before=partial(_call_each, ShuttleHandler.pause),
     after_in_parent=partial(_call_each, ShuttleHandler.go_on),
-    after_in_child=partial(_call_each, ShuttleHandler.begin_anew),
+    after_in_child=_begin_all_anew,
 )

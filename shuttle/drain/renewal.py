@@ -31,7 +31,8 @@ class Renewal:
             return None
         self._learn(find_credentials(config, {}))
         if config.endpoint.shown != self._config.endpoint.shown:
-            self._tell(f"it names {config.endpoint.shown}, and not {self._config.endpoint.shown}", advice=_RESTART)
+            old, new = self._config.endpoint.shown, config.endpoint.shown
+            self._tell(f"-logs-url-file names {new} now, and {old} is in use", advice=_RESTART)
             return None
         self._config = config
         self._log.info("credentials.renewed")
