@@ -1,9 +1,11 @@
 """The parser of answers: llhttp, or h11 where httptools is not installed, as in the single file."""
 
-from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from shuttle.drain.http.plain_parser import Listener, PlainParser, RefusedError
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shuttle.drain.http.plain_parser import Listener
 
 
 class AnswerParser(Protocol):
@@ -19,12 +21,13 @@ class AnswerParser(Protocol):
         """Return whether the connection can be used again behind this answer."""
 
 
-Parser: Callable[[Listener], AnswerParser] = PlainParser
-REFUSALS: tuple[type[Exception], ...] = (RefusedError,)
+Parser: "Callable[[Listener], AnswerParser]"
+REFUSALS: tuple[type[Exception], ...]
 try:
     from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
-except ImportError:  # h11 does the work, and takes longer
-    pass
+except ImportError:  # h11 does the work, and takes longer, at the start too
+    from shuttle.drain.http.plain_parser import PlainParser, RefusedError
+
+    Parser, REFUSALS = PlainParser, (RefusedError,)
 else:
-    Parser = HttpResponseParser
-    REFUSALS = (HttpParserError, HttpParserUpgrade)  # two bases; the second: status 101
+    Parser, REFUSALS = HttpResponseParser, (HttpParserError, HttpParserUpgrade)  # two bases; the second: status 101
