@@ -1,7 +1,8 @@
-"""What the command shows, on a stdout and a stderr that nobody may read: no connection waits for either.
+"""What the command shows, on a stdout and a stderr that nobody may read: no connection waits long for either.
 
-A line of stderr is skipped if it cannot be written at once. Messages wait in memory until stdout takes them, as those
-of `log-shuttle-drain | less` do, and are skipped when there are too many.
+A line of stderr is skipped if it cannot be written at once. Messages are shown before they are answered, so that a kill
+costs none that was. If stdout takes nothing for STALL seconds, they wait in memory until it does, as those of
+`log-shuttle-drain | less` do, and are skipped when there are too many.
 """
 
 import os
@@ -12,6 +13,7 @@ from collections.abc import Callable
 
 MOST_BYTES = 16 * 1024 * 1024  # of text that waits
 _PIECE = 4096  # bytes, what a pipe takes at once: a slow reader is seen to read
+STALL = 0.1  # seconds that a text waits to be written, once until all that waits is
 PATIENCE = 1.0  # seconds at the end in which stdout takes nothing
 BURST = 100  # lines that a connection may have at once
 PACE = 10.0  # lines a second, after that
@@ -26,30 +28,39 @@ class Printer:
         self._fd = fd
         self._gone = gone
         self._waiting: deque[bytes] = deque()
-        self._bytes = 0
+        self._taken = self._written = 0  # bytes since the start
+        self._stalled = False
         self._closed = False
         self._changed = threading.Condition()
         threading.Thread(target=self._run, daemon=True).start()  # it may hang when the process ends
 
+    @property
+    def _left(self) -> int:
+        """The bytes that wait."""
+        return self._taken - self._written
+
     def write(self, text: str) -> None:
-        """Write `text` as soon as that is possible, behind what waits; skip it if that is too much."""
+        """Write `text` behind what waits; skip it if that is too much. Return when it is written, or that stalls."""
         data = text.encode("utf-8", "backslashreplace")
         with self._changed:
-            if self._closed or (self._waiting and self._bytes + len(data) > MOST_BYTES):
+            if self._closed or (self._waiting and self._left + len(data) > MOST_BYTES):
                 self.skipped += 1
                 return
             self._waiting.append(data)
-            self._bytes += len(data)
+            self._taken += len(data)
             self._changed.notify_all()
+            end = self._taken
+            if not self._stalled:
+                self._stalled = not self._changed.wait_for(lambda: self._written >= end or self._closed, STALL)
 
     def close(self) -> None:
         """Return when all is written, or nothing of it could be for a while."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-            left = self._bytes + 1
-            while 0 < self._bytes < left:
-                left = self._bytes
+            left = self._left + 1
+            while 0 < self._left < left:
+                left = self._left
                 self._changed.wait(PATIENCE)
 
     def _run(self) -> None:
@@ -62,7 +73,7 @@ class Printer:
                     self._gone()
                 self._closed = True
                 self._waiting.clear()
-                self._bytes = 0
+                self._written = self._taken
                 self._changed.notify_all()
 
     def _next(self) -> bytes:
@@ -77,7 +88,8 @@ class Printer:
             length = os.write(self._fd, rest[:_PIECE])
             rest = rest[length:]
             with self._changed:
-                self._bytes -= length
+                self._written += length
+                self._stalled = self._stalled and self._left > 0
                 self._changed.notify_all()
 
 
