@@ -285,7 +285,8 @@ class Spool:
     async def _shrink(self, settled: Sequence[int]) -> None:
         """Remove what is settled from a disk that takes nothing."""
         if settled:
-            self._tiers.note_removed(await self._ask(self._backlog.shrink, settled))
+            shrink = partial(self._backlog.shrink, nothing_else=not self._tiers.on_disk)
+            self._tiers.note_removed(await self._ask(shrink, settled))
             self._waiters.call_putters()
 
     async def _bring(self) -> None:

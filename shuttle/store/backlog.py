@@ -16,6 +16,7 @@ after the file was lost. `begin` tries again; what is found then was left by an 
 import contextlib
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Self
@@ -35,7 +36,8 @@ from shuttle.store.sqlite_errors import ERRORS, BrokenError, GoneError, is_broke
 NAME = "spool"
 MOST_BROKEN = 2  # files set aside, as large as a spool may be: one, and another if the disk was too full to salvage it
 _LARGE = 16 * 1024 * 1024  # bytes of an empty file that are given back to the disk
-_LOG_PAGES = 4 * 1024 * 1024 // PAGE  # in the log, before they are moved to the file
+_LOG_BYTES = 4 * 1024 * 1024  # of the log, before they are moved to the file
+_LOG_SHARE = 8  # of the spool: the log of a small one must not be larger than all else it takes of a small disk
 _PIECE = 4  # batches that are removed at once from a full disk
 _ADVICE_GONE = "stop log-shuttle before its files are deleted or moved, and keep all of them together"
 
@@ -48,7 +50,6 @@ SCHEMA = Schema(
     pragmas=(
         f"page_size={PAGE}",
         "synchronous=NORMAL",
-        f"wal_autocheckpoint={_LOG_PAGES}",
         "cache_size=-2048",  # KiB
         "temp_store=MEMORY",
     ),
@@ -104,7 +105,9 @@ class Backlog:
         Raises:
             ConfigError: It cannot be a directory, or another agent uses it.
         """
-        database = Database.open(directory, SCHEMA, log)
+        log_pages = max(1, min(_LOG_BYTES, most_bytes // _LOG_SHARE) // PAGE)
+        schema = replace(SCHEMA, pragmas=(*SCHEMA.pragmas, f"wal_autocheckpoint={log_pages}"))
+        database = Database.open(directory, schema, log)
         try:
             backlog = cls(database, most_bytes=most_bytes, log=log, wall=wall, clock=clock)
             backlog.begin()
@@ -198,8 +201,11 @@ class Backlog:
         """Log that the disk takes what is written, if it did not."""
         self._database.note_success()
 
-    def shrink(self, keys: Sequence[int]) -> list[int]:
-        """Remove batches though the disk takes nothing more, in the room kept for that; return the keys removed."""
+    def shrink(self, keys: Sequence[int], *, nothing_else: bool) -> list[int]:
+        """Remove batches though the disk takes nothing more, in the room kept for that; return the keys removed.
+
+        If there is `nothing_else`, and they cannot be removed, the file is deleted.
+        """
         removed: list[int] = []
         if self.is_open:
             with contextlib.suppress(OSError, *ERRORS):
@@ -210,7 +216,21 @@ class Backlog:
                     removed += piece
                     self._database.give_back()
             self._give_back()
+        if self.is_open and nothing_else and len(removed) < len(keys):
+            with contextlib.suppress(OSError):
+                self._delete()
+                return list(keys)
         return removed
+
+    def _delete(self) -> None:
+        """Delete the file, in which nothing counts; the next transaction begins a new one.
+
+        Raises:
+            OSError: That is not possible, and nothing has changed.
+        """
+        self._promise.void()  # first: nothing is missing if this process is killed now
+        self._database.delete()
+        self._totals, self.oldest = Totals(), None
 
     def read(self, after: int, most: int) -> list[StoredBatch] | DiskFault:
         """Return batches with keys above `after`, the oldest first: one if there is any, and `most` bytes at most."""

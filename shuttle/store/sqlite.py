@@ -6,7 +6,8 @@ for an error says whether the file is broken, or the disk only takes nothing now
 What can become of the file, and what that means to whoever uses it:
 
 - The disk takes nothing, because it is full, read-only or failing: an error, and the next transaction may succeed. So
-  it is at the start, too: the directory is locked and the file made as soon as that is possible.
+  it is at the start, too: the directory is locked and the file made as soon as that is possible. It may be the
+  write-ahead log that fills the disk: it is moved to the file then. `delete` deletes a file in which nothing counts.
 - The file is broken, or it was cut or written over in place, or its write-ahead log was deleted: `set_aside` renames
   it, and the next transaction begins a new one. Closing the old one first brings to it what only the log had; `detach`
   does not close it, and returns what may still read more than the files have.
@@ -24,13 +25,13 @@ from typing import Self
 
 from shuttle.errors import ConfigError
 from shuttle.observe.log import Logger
-from shuttle.store.access import bounded, connect_copy, transact
+from shuttle.store.access import SIDES, bounded, connect_copy, transact
 from shuttle.store.aside import Aside
 from shuttle.store.footprint import Footprint, is_hollow
 from shuttle.store.lock import DirectoryLock, FileId, find_file
 from shuttle.store.refusal import is_hopeless, refuse
 from shuttle.store.schema import Schema
-from shuttle.store.sqlite_errors import ERRORS, BrokenError, GoneError, describe, is_broken, is_unwritable
+from shuttle.store.sqlite_errors import ERRORS, BrokenError, GoneError, describe, is_broken, is_full, is_unwritable
 
 _ADVICE_GONE = "what log-shuttle holds is written to a new one; stop it before its files are deleted or moved"
 
@@ -154,6 +155,11 @@ class Database:
         try:
             with transact(connection):
                 yield connection
+        except ERRORS as error:
+            if is_full(error):  # the log may be what fills it
+                with contextlib.suppress(*ERRORS):
+                    self.give_back()
+            raise
         finally:
             self._footprint.note()
 
@@ -185,6 +191,18 @@ class Database:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             self._footprint.note(shorter=True)
+
+    def delete(self) -> None:
+        """Delete the file and all that SQLite has beside it; the next transaction begins a new one.
+
+        Raises:
+            OSError: That is not possible, and nothing has changed.
+        """
+        self.path.unlink()
+        self.disconnect()
+        for side in SIDES:
+            with contextlib.suppress(FileNotFoundError):
+                Path(f"{self.path}{side}").unlink()
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         """Make the tables. If they are there, they must be those that were read in a copy."""

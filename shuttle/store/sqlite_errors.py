@@ -43,6 +43,11 @@ def is_broken(error: Exception, *, at_start: bool = False) -> bool:
     return name.startswith(_BROKEN_AT_START if at_start else _BROKEN) or (at_start and name == _READ_ONLY)
 
 
+def is_full(error: Exception) -> bool:
+    """Say whether an error means that the disk has no room left."""
+    return getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
+
+
 def is_unwritable(error: Exception) -> bool:
     """Say whether an error at the start may mean that the database can be read, but not written."""
     name = getattr(error, "sqlite_errorname", "")

@@ -113,6 +113,19 @@ def test_a_read_only_spool_stops_nothing(tmp_path: Path) -> None:
         assert sorted(drain.messages) == lines
 
 
+def test_a_spool_on_a_small_disk_is_empty_once_all_is_delivered(tmp_path: Path) -> None:
+    """Its log grew until it filled the disk, and what was settled came again at each start."""
+    lines = make_lines(50_000)
+    with mounted(tmp_path / "disk", "size=3m") as disk, LocalDrain() as drain:
+        flags = ("-logs-url", drain.url, "-spool", str(disk / "spool"), "-spool-bytes", "1M", "-drop=false")
+        ended = run(*flags, data=b"".join(lines))
+        assert (ended.code, ended.err) == (0, "")
+        assert sorted(drain.messages) == lines
+        ended = run(*flags, data=b"new\n")
+        assert (ended.code, ended.err) == (0, "")
+        assert drain.messages[len(lines) :] == [b"new\n"]
+
+
 def test_deleted_checkpoints_are_written_anew(tmp_path: Path) -> None:
     state, file = tmp_path / "state", tmp_path / "app.log"
     file.touch()
