@@ -274,6 +274,7 @@ class Config:
             "duration",
             "give up landing: at the end of input after this long without progress, at a signal after this long",
             rule=at_least(0),
+            needs=(need.TIME_OR_DISK,),
         ),
     ] = LAND_TIMEOUT
 

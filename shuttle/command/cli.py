@@ -62,6 +62,8 @@ def fill_closed_descriptors() -> bool:
 
 
 def _run(line: CommandLine, argv: Sequence[str], *, stdin_closed: bool) -> int:
+    if line.wraps and not line.command:
+        raise UsageError("-- has no application behind it: must be log-shuttle [flags] -- app args")
     for warning in find_warnings(line.flags, os.environ):
         _say(f"warning: {warning}", argv)
     given = find_given(line.flags, os.environ)

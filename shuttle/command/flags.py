@@ -80,9 +80,10 @@ def parse_value(flag: Flag, text: str, *, given_as: str) -> Value:
     word = _WORDS[flag.kind]
     try:
         return word.read(text)
-    except ValueError:
+    except (ValueError, OverflowError) as error:
         shown = "(not shown)" if flag.secret else quote(text)
-        raise UsageError(f"{given_as} {shown}: must be {word.accepts}") from None
+        accepts = str(error) if isinstance(error, OverflowError) else word.accepts
+        raise UsageError(f"{given_as} {shown}: must be {accepts}") from None
 
 
 class CommandLine(NamedTuple):
@@ -92,6 +93,8 @@ class CommandLine(NamedTuple):
     """The value of each flag, by the flag's name, in the order of their last use, which wins."""
     command: tuple[str, ...]
     """What stands behind a `--`."""
+    wraps: bool = False
+    """There is a `--`."""
 
 
 def parse_flags(argv: Sequence[str], flags: Sequence[Flag]) -> dict[str, Value]:
@@ -100,10 +103,10 @@ def parse_flags(argv: Sequence[str], flags: Sequence[Flag]) -> dict[str, Value]:
     Raises:
         UsageError: A flag is unknown, a value is missing or not accepted, or an argument belongs to no flag.
     """
-    values, command = parse_command_line(argv, flags)
-    if command:
-        raise UsageError(_describe_leftover(command[0], None, flags))
-    return values
+    line = parse_command_line(argv, flags)
+    if line.command:
+        raise UsageError(_describe_leftover(line.command[0], None, flags))
+    return line.flags
 
 
 def parse_command_line(argv: Sequence[str], flags: Sequence[Flag]) -> CommandLine:
@@ -117,8 +120,10 @@ def parse_command_line(argv: Sequence[str], flags: Sequence[Flag]) -> CommandLin
     values: dict[str, Value] = {}
     arguments = iter(argv)
     before: Flag | None = None
+    wraps = False
     for argument in arguments:
-        if argument == "--":
+        wraps = argument == "--"
+        if wraps:
             break
         if argument == "-" or not argument.startswith("-"):
             raise UsageError(_describe_leftover(argument, before, flags))
@@ -131,7 +136,7 @@ def parse_command_line(argv: Sequence[str], flags: Sequence[Flag]) -> CommandLin
         values[before.name] = (*earlier, str(value)) if before.repeatable and isinstance(earlier, tuple) else value
         if before.final and values[before.name]:
             return CommandLine(values, ())
-    return CommandLine(values, tuple(arguments))
+    return CommandLine(values, tuple(arguments), wraps=wraps)
 
 
 def _take_value(flag: Flag, text: str | None, arguments: Iterator[str]) -> Value:
@@ -217,19 +222,20 @@ def _read_int(text: str) -> int:
     if not match:
         raise ValueError(text)
     number = int(text, 8 if match["octal"] else 0)  # Python's base 0 refuses the octal of a leading 0
-    if not -_INT_LIMIT <= number < _INT_LIMIT:
-        raise ValueError(text)
-    return number
+    return _bound(number)
 
 
 def _read_size(text: str) -> int:
     match = re.fullmatch(_SIZE, text)
     if not match:
         return _read_int(text)
-    size = _read_int(match[1]) * _BINARY[match[2]]
-    if not -_INT_LIMIT <= size < _INT_LIMIT:
-        raise ValueError(text)
-    return size
+    return _bound(_read_int(match[1]) * _BINARY[match[2]])
+
+
+def _bound(number: int) -> int:
+    if not -_INT_LIMIT <= number < _INT_LIMIT:
+        raise OverflowError(f"less than {_INT_LIMIT}")
+    return number
 
 
 def _read_duration(text: str) -> float:
@@ -238,7 +244,7 @@ def _read_duration(text: str) -> float:
         raise ValueError(text)
     total = sum(float(number) * _UNITS[unit] for number, unit in re.findall(_QUANTITY, match["quantities"] or ""))
     if total >= _INT_LIMIT:
-        raise ValueError(text)
+        raise OverflowError("at most 2562047h, which is 292 years")
     return (-total if match["sign"] == "-" else total) / 1e9
 
 

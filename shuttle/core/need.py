@@ -28,6 +28,11 @@ INTERVAL = Need("has no effect without -stats-interval", lambda config: config.s
 PIPED = Need("has no effect with -file: what is read stands in the files", lambda config: not config.file)
 SPLIT_STDERR = Need("has no effect without -split-stderr", lambda config: config.split_stderr)
 
+TIME_OR_DISK = Need(
+    "leaves no time to deliver: without -spool, or -file with -state-dir, all that is held at the end is lost",
+    lambda config: config.land_timeout or config.spool or (config.file and config.state_dir),
+)
+
 PIPE = Need("has no effect with -file: files wait", lambda config: not config.file)
 PIPE_TO_DROP_FROM = Need(PIPE.text, lambda config: not config.file or not config.drop)
 """For `-drop` itself: `-drop=false` with `-file` asks for what happens anyway."""

@@ -8,15 +8,19 @@ alone, which passes the signal on: the application gets it once.
 """
 
 import contextlib
+import errno
 import functools
 import os
+import shutil
 import signal
 from collections.abc import Sequence
+from typing import Any
 
 from shuttle.errors import ApplicationError
 
 NOT_FOUND = 127
 NOT_STARTED = 126
+_SHELL = "/bin/sh"
 KILLED = 128  # and the signal's number
 # Python ignores these from its start on, and what is ignored stays so in a program that is started.
 _IGNORED_BY_PYTHON = tuple(getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name))
@@ -68,10 +72,8 @@ def start(command: Sequence[str], *, split_errors: bool) -> Application:
     output, output_end = os.pipe()
     errors, errors_end = os.pipe() if split_errors else (None, output_end)
     spawn = functools.partial(
-        os.posix_spawnp,
-        command[0],
-        list(command),
-        os.environ,
+        _spawn,
+        command,
         file_actions=[(os.POSIX_SPAWN_DUP2, output_end, 1), (os.POSIX_SPAWN_DUP2, errors_end, 2)],
         setsigmask=(),
         setsigdef=_IGNORED_BY_PYTHON,
@@ -90,6 +92,17 @@ def start(command: Sequence[str], *, split_errors: bool) -> Application:
         for end in {output_end, errors_end}:
             os.close(end)
     return Application(pid, output=output, errors=errors, grouped=grouped)
+
+
+def _spawn(command: Sequence[str], **options: Any) -> int:
+    """Start `command` and return its process id; a script whose first line names no interpreter is the shell's."""
+    try:
+        return os.posix_spawnp(command[0], list(command), os.environ, **options)
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+        script = shutil.which(command[0]) or command[0]
+        return os.posix_spawn(_SHELL, [_SHELL, script, *command[1:]], os.environ, **options)
 
 
 def _has_terminal() -> bool:

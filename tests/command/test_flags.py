@@ -104,6 +104,9 @@ def test_values_come_in_the_order_of_their_last_use() -> None:
         (["-count", "a@secret"], "-count (not shown: it may hold a password): must be"),
         (["-count", "-url=secret"], "-count '-url': must be a whole number"),
         (["-drop=maybe"], "-drop 'maybe': must be true or false"),
+        (["-count", str(2**63)], f"-count '{2**63}': must be less than {2**63}"),
+        (["-size", "9999999999G"], f"-size '9999999999G': must be less than {2**63}"),
+        (["-wait", "2562048h"], "-wait '2562048h': must be at most 2562047h, which is 292 years"),
     ],
 )
 def test_an_error_names_the_flag_and_no_credential(argv: list[str], text: str) -> None:

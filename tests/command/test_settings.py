@@ -162,6 +162,7 @@ FILE = ("-file", "/var/log/app.log")
 KINESIS = ("-logs-url", "https://kinesis.us-east-1.amazonaws.com/stream")
 CLOUDWATCH = ("-logs-url", "https://logs.us-east-1.amazonaws.com/group/stream")
 HTTP = ("-logs-url", "http://drain.example/")
+NO_TIME = "leaves no time to deliver: without -spool, or -file with -state-dir, all that is held at the end is lost"
 PLACEHOLDERS = "has {path}, {name} or {stem} in it, which only -file fills in"
 CERTIFICATE = ("-client-cert", "cert.pem")
 
@@ -177,6 +178,11 @@ CERTIFICATE = ("-client-cert", "cert.pem")
         ([*FILE, "-follow", "-from", "end", "-state-dir", "d", "-partial-timeout", "1s"], []),
         (["-spool-bytes", "2MiB"], ["-spool-bytes has no effect without -spool"]),
         (["-spool", "d", "-spool-bytes", "2MiB"], []),
+        (["-land-timeout", "0"], [f"-land-timeout {NO_TIME}"]),
+        (["-land-timeout", "1s"], []),
+        (["-land-timeout", "0", "-spool", "d"], []),
+        ([*FILE, "-land-timeout", "0", "-state-dir", "d"], []),
+        ([*FILE, "-land-timeout", "0"], [f"-land-timeout {NO_TIME}"]),
         (["-procid", "{name}"], [f"-procid {PLACEHOLDERS}"]),
         (["-appname", "a-{stem}"], [f"-appname {PLACEHOLDERS}"]),
         (

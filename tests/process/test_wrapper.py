@@ -49,6 +49,25 @@ def test_it_exits_as_the_application_does(script: str, code: int) -> None:
     assert drain.messages == [b"line\n"]
 
 
+def test_a_script_that_names_no_interpreter_is_the_shells(tmp_path: Path) -> None:
+    script = tmp_path / "app"
+    script.write_text("echo $1\nexit 7\n")
+    script.chmod(0o700)
+    for command in (str(script), script.name):
+        with LocalDrain() as drain:
+            path = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+            ended = run("-logs-url", drain.url, "--", command, "it's me", environ=path)
+        assert (ended.code, ended.err) == (7, "")
+        assert drain.messages == [b"it's me\n"]
+
+
+def test_a_wrapper_without_an_application_is_no_pipe() -> None:
+    """As after `log-shuttle -- $APP` with the variable unset."""
+    ended = run("-logs-url", "http://127.0.0.1:9/", "--", data=b"line\n")
+    assert ended.code == 2
+    assert ended.err.startswith("log-shuttle: -- has no application behind it: must be log-shuttle [flags] -- app args")
+
+
 @pytest.mark.parametrize(("command", "code"), [("no-such-program", 127), ("/etc/passwd", 126), ("/", 126)])
 def test_an_application_that_cannot_be_started_has_the_shells_exit_code(command: str, code: int) -> None:
     ended = run("-logs-url", "http://127.0.0.1:9/", "--", command)
