@@ -67,7 +67,10 @@ def is_stray(error: BaseException) -> bool:
 
 
 async def finish(call: Callable[[], _Answer], *, limiter: anyio.CapacityLimiter) -> _Answer:
-    """Return what `call` returns, which runs in a thread. Once it has begun, a cancellation comes after its end."""
+    """Return what `call` returns, which runs in a thread. Once it has begun, a cancellation comes after its end.
+
+    If no thread can be started, it runs here, and the event loop waits for it.
+    """
     answer: Future[_Answer] = Future()
 
     def work() -> None:
@@ -83,6 +86,10 @@ async def finish(call: Callable[[], _Answer], *, limiter: anyio.CapacityLimiter)
         if answer.cancel():  # it had not begun
             raise
         await _wait_for(answer)
+    except RuntimeError:  # the machine, or this user, has too many threads
+        if answer.running() or answer.done():
+            raise
+        work()
     return answer.result()
 
 

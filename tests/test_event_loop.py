@@ -124,3 +124,21 @@ async def test_a_call_that_has_not_begun_never_begins_after_a_cancellation() -> 
         with pytest.raises(asyncio.CancelledError):
             await task
     assert await finish(lambda: 7, limiter=limiter) == 7
+
+
+@on_every_loop  # trio keeps its threads from one run to the next
+async def test_what_needs_a_thread_is_done_where_none_can_be_started() -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    limiter = anyio.CapacityLimiter(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert await finish(threading.get_ident, limiter=limiter) == threading.get_ident()
+        with pytest.raises(OSError, match="full"):
+            await finish(fail, limiter=limiter)
+    assert limiter.borrowed_tokens == 0
+
+
+def fail() -> None:
+    raise OSError("full")

@@ -10,6 +10,8 @@ from types import FrameType
 from typing import NamedTuple, TypeVar
 
 from shuttle.command import signals
+from shuttle.errors import ApplicationError
+from shuttle.input.application import NOT_STARTED
 
 _Item = TypeVar("_Item")
 _FROM_KERNEL = 0x80  # SI_KERNEL in asm-generic/siginfo.h: what a key of the terminal sends
@@ -50,6 +52,9 @@ def receive_all() -> AsyncIterator[Received]:
     """Give the signals that `signals.hold_all` holds. They stay held, so that none of them ends the process.
 
     A thread waits for them: only so the system says where one comes from.
+
+    Raises:
+        ApplicationError: It cannot be started.
     """
     loop = asyncio.get_running_loop()
     received: asyncio.Queue[Received] = asyncio.Queue()
@@ -59,7 +64,10 @@ def receive_all() -> AsyncIterator[Received]:
             while True:
                 loop.call_soon_threadsafe(received.put_nowait, _wait())
 
-    threading.Thread(target=wait, name="signals", daemon=True).start()
+    try:
+        threading.Thread(target=wait, name="signals", daemon=True).start()
+    except RuntimeError as error:  # this user has too many
+        raise ApplicationError(f"no signals can be passed on to an application: {error}", NOT_STARTED) from None
     return _iterate(received)
 
 
