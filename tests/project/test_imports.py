@@ -28,6 +28,7 @@ LAYERS = (
     {"landing", "block"},
     {"assembly", "host"},
     {"shuttle"},
+    {"worker"},
     {"logging"},
     {PUBLIC},
     {"command"},
