@@ -153,7 +153,9 @@ def _run_paced(program: Program, scenario: Scenario, place: Place) -> Figures:
     if len(latencies) < 2:
         raise RunError("no line but the first arrived")
     cuts = quantiles(latencies, n=100, method="inclusive")
-    return {**_read_figures(outcome), "p50": cuts[49], "p99": cuts[98]}
+    minutes = (written[-1] - written[1]) / 60e9  # the first came with the agent's start
+    used = outcome.usage.cpu - outcome.start_cpu
+    return {**_read_figures(outcome), "p50": cuts[49], "p99": cuts[98], "cpu_minute": used / minutes}
 
 
 def _run_hang(program: Program, scenario: Scenario, place: Place) -> Figures:

@@ -22,6 +22,7 @@ class Metric:
 METRICS = {
     "rate": Metric("lines/s", lambda x: f"{x:,.0f}", "higher"),
     "cpu": Metric("CPU s / 10^6 lines", lambda x: f"{x:.2f}"),
+    "cpu_minute": Metric("CPU s / minute", lambda x: f"{x:.2f}"),
     "rss": Metric("peak RSS MB", lambda x: f"{x:.1f}"),
     "lost": Metric("lost %", lambda x: f"{x:.2f}", None),
     "wire": Metric("bytes sent / line", lambda x: f"{x:.1f}"),

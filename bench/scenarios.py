@@ -17,6 +17,9 @@ _FILE = ("-batch-size", "500", "-follow=false", "-file", "{file}")
 _FLOOD = ("rate", "cpu", "rss", "lost")
 _SCALE = ("seconds", *_FLOOD)
 _LATENCY = ("p50", "p99", "cpu", "rss", "lost")
+_TRICKLE = ("cpu_minute", "p50", "p99", "rss", "lost")
+TRICKLES = (10, 100, 1000, 10_000)  # lines a second
+_TRICKLE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,19 @@ _ALL = (
         _LATENCY,
         "paced",
         lines=10_000,
+    ),
+    *(
+        Scenario(
+            f"trickle-{rate}",
+            f"a write a line, {rate:,} lines/s for a minute (6 s with --quick)",
+            ("-wait", "250ms"),
+            _TRICKLE,
+            "paced",
+            lines=rate * _TRICKLE_SECONDS,
+            rate=rate,
+            most_runs=3,
+        )
+        for rate in TRICKLES
     ),
     Scenario(
         "rss-hang",

@@ -1,5 +1,6 @@
 """What a run is made of: a drain, an agent and what feeds it, each a process that ends with its block."""
 
+import contextlib
 import json
 import os
 import select
@@ -142,7 +143,8 @@ class Agent(_Process):
         self._process.stdin.flush()
 
     def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it has ended, and nobody has noticed yet
+            os.kill(self.pid, signal.SIGKILL)
 
     def is_running_after(self, seconds: float) -> bool:
         return not select.select([self._process.stdout], [], [], seconds)[0]

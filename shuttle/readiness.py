@@ -19,12 +19,15 @@ import anyio
 import sniffio
 
 PIPE_ROOM = 1024 * 1024  # bytes; as much as Linux lets anyone ask for: both ends wake a sixteenth as often
+LEAST_ROOM = 64 * 1024  # bytes, of a pipe that cannot be made wider, and about that of a socket
+_END = getattr(select, "EPOLLRDHUP", 0)  # of a socket; the end of a pipe is told without asking
 
 
-def widen(fd: int) -> None:
-    """Give a pipe PIPE_ROOM, if it is one and that is allowed."""
+def widen(fd: int) -> int:
+    """Give a pipe PIPE_ROOM, if it is one and that is allowed; return how many bytes it has room for, at least."""
     with contextlib.suppress(OSError, AttributeError):  # not a pipe, not this much for this user, or not on Linux
-        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_ROOM)
+        return fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_ROOM)
+    return LEAST_ROOM
 
 
 class Readiness:
@@ -70,6 +73,21 @@ class Readiness:
             await anyio.wait_readable(self._epoll.fileno())
             self._epoll.poll(0)
 
+    async def rest(self, seconds: float) -> None:
+        """Return after `seconds`, whatever comes meanwhile, or as soon as the descriptor is at its end, or broken."""
+        self._epoll.modify(self._fd, _END | select.EPOLLONESHOT)
+        if self._loop:
+            self._event = self._loop.create_future()
+            timer = self._loop.call_later(seconds, self._tell)
+            try:
+                await self._event
+            finally:
+                timer.cancel()
+        else:
+            with anyio.move_on_after(seconds):
+                await anyio.wait_readable(self._epoll.fileno())
+                self._epoll.poll(0)
+
     def close(self) -> None:
         """Let go of the descriptor."""
         if self._loop:
@@ -78,5 +96,8 @@ class Readiness:
 
     def _wake(self) -> None:
         self._epoll.poll(0)  # takes the event, which would come again and again
+        self._tell()
+
+    def _tell(self) -> None:
         if self._event and not self._event.done():
             self._event.set_result(None)

@@ -17,6 +17,7 @@ from shuttle.clock import Wall, bind_clocks
 from shuttle.config import Config
 from shuttle.core.ledger import Ledger
 from shuttle.core.mask import Mask
+from shuttle.core.rest import choose_rest
 from shuttle.delivery.source import Source
 from shuttle.host import Host
 from shuttle.input import descriptor
@@ -145,7 +146,7 @@ class Shuttle:
             await intake.feed(chunk, source)
 
         try:
-            await descriptor.read(fd, feed)
+            await descriptor.read(fd, feed, rest=choose_rest(self._config.wait), fits=intake.count_more)
             await intake.end(source)
         finally:
             intake.cut_off(source)

@@ -93,6 +93,10 @@ class Batcher:
         """Where the lines of the batch that is being filled stand in files."""
         return list(self._spans)
 
+    def count_more(self, lines: int, length: int) -> float:
+        """Return how many more times `lines` lines of `length` bytes in all fit the batch, about."""
+        return min((self._size - self.lines) / lines, (self._max_bytes - self._bytes) / length)
+
     def add(
         self,
         lines: Sequence[bytes],

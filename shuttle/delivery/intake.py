@@ -7,6 +7,7 @@ each batch is recorded there before any of it is sent.
 """
 
 import contextlib
+import math
 from collections import deque
 
 import anyio
@@ -49,6 +50,7 @@ class Intake:
         self._ready: deque[Batch] = deque()  # full, and not in the queue yet; a cancellation loses none of them
         self._unrecorded: list[Batch] = []  # full, and to be recorded before anything of them is sent
         self._opened = anyio.Event()  # a batch has got its first line
+        self._latest = 0, 0  # lines and bytes of the latest chunk
 
     async def write(self, chunk: bytes, source: Source | None = None) -> None:
         """Take in `chunk`, whole lines or parts of them. Return when its batches are in the queue or dropped.
@@ -73,11 +75,14 @@ class Intake:
         Raises:
             anyio.ClosedResourceError: Nothing more is taken in. Lines that cannot be read again are counted lost.
         """
-        self._take_lines(source.splitter.feed(chunk), source)
+        lines = source.splitter.feed(chunk)
+        self._latest = len(lines), len(chunk)
+        self._take_lines(lines, source)
         if self._queue.closed:
             raise anyio.ClosedResourceError
-        async with self._passing:
-            await self._pass_on()
+        if self._ready:
+            async with self._passing:
+                await self._pass_on()
         await self._backpressure.keep_pace(len(chunk))
 
     async def end(self, source: Source) -> None:
@@ -89,6 +94,11 @@ class Intake:
     def cut_off(self, source: Source) -> None:
         """End `source` without waiting. Its last line is passed on with the next lines."""
         self._take_lines(source.splitter.finish(), source)
+
+    def count_more(self) -> float:
+        """Return how many more chunks such as the latest fit the batch that is being filled, about."""
+        lines, length = self._latest
+        return self._batcher.count_more(lines, length) if lines else math.inf
 
     @property
     def unrecorded(self) -> list[Span]:
@@ -170,7 +180,7 @@ class Intake:
         stamp = make_stamp(self._clocks.wall())
         for batch in self._batcher.add(lines, stamp=stamp, now=now, framer=source.framer, position=source.position):
             self._close(batch, now)
-        if self._batcher.lines:
+        if self._batcher.lines and not self._opened.is_set():
             self._opened.set()
 
     def _flush(self) -> None:

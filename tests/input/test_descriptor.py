@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import functools
 import os
 import pty
 import socket
@@ -11,11 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from shuttle.input.descriptor import read
 from tests.helpers.loops import everywhere
+from tests.helpers.virtual import run_in_virtual_time
 
+HOURS = 10_000.0  # seconds; nobody waits for it
 Ends = tuple[int, int]
 """The descriptor to read, and the one that writes to it."""
 
@@ -214,6 +218,77 @@ async def test_a_cancellation_loses_nothing() -> None:
     await read(reader, taken.write)
     os.close(reader)
     assert taken.all == b"".join(b"%d\n" % number for number in range(20))
+
+
+@pytest.mark.parametrize("opener", [open_pipe, open_fifo, open_socket])
+@everywhere
+async def test_its_end_cuts_a_rest_short(opener: Opener, tmp_path: Path) -> None:
+    taken = Taken()
+    with opened(opener, tmp_path) as (reader, writer):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(functools.partial(read, reader, taken.write, rest=HOURS))
+            for line in (b"one\n", b"two\n"):  # the second follows closely
+                await anyio.wait_all_tasks_blocked()
+                os.write(writer, line)
+                await taken.wait_for(b"one\n" if line == b"one\n" else b"one\ntwo\n")
+            await anyio.wait_all_tasks_blocked()
+            os.write(writer, b"three")
+            await anyio.wait_all_tasks_blocked()
+            assert taken.all == b"one\ntwo\n"
+            os.close(writer)
+    assert taken.all == b"one\ntwo\nthree"
+
+
+@everywhere
+async def test_a_cancelled_rest_loses_nothing() -> None:
+    taken = Taken()
+    reader, writer = os.pipe()
+    for number in range(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(functools.partial(read, reader, taken.write, rest=HOURS))
+            for part in (b"%d" % number, b"\n"):
+                await anyio.wait_all_tasks_blocked()
+                before = taken.all
+                os.write(writer, part)
+                await taken.wait_for(before + part)
+            await anyio.wait_all_tasks_blocked()
+            os.write(writer, b"left ")
+            tasks.cancel_scope.cancel()
+        await anyio.lowlevel.checkpoint()
+        os.set_blocking(reader, False)
+        assert os.read(reader, 100) == b"left "
+    os.close(writer)
+    os.close(reader)
+    assert taken.all == b"".join(b"%d\n" % number for number in range(20))
+
+
+REST = 0.02
+
+
+def test_lines_are_late_by_a_rest_at_most_and_wake_it_seldom() -> None:
+    """A thousand a second for a second, then one after a silence."""
+    late: list[float] = []
+    reader, writer = os.pipe()
+
+    async def follow() -> None:
+        async def write(chunk: bytes) -> None:
+            late.append(max(anyio.current_time() - float(line) for line in chunk.splitlines()))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(functools.partial(read, reader, write, rest=REST))
+            for _ in range(1000):
+                await anyio.sleep(0.001)
+                os.write(writer, b"%f\n" % anyio.current_time())
+            await anyio.sleep(1)
+            os.write(writer, b"%f\n" % anyio.current_time())
+            await anyio.wait_all_tasks_blocked()
+            os.close(writer)
+
+    run_in_virtual_time(follow)
+    os.close(reader)
+    assert max(late) < REST + 0.001
+    assert late[-1] < 0.001
+    assert len(late) < 1 / REST + 5
 
 
 @pytest.mark.parametrize(
