@@ -130,10 +130,14 @@ class Shuttle:
         accounts.read(lines)
         accounts.losses.drop(lines)
 
-    async def read(self, fd: int, *, prival: str = "", copy: Callable[[bytes], None] | None = None) -> None:
+    async def read(
+        self, fd: int, *, prival: str = "", copy: Callable[[bytes], None] | None = None, own: bool = False
+    ) -> None:
         """Read the file descriptor `fd` to its end.
 
         `prival` is the priority of its lines, by default the configuration's. `copy` gets each chunk as it is read.
+        If this is cancelled, a pipe keeps what was not read. If the pipe is this program's `own`, so that nobody else
+        could read that, it is taken in, and the queue need not have room.
 
         Raises:
             OSError: It cannot be read.
@@ -149,6 +153,10 @@ class Shuttle:
             await descriptor.read(fd, feed, rest=choose_rest(self._config.wait), fits=intake.count_more)
             await intake.end(source)
         finally:
+            for chunk in descriptor.read_rest(fd) if own else ():
+                if copy:
+                    copy(chunk)
+                intake.take(chunk, source)
             intake.cut_off(source)
 
     def _find_source(self, prival: str) -> Source | None:

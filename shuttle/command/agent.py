@@ -170,9 +170,9 @@ class Agent:
             self._copies = dict(zip(fds, copies, strict=True))
             yield
 
-    async def _read(self, fd: int, *, prival: str = "", copy_to: int) -> None:
+    async def _read(self, fd: int, *, prival: str = "", copy_to: int, own: bool = False) -> None:
         copy = self._copies.get(copy_to)
-        await self._shuttle.read(fd, prival=prival, copy=copy.write if copy else None)
+        await self._shuttle.read(fd, prival=prival, copy=copy.write if copy else None, own=own)
 
     async def _obey(self, received: AsyncIterator[signal.Signals]) -> None:
         """Land on the first signal, end on the second, and answer those that ask."""

@@ -48,8 +48,8 @@ def receive() -> Iterator[AsyncIterator[signal.Signals]]:
             signal.signal(number, handler)
 
 
-def receive_all() -> AsyncIterator[Received]:
-    """Give the signals that `signals.hold_all` holds. They stay held, so that none of them ends the process.
+def receive_all(begin: threading.Event) -> AsyncIterator[Received]:
+    """Give the signals that `signals.hold_all` holds, once `begin` is set. They stay held: none ends the process.
 
     A thread waits for them: only so the system says where one comes from.
 
@@ -60,6 +60,7 @@ def receive_all() -> AsyncIterator[Received]:
     received: asyncio.Queue[Received] = asyncio.Queue()
 
     def wait() -> None:
+        begin.wait()
         with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends
             while True:
                 loop.call_soon_threadsafe(received.put_nowait, _wait())

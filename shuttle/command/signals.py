@@ -43,8 +43,17 @@ def ignore() -> None:
 
 
 def hold_all() -> None:
-    """Have what is passed on to an application wait, too, and the signal that it has ended."""
+    """Have what is passed on to an application wait, too, and the signal that it has ended.
+
+    Whoever started the command may ignore that one: then the system would not tell how the application has ended.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_BLOCK, {*PASSED_ON, signal.SIGCHLD})
+
+
+def find_held() -> set[signal.Signals]:
+    """Return those of the signals held that have come."""
+    return {signal.Signals(number) for number in signal.sigpending()} & {*PASSED_ON}
 
 
 def release() -> None:

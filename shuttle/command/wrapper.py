@@ -4,11 +4,13 @@ Theory of operation:
 
     running ──both pipes have ended, or the application has──▶ landing ──▶ waiting for the application ──▶ over
 
+- A signal that may end the application ends the wrapper if it comes before the application is started.
 - While the application runs, every signal goes to it, and it alone decides whether to end. Lines are read and delivered
   until it does: somebody who asks it to stop wants to see what it says then.
 - The landing ends `land_timeout` after the last signal that may have ended the application. It has LEAST_TIME at least.
 - Such a signal while landing limits the landing, too. If there is a limit already, it ends the landing.
 - When the application has ended, a process that it has left behind may keep the pipes open. They are read for LINGER.
+  What they hold then is taken in at once, whether there is room or not: nobody else can read it.
 
 As process 1 it lets go of every process that has ended.
 """
@@ -17,6 +19,7 @@ import functools
 import math
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Sequence
 
 import anyio
@@ -67,6 +70,7 @@ class Wrapper(Agent):
         self._ended = anyio.Event()  # the application has
         self._lands = False
         self._limit = -math.inf  # when the landing is to end, because of a signal
+        self._early: set[signal.Signals] = set()  # those that came while the application was started
         self._code = 0
 
     async def run(self) -> int:
@@ -75,9 +79,14 @@ class Wrapper(Agent):
         Raises:
             ApplicationError: It cannot be started.
         """
-        received = receive_all()
+        begin = threading.Event()
+        received = receive_all(begin)
         async with self._shuttle:
+            if ending := signals.find_held().intersection(signals.ENDING):
+                return KILLED + min(ending)
             started = application.start(self._command, split_errors=self._config.split_stderr)
+            self._early = signals.find_held()
+            begin.set()
             streams = (STDOUT, STDERR) if self._config.split_stderr else (STDOUT,)
             async with self._copy(*streams), anyio.create_task_group() as tasks:
                 tasks.start_soon(self._handle, received, started)
@@ -97,10 +106,11 @@ class Wrapper(Agent):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._linger, tasks.cancel_scope)
             async with anyio.create_task_group() as readers:
-                readers.start_soon(functools.partial(self._read, started.output, copy_to=STDOUT))
+                read = functools.partial(self._read, own=True)
+                readers.start_soon(functools.partial(read, started.output, copy_to=STDOUT))
                 if (errors := started.errors) is not None:
                     prival = self._config.stderr_prival
-                    readers.start_soon(functools.partial(self._read, errors, prival=prival, copy_to=STDERR))
+                    readers.start_soon(functools.partial(read, errors, prival=prival, copy_to=STDERR))
             tasks.cancel_scope.cancel()
         started.close()
 
@@ -119,8 +129,9 @@ class Wrapper(Agent):
                     self._code = started.code
                     self._ended.set()
                 continue
-            if not (from_terminal and started.grouped):
+            if number in self._early or not (from_terminal and started.grouped):
                 started.signal(number)
+            self._early.discard(number)
             if number in signals.ENDING and self._hurry(number):
                 return
 

@@ -75,15 +75,19 @@ class Intake:
         Raises:
             anyio.ClosedResourceError: Nothing more is taken in. Lines that cannot be read again are counted lost.
         """
-        lines = source.splitter.feed(chunk)
-        self._latest = len(lines), len(chunk)
-        self._take_lines(lines, source)
+        self.take(chunk, source)
         if self._queue.closed:
             raise anyio.ClosedResourceError
         if self._ready:
             async with self._passing:
                 await self._pass_on()
         await self._backpressure.keep_pace(len(chunk))
+
+    def take(self, chunk: bytes, source: Source) -> None:
+        """Take in `chunk`, at most CHUNK bytes, from `source`. Its batches go to the queue with the next ones."""
+        lines = source.splitter.feed(chunk)
+        self._latest = len(lines), len(chunk)
+        self._take_lines(lines, source)
 
     async def end(self, source: Source) -> None:
         """End `source`. Its last line counts even without a newline."""

@@ -86,6 +86,8 @@ def start(command: Sequence[str], *, split_errors: bool) -> Application:
         if errors is not None:
             os.close(errors)
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        if isinstance(error, FileNotFoundError) and shutil.which(command[0]):
+            reason += ": the interpreter that its first line names"
         code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_STARTED
         raise ApplicationError(f"{command[0]!r} cannot be started: {reason}", code) from None
     finally:

@@ -14,9 +14,11 @@ import fcntl
 import math
 import os
 import select
+import struct
 import sys
+import termios
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -50,6 +52,15 @@ async def read(
     with _Reader(fd, rests) as reader:
         while chunk := await reader.read():
             await write(chunk)
+
+
+def read_rest(fd: int) -> Iterator[bytes]:
+    """Yield what a pipe holds now, without waiting for more."""
+    with contextlib.suppress(OSError):
+        left: int = struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))[0]
+        while left > 0 and (chunk := os.read(fd, min(left, CHUNK))):
+            left -= len(chunk)
+            yield chunk
 
 
 class _Reader:

@@ -61,11 +61,72 @@ def test_a_script_that_names_no_interpreter_is_the_shells(tmp_path: Path) -> Non
         assert drain.messages == [b"it's me\n"]
 
 
+@pytest.mark.parametrize("split", [(), ("-split-stderr",)])
+def test_what_an_application_wrote_is_delivered_though_the_queue_is_full(split: tuple[str, ...]) -> None:
+    """It has ended long before there is room for what its pipes hold."""
+    flags = ("-drop=false", "-back-buff", "1", "-num-outlets", "1", "-batch-size", "1000", *split)
+    with LocalDrain(Behaviour(delay=0.1)) as drain:
+        ended = run("-logs-url", drain.url, *flags, *shell("seq 1 20000; seq 20001 30000 >&2"))
+        assert (ended.code, ended.err) == (0, "")
+        assert sorted(map(int, drain.messages)) == list(range(1, 30_001))
+
+
+def test_what_an_application_wrote_is_counted_if_there_is_no_time_for_it() -> None:
+    flags = ("-drop=false", "-back-buff", "1", "-num-outlets", "1", "-land-timeout", "1s")
+    with LocalDrain(Behaviour(delay=1000.0)) as drain:
+        ended = run("-logs-url", drain.url, *flags, *shell("seq 1 20000; exit 7"))
+    assert ended.code == 7
+    assert (ended.ledger.read, ended.ledger.lost, ended.ledger.balanced) == (20_000, 20_000, True)
+
+
+def test_an_application_ends_though_its_end_is_ignored_by_whoever_started_both() -> None:
+    with LocalDrain() as drain:
+        command = [*COMMAND, "-logs-url", drain.url, *shell("echo line; exit 7")]
+        ignoring = [sys.executable, "-c", IGNORING, *command]
+        ended = subprocess.run(ignoring, env=clean_environ(), timeout=LONGEST, check=False)
+        assert (ended.returncode, drain.messages) == (7, [b"line\n"])
+
+
+IGNORING = """
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+WITH_SIGNAL = """
+import os, signal, sys
+number = signal.Signals[sys.argv[1]]
+signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+os.kill(os.getpid(), number)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize("name", ["INT", "QUIT", "TERM", "HUP"])
+def test_a_signal_before_the_application_is_started_ends_it(name: str) -> None:
+    """As does a Ctrl-C right behind the command: the application would never get it."""
+    with LocalDrain() as drain:
+        command = [*COMMAND, "-logs-url", drain.url, *shell("echo started")]
+        early = [sys.executable, "-c", WITH_SIGNAL, f"SIG{name}", *command]
+        ended = subprocess.run(early, env=clean_environ(), timeout=LONGEST, check=False)
+        assert (ended.returncode, drain.messages) == (128 + signal.Signals[f"SIG{name}"], [])
+
+
 def test_a_wrapper_without_an_application_is_no_pipe() -> None:
     """As after `log-shuttle -- $APP` with the variable unset."""
     ended = run("-logs-url", "http://127.0.0.1:9/", "--", data=b"line\n")
     assert ended.code == 2
     assert ended.err.startswith("log-shuttle: -- has no application behind it: must be log-shuttle [flags] -- app args")
+
+
+def test_an_interpreter_that_is_not_there_is_named_as_the_fault(tmp_path: Path) -> None:
+    script = tmp_path / "app"
+    script.write_text("#!/nonexistent/python\n")
+    script.chmod(0o700)
+    ended = run("-logs-url", "http://127.0.0.1:9/", "--", str(script))
+    assert ended.code == 127
+    assert ended.err.endswith(
+        "cannot be started: No such file or directory: the interpreter that its first line names\n"
+    )
 
 
 @pytest.mark.parametrize(("command", "code"), [("no-such-program", 127), ("/etc/passwd", 126), ("/", 126)])

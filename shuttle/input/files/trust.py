@@ -4,7 +4,8 @@ A path that was named leads wherever it leads: whoever named it meant it. A path
 or looks like a rotated file, was put there by whoever may write to the directory. So it must be a regular file or a
 FIFO. A link, wherever it stands in the part of the path that nobody has named, must belong to root, to this user, or to
 whom the file belongs that it leads to: nobody can have a file read that he cannot read himself. (Hard links to files of
-others are the system's to refuse: see fs.protected_hardlinks in proc(5).)
+others are the system's to refuse: see fs.protected_hardlinks in proc(5).) In a user namespace, as a container or
+PrivateUsers= of systemd makes one, all users that it does not know have one number. Whoever has that is a stranger.
 
 Whoever owns the directory may put one thing in the place of another at any time. So the system is never asked to follow
 a link: each is opened itself, and says whose it is and where it leads; each directory is opened from the one before.
@@ -12,6 +13,7 @@ Where that cannot be done (without O_PATH, which is Linux's) no link is followed
 """
 
 import errno
+import functools
 import glob
 import os
 import stat
@@ -27,6 +29,8 @@ _ENTER = _PATH | os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _MOST_LINKS = 40  # that lead to each other, as for the kernel
 _STRANGE = "a link of another user leads there; -follow-links follows it"
 _NO_FILE = "it is a device or a socket"
+
+_WHOLE_MAP = ["0", "0", "4294967295"]  # of users, where no namespace leaves any out: user_namespaces(7)
 
 Opener = Callable[[Path], tuple[int, os.stat_result]]
 """Opens a file, and returns descriptor and status; raises OSError if it cannot or may not be read."""
@@ -143,7 +147,18 @@ def _judge(status: os.stat_result, owners: set[int]) -> str:
         return ""
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)):
         return _NO_FILE
-    return "" if owners <= {0, os.geteuid(), status.st_uid} else _STRANGE
+    return "" if owners <= {0, os.geteuid(), status.st_uid} - _find_nameless() else _STRANGE
+
+
+@functools.cache
+def _find_nameless() -> set[int]:
+    """Return the number, if there is one here, that stands for every user whom this namespace does not know."""
+    try:
+        if Path("/proc/self/uid_map").read_text("ascii").split() == _WHOLE_MAP:
+            return set()
+        return {int(Path("/proc/sys/kernel/overflowuid").read_text("ascii"))}
+    except (OSError, ValueError):  # not Linux
+        return set()
 
 
 @contextmanager

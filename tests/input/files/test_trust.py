@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from shuttle.input.files.trust import Trust
+from tests.helpers.disks import reachable
 from tests.helpers.planted import AS_ROOT, OTHER, THIRD, link, make
 
 
@@ -206,3 +209,35 @@ def test_a_link_that_takes_a_place_for_a_moment_is_not_followed(
             owners.append(status.st_uid)
     assert set(owners) == {OTHER}
     assert len(owners) < len(list(combinations(range(16), 2))), "some are refused"
+
+
+LOOKER = """
+import sys
+from pathlib import Path
+from shuttle.input.files.trust import Trust
+print(Trust([sys.argv[1] + "/*.log"]).find_distrust(Path(sys.argv[2])))
+"""
+
+
+@AS_ROOT
+@pytest.mark.parametrize("owners", [(OTHER, THIRD), (OTHER, OTHER), (0, THIRD)])
+def test_users_that_a_namespace_does_not_know_are_not_taken_for_one(owners: tuple[int, int]) -> None:
+    """A container, and PrivateUsers= of systemd, show all of them as one user."""
+    with reachable() as place:
+        for name in ("shop", "other"):
+            (place / name).mkdir()
+            (place / name).chmod(0o755)
+        secret = place / "other" / "secret"
+        secret.write_bytes(b"secret\n")
+        os.chown(secret, owners[1], owners[1])
+        link = place / "shop" / "evil.log"
+        link.symlink_to(secret)
+        os.chown(link, owners[0], owners[0], follow_symlinks=False)
+        look = [sys.executable, "-c", LOOKER, str(link.parent), str(link)]
+        found = subprocess.run(
+            ["unshare", "--user", "--map-root-user", *look], capture_output=True, text=True, check=False
+        )
+    if "unshare" in found.stderr:
+        pytest.skip(f"no user namespaces here: {found.stderr.strip()}")
+    assert found.stderr == ""
+    assert bool(found.stdout.strip()) is (owners[0] != 0)
