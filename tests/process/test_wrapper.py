@@ -64,11 +64,11 @@ def test_a_script_that_names_no_interpreter_is_the_shells(tmp_path: Path) -> Non
 @pytest.mark.parametrize("split", [(), ("-split-stderr",)])
 def test_what_an_application_wrote_is_delivered_though_the_queue_is_full(split: tuple[str, ...]) -> None:
     """It has ended long before there is room for what its pipes hold."""
-    flags = ("-drop=false", "-back-buff", "1", "-num-outlets", "1", "-batch-size", "1000", *split)
+    flags = ("-drop=false", "-back-buff", "1", "-num-outlets", "1", "-batch-size", "5000", *split)
     with LocalDrain(Behaviour(delay=0.1)) as drain:
-        ended = run("-logs-url", drain.url, *flags, *shell("seq 1 20000; seq 20001 30000 >&2"))
+        ended = run("-logs-url", drain.url, *flags, *shell("seq 1 80000; seq 80001 100000 >&2"))
         assert (ended.code, ended.err) == (0, "")
-        assert sorted(map(int, drain.messages)) == list(range(1, 30_001))
+        assert sorted(map(int, drain.messages)) == list(range(1, 100_001))
 
 
 def test_what_an_application_wrote_is_counted_if_there_is_no_time_for_it() -> None:
