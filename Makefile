@@ -49,8 +49,9 @@ lock: $(VENV)/installed-test ## write requirements.lock: what the image holds, w
 pyz: $(VENV)/installed ## build dist/log-shuttle.pyz, one file that any Python 3.11 or later runs
 	$(BIN)/python -m release.single_file dist/log-shuttle.pyz $(PYTHONS)
 
-reference: $(VENV)/installed ## write the flags and the rooms, as the code has them, into the documents
-	$(BIN)/python -m shuttle.command.reference README.md share
+reference: $(VENV)/installed ## write what is made of the code: the flags and the rooms in the documents, and share/
+	$(BIN)/python -m shuttle.command.reference README.md
+	$(BIN)/python -m release.shared share
 	$(BIN)/python -m tests.helpers.rooms docs/rooms.md
 
 bench: $(VENV)/installed-test ## measure; make bench BENCH='--peer go=./log-shuttle' puts a peer beside it

@@ -18,7 +18,7 @@ from shuttle.observe.line_writer import LineWriter
 NAME = "log-shuttle-drain"
 DEFAULT_PORT = 9080
 
-_FLAGS = {
+_GROUPS = {
     "Listening": (
         Flag(
             name="port",
@@ -55,6 +55,7 @@ _FLAGS = {
         Flag(name="version", kind="bool", help="print the version and exit", aliases=("V",), final=True),
     ),
 }
+FLAGS = tuple(flag for group in _GROUPS.values() for flag in group)
 _INTRODUCTION = f"""\
 usage: {NAME} [flags]
 
@@ -74,14 +75,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, 1 if the port or the certificate cannot be used, 2 if a flag cannot be.
     """
-    flags = [flag for group in _FLAGS.values() for flag in group]
     try:
-        values: dict[str, Any] = parse_flags(sys.argv[1:] if argv is None else argv, flags)
+        values: dict[str, Any] = parse_flags(sys.argv[1:] if argv is None else argv, FLAGS)
         if answer := _answer(values):
             _write(sys.stdout, answer)
             return 0
         quiet = values.pop("quiet", False)
-        settings = {flag.keyword: values[flag.name] for flag in flags if flag.name in values}
+        settings = {flag.keyword: values[flag.name] for flag in FLAGS if flag.name in values}
         _serve(Behaviour(**{"port": DEFAULT_PORT} | settings), None if quiet else sys.stdout)
     except ConfigError as error:
         _write(sys.stderr, f"{NAME}: {error}\n")
@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _answer(values: dict[str, Any]) -> str:
     """Return what a question such as `-h` asks for; nothing if there is none."""
     if values.pop("h", False):
-        return f"{_INTRODUCTION}{format_help(_FLAGS)}\n"
+        return f"{_INTRODUCTION}{format_help(_GROUPS)}\n"
     return f"{NAME} {__version__}\n" if values.pop("version", False) else ""
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from release.shared import list_shared
 from shuttle import __version__
 from shuttle.command.options import FLAGS
-from shuttle.command.reference import insert_reference, list_shared
+from shuttle.command.reference import insert_reference
 from tests.helpers.rooms import insert_rooms
 
 ROOT = Path(__file__).parents[2]

@@ -1,65 +1,131 @@
 # fish completion for log-shuttle. Made by `make reference`, not by hand.
 
-function __log_shuttle_application
+# Prints the flag whose value the current word is, or nothing. Behind a -- it prints that, and the words behind it.
+function __log_shuttle_flag
     set -l words (commandline -opc)
-    set -e words[1..(contains -i -- -- $words)]
-    complete -C (string join ' ' -- (string escape -- $words) (commandline -ct))
+    set -l flag ''
+    while set -q words[2]
+        set -e words[1]
+        if test -n "$flag" # the word is its value
+            set flag ''
+        else if test "$words[1]" = --
+            string join \n -- $words
+            return
+        else if contains -- (string replace -r -- '^--' - $words[1]) -logs-url -logs-url-file -bearer-token -bearer-token-file -drain-token -ca-file -client-cert -client-key -kinesis-shards -aws-endpoint -input-format -max-line-length -file -from -state-dir -partial-timeout -stderr-prival -batch-size -batch-bytes -wait -back-bytes -back-buff -patience -spool -spool-bytes -num-outlets -timeout -max-attempts -max-age -land-timeout -prival -syslog-version -hostname -appname -logplex-token -procid -msgid -stats-interval -stats-source -stats-format -front-buff -num-batchers -stats-addr
+            set flag (string replace -r -- '^--' - $words[1])
+        end
+    end
+    echo $flag
 end
 
-complete -c log-shuttle -f
-complete -c log-shuttle -n 'contains -- -- (commandline -opc)' -a '(__log_shuttle_application)'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o logs-url -x -d 'where to post; else $LOGS_URL, else $LOGPLEX_URL (deprecated)'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o logs-url-file -r -F -d 'read the URL from this file; again if the drain answers 401, and it has changed'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o bearer-token -x -d 'authorize as Bearer; wins over the URL\'s user:password'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o bearer-token-file -r -F -d 'read the bearer token from this file, likewise'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o drain-token -x -d 'send this as Logplex-Drain-Token; else the appname'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o ca-file -r -F -d 'PEM certificates to trust instead of the system\'s'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o client-cert -r -F -d 'PEM certificate to show the drain'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o client-key -r -F -d 'its private key, if it stands in a file of its own'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o skip-verify -d 'trust any certificate'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o gzip -d 'compress the requests'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o kinesis-shards -x -d 'spread the records of a Kinesis stream over so many partition keys'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o aws-create -d 'create a group and stream of CloudWatch Logs that are missing'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o aws-endpoint -x -d 'where AWS\'s services are reached; else $AWS_ENDPOINT_URL_KINESIS, _CLOUDWATCH_LOGS or $AWS_ENDPOINT_URL'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o input-format -x -a 'raw rfc5424 lprfc5424' -d 'raw (lines, framed here), rfc5424 (framed lines) or lprfc5424 (each frame behind its length)'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o max-line-length -x -d 'raw lines longer than this are split'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o file -r -F -d 'follow this file, or all that match, as \'/var/log/*.log\'; repeatable; stdin is not read then'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o follow-links -d 'follow links that match a pattern or look like rotated files, whoever made them'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o follow -d 'go on at the end of the files; -follow=false delivers them and exits'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o from -x -a 'beginning end' -d 'where to begin in files that are there at the start and have no checkpoint: beginning or end (end, or with -follow=false the beginning)'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o state-dir -x -a '(__fish_complete_directories)' -d 'keep checkpoints there: how far each file has been delivered'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o partial-timeout -x -d 'send a last line without its newline after this long'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o tee -d 'copy what is read to stdout, and -split-stderr\'s to stderr, unchanged'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o split-stderr -d 'read the application\'s stderr apart, to give it -stderr-prival; the order of both is lost'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o stderr-prival -x -d 'priority of lines from stderr'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o batch-size -x -d 'most lines in a batch'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o batch-bytes -x -d 'most bytes in a batch'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o wait -x -d 'longest time from a batch\'s first line to its flush'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o back-bytes -x -d 'most bytes held; beyond them lines are dropped'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o back-buff -x -d 'most batches held (Go: 50; here only -back-bytes unless given)'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o drop -d 'drop when the queue is full; -drop=false blocks the application instead'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o patience -x -d 'hold the input this long, once a stall, before dropping'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o spool -x -a '(__fish_complete_directories)' -d 'keep what is held on the disk, there: a crash or a dead drain costs none of it'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o spool-bytes -x -d 'most bytes of it; beyond them lines are dropped, or wait with -drop=false'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o num-outlets -x -d 'most requests at a time'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o timeout -x -d 'for a whole request; 0: none'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o max-attempts -x -d 'attempts of a batch (Go: 3; here only -max-age unless given)'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o max-age -x -d 'try a batch until it is this old (5m; no limit for files and with -spool)'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o land-timeout -x -d 'give up landing: at the end of input after this long without progress, at a signal after this long'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o prival -x -d 'priority, 8 * facility + severity'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o syslog-version -x -d 'version'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o hostname -x -d 'host name'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o appname -x -d 'application'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o logplex-token -x -d 'the same as -appname'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o procid -x -d 'process'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o msgid -x -d 'message id, and structured data behind a space'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o stats-interval -x -d 'print statistics on stdout this often; 0: never'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o stats-source -x -d 'name of the source in the statistics'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o stats-format -x -a 'go l2met' -d 'go or l2met'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o verbose -d 'log each attempt, and the ledger at exit'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o log-to-syslog -d 'log to syslog, not to stderr'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o check -d 'say line by line what works and what does not, and exit; -check=offline stops before the network'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o h -d 'print this and exit'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o help -d 'print this and exit'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o version -d 'print the version and exit'
-complete -c log-shuttle -n 'not contains -- -- (commandline -opc)' -o V -d 'print the version and exit'
+# Prints what the current word may become.
+function __log_shuttle_offer
+    set -l flag (__log_shuttle_flag)
+    set -l lead ''
+    set -l value (commandline -ct)
+    if test "$flag[1]" = --
+        set -l line (string join ' ' -- (string escape -- $flag) "$value" | string replace -r -- '^-- ' '')
+        complete -C "$line"
+        return
+    end
+    if test -z "$flag"
+        if not string match -q -- '-*=*' $value
+            set -l dash (string match -r -- '^-(?=-)|^' $value)-
+            string match -q -- '-*' $value-
+            and __log_shuttle_names | string replace -- - $dash
+            return
+        end
+        set lead (string match -r -- '^[^=]*=' $value)
+        set flag (string replace -r -- '^--' - $lead | string trim -r -c =)
+        set value (string replace -r -- '^[^=]*=' '' $value)
+    end
+    switch $flag
+        case -logs-url-file -bearer-token-file -ca-file -client-cert -client-key -file
+            __log_shuttle_files "$lead" "$value"
+        case -skip-verify -gzip -aws-create -follow-links -follow -tee -split-stderr -drop -verbose -log-to-syslog -h -help -version -V
+            string join \n -- true false
+        case -input-format
+            string join \n -- raw rfc5424 lprfc5424
+        case -from
+            string join \n -- beginning end
+        case -state-dir -spool
+            __fish_complete_directories "$value"
+        case -stats-format
+            string join \n -- go l2met
+        case -check
+            string join \n -- online offline
+    end | string replace -r -- '^' $lead
+end
+
+# Prints each flag and what it is for.
+function __log_shuttle_names
+    printf '%s\t%s\n' \
+        -logs-url 'where to post; else $LOGS_URL, else $LOGPLEX_URL (deprecated)' \
+        -logs-url-file 'read the URL from this file; again if the drain answers 401, and it has changed' \
+        -bearer-token 'authorize as Bearer; wins over the URL\'s user:password' \
+        -bearer-token-file 'read the bearer token from this file, likewise' \
+        -drain-token 'send this as Logplex-Drain-Token; else the appname' \
+        -ca-file 'PEM certificates to trust instead of the system\'s' \
+        -client-cert 'PEM certificate to show the drain' \
+        -client-key 'its private key, if it stands in a file of its own' \
+        -skip-verify 'trust any certificate' \
+        -gzip 'compress the requests' \
+        -kinesis-shards 'spread the records of a Kinesis stream over so many partition keys' \
+        -aws-create 'create a group and stream of CloudWatch Logs that are missing' \
+        -aws-endpoint 'where AWS\'s services are reached; else $AWS_ENDPOINT_URL_KINESIS, _CLOUDWATCH_LOGS or $AWS_ENDPOINT_URL' \
+        -input-format 'raw (lines, framed here), rfc5424 (framed lines) or lprfc5424 (each frame behind its length)' \
+        -max-line-length 'raw lines longer than this are split' \
+        -file 'follow this file, or all that match, as \'/var/log/*.log\'; repeatable; stdin is not read then' \
+        -follow-links 'follow links that match a pattern or look like rotated files, whoever made them' \
+        -follow 'go on at the end of the files; -follow=false delivers them and exits' \
+        -from 'where to begin in files that are there at the start and have no checkpoint: beginning or end (end, or with -follow=false the beginning)' \
+        -state-dir 'keep checkpoints there: how far each file has been delivered' \
+        -partial-timeout 'send a last line without its newline after this long' \
+        -tee 'copy what is read to stdout, and -split-stderr\'s to stderr, unchanged' \
+        -split-stderr 'read the application\'s stderr apart, to give it -stderr-prival; the order of both is lost' \
+        -stderr-prival 'priority of lines from stderr' \
+        -batch-size 'most lines in a batch' \
+        -batch-bytes 'most bytes in a batch' \
+        -wait 'longest time from a batch\'s first line to its flush' \
+        -back-bytes 'most bytes held; beyond them lines are dropped' \
+        -back-buff 'most batches held (Go: 50; here only -back-bytes unless given)' \
+        -drop 'drop when the queue is full; -drop=false blocks the application instead' \
+        -patience 'hold the input this long, once a stall, before dropping' \
+        -spool 'keep what is held on the disk, there: a crash or a dead drain costs none of it' \
+        -spool-bytes 'most bytes of it; beyond them lines are dropped, or wait with -drop=false' \
+        -num-outlets 'most requests at a time' \
+        -timeout 'for a whole request; 0: none' \
+        -max-attempts 'attempts of a batch (Go: 3; here only -max-age unless given)' \
+        -max-age 'try a batch until it is this old (5m; no limit for files and with -spool)' \
+        -land-timeout 'give up landing: at the end of input after this long without progress, at a signal after this long' \
+        -prival 'priority, 8 * facility + severity' \
+        -syslog-version 'version' \
+        -hostname 'host name' \
+        -appname 'application' \
+        -logplex-token 'the same as -appname' \
+        -procid 'process' \
+        -msgid 'message id, and structured data behind a space' \
+        -stats-interval 'print statistics on stdout this often; 0: never' \
+        -stats-source 'name of the source in the statistics' \
+        -stats-format 'go or l2met' \
+        -verbose 'log each attempt, and the ledger at exit' \
+        -log-to-syslog 'log to syslog, not to stderr' \
+        -check 'say line by line what works and what does not, and exit; -check=offline stops before the network' \
+        -h 'print this and exit' \
+        -help 'print this and exit' \
+        -version 'print the version and exit' \
+        -V 'print the version and exit'
+end
+
+# Prints the files that begin as the value behind a = does.
+function __log_shuttle_files
+    test -n "$argv[1]"; and complete -C "nonexistentcommandooheehoohaahaahdingdongwallawallabingbang $argv[2]"
+end
+
+# Says whether the current word is a file. fish itself knows best which ones there are.
+function __log_shuttle_is_file
+    contains -- (__log_shuttle_flag)[1] -logs-url-file -bearer-token-file -ca-file -client-cert -client-key -file
+end
+
+complete -c log-shuttle -f -a '(__log_shuttle_offer)'
+complete -c log-shuttle -n __log_shuttle_is_file -F
