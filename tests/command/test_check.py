@@ -126,6 +126,36 @@ def test_files_that_cannot_be_read_fail() -> None:
     assert found[5:] == [("warn", "and 4 more that cannot be read")]
 
 
+@pytest.mark.parametrize("mode", [0o000, 0o733, 0o744])
+def test_a_directory_that_may_not_be_listed_or_entered_fails(mode: int) -> None:
+    """Nothing matches there, and nothing ever will."""
+    with reachable() as place:
+        (place / "closed").mkdir()
+        (place / "closed" / "app.log").touch()
+        (place / "closed").chmod(mode)
+        with without_rights():
+            found = look(file=(str(place / "closed" / "*"), str(place / "*" / "app.log"), str(place / "*.none")))
+    assert found[-2:] == [
+        ("fail", f"{place}/closed: cannot be read: Permission denied"),
+        ("warn", f"{place}/*.none: nothing matches it"),
+    ]
+
+
+def test_a_closed_directory_among_others_is_a_warning() -> None:
+    """Who writes a pattern for directories does not say that he may enter each."""
+    with reachable() as place:
+        (place / "open").mkdir()
+        (place / "open" / "app.log").touch()
+        (place / "closed").mkdir(mode=0)
+        pattern = str(place / "*" / "app.log")
+        with without_rights():
+            found = look(file=(pattern,))
+            replayed = look(file=(pattern,), follow=False)
+    closed = f"{place}/closed: cannot be read: Permission denied"
+    assert found == [("ok", f"1 can be read: {place}/open/app.log"), ("warn", closed)]
+    assert replayed[1:] == [("fail", closed)]
+
+
 def test_a_fifo_is_not_opened(tmp_path: Path) -> None:
     """Whoever waits to write to it would begin, and be told that the reader has gone."""
     os.mkfifo(tmp_path / "fifo")

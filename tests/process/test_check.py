@@ -443,6 +443,18 @@ def test_a_program_is_looked_up_and_not_started(command: tuple[str, ...], state:
     assert found.find_one("program") == (state, text)
 
 
+def test_a_program_whose_interpreter_is_missing_fails(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("#!/nonexistent/interp\n")
+    script.chmod(0o755)
+    found = check(*OFFLINE, "--", str(script))
+    assert found.find_one("program") == (
+        "fail",
+        f"{script}: its interpreter '/nonexistent/interp' is not found, or is no program",
+    )
+    assert run("-logs-url", "http://drain.example/", "--", str(script)).code == 127
+
+
 def test_a_signal_ends_it() -> None:
     with Server(hang) as server:
         command = [*COMMAND, "-check", "-logs-url", server.url, "-timeout", "0"]

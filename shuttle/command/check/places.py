@@ -13,9 +13,11 @@ from shuttle.command.check.provenance import hide_url
 from shuttle.command.options import format_value
 from shuttle.config import Config
 from shuttle.core.setting import name_flag
-from shuttle.errors import ConfigError
+from shuttle.errors import ConfigError, quote
 from shuttle.input.files.discovery import Discovery
+from shuttle.input.files.matching import find_closed
 from shuttle.input.files.trust import Trust
+from shuttle.input.interpreter import find_missing_interpreter
 from shuttle.store import backlog, checkpoint_table
 from shuttle.store.inspection import find_foreign, inspect_store
 from shuttle.store.schema import Schema
@@ -44,6 +46,10 @@ def check_places(config: Config, command: Sequence[str]) -> Iterator[Finding]:
 
 def _find_program(name: str) -> Finding:
     if found := shutil.which(name):
+        if missing := find_missing_interpreter(found):
+            return Finding(
+                "fail", "program", f"{found}: its interpreter {quote(missing)} is not found, or is no program"
+            )
         return Finding("ok", "program", f"{found} can be started")
     where = "" if "/" in name else " in PATH"
     return Finding("fail", "program", f"{hide_url(name)}: is not found{where}, or is no program")
@@ -91,8 +97,21 @@ def _check_followed(config: Config) -> Iterator[Finding]:
         yield Finding("ok", "file", f"{len(readable)} can be read: {_list(readable)}")
     yield from _shorten(finding._replace(state=pending) for finding in overheard.findings)
     yield from _shorten(others)
-    for pattern in discovery.list_unmatched():
-        yield Finding(pending, "file", f"{hide_url(pattern)}: nothing matches it")
+    yield from _explain_unmatched(discovery, pending)
+
+
+def _explain_unmatched(discovery: Discovery, pending: State) -> Iterator[Finding]:
+    """Yield which directories are closed, and which patterns match nothing; it is a failure if that is why."""
+    unmatched = {pattern: dict(find_closed(pattern)) for pattern in discovery.list_unmatched()}
+    at_fault = {directory for closed in unmatched.values() for directory in closed}
+    closed = [
+        Finding("fail" if directory in at_fault else pending, "file", _refuse(directory, error))
+        for directory, error in dict(discovery.list_closed()).items()
+    ]
+    yield from _shorten(closed)
+    for pattern, directories in unmatched.items():
+        if not directories:
+            yield Finding(pending, "file", f"{hide_url(pattern)}: nothing matches it")
 
 
 def _look_at(path: Path, pending: State, *, named: bool) -> Finding | None:
@@ -105,8 +124,12 @@ def _look_at(path: Path, pending: State, *, named: bool) -> Finding | None:
     except IsADirectoryError:
         return Finding("fail" if named else pending, "file", f"{shown}: is a directory, and is not read")
     except OSError as error:
-        return Finding("fail", "file", f"{shown}: cannot be read: {error.strerror or error}")
+        return Finding("fail", "file", _refuse(path, error))
     return None
+
+
+def _refuse(path: Path, error: OSError) -> str:
+    return f"{hide_url(str(path))}: cannot be read: {error.strerror or error}"
 
 
 def _open(path: Path) -> None:
