@@ -308,6 +308,43 @@ def test_a_certificate_that_has_ended_or_is_not_trusted_fails(pki: Pki, tmp_path
     assert drain.messages == [LINE]
 
 
+@pytest.mark.parametrize(
+    ("name", "state", "text"),
+    [
+        ("ca.pem", "ok", "the certificates in {}/ca.pem, from SSL_CERT_FILE"),
+        ("gone", "warn", "{}/gone: No such file or directory: SSL_CERT_FILE must name a file that holds certificates"),
+        ("junk", "warn", "{}/junk: "),
+    ],
+)
+@pytest.mark.usefixtures("pki")
+def test_the_variable_that_says_whom_to_trust_is_named(name: str, state: str, text: str, tmp_path: Path) -> None:
+    """The other one is set, too: nobody knows what the system has there."""
+    (tmp_path / "junk").write_text("junk")
+    (tmp_path / "empty").mkdir()
+    environ = {"SSL_CERT_FILE": str(tmp_path / name), "SSL_CERT_DIR": str(tmp_path / "empty")}
+    found = check("-check=offline", "-logs-url", "https://drain.example/", **environ)
+    assert found.code == 0
+    assert found.find_one("trust")[0] == state
+    assert found.find_one("trust")[1].startswith(text.format(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("environ", "text"),
+    [
+        ({"HTTPS_PROXY": "h:1"}, "http://h:1, from HTTPS_PROXY"),
+        ({"HTTPS_PROXY": "h:1", "https_proxy": "i:1"}, "http://i:1, from https_proxy"),
+        ({"all_proxy": "h:1"}, "http://h:1, from all_proxy"),
+        (
+            {"all_proxy": "h:1", "NO_PROXY": "drain.example"},
+            "none, though all_proxy names one: NO_PROXY excludes the drain",
+        ),
+    ],
+)
+def test_the_variable_that_names_the_proxy_is_named(environ: dict[str, str], text: str) -> None:
+    found = check("-check=offline", "-logs-url", "https://drain.example/", **environ)
+    assert found.find("proxy") == [("ok", text)]
+
+
 def test_a_file_of_authorities_that_is_none_fails_offline(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("none")
     found = check("-check=offline", "-logs-url", "https://drain.example/", "-ca-file", str(tmp_path / "ca.pem"))
@@ -330,7 +367,7 @@ def test_the_way_leads_through_a_proxy(pki: Pki) -> None:
         proxy = with_password(f"http://127.0.0.1:{server.port}")
         found = check("-check", "-logs-url", "https://drain.invalid/", "-ca-file", str(pki.file), https_proxy=proxy)
     assert found.code == 0
-    assert found.find_one("proxy") == ("ok", f"http://127.0.0.1:{server.port}")
+    assert found.find_one("proxy") == ("ok", f"http://127.0.0.1:{server.port}, from https_proxy")
     assert "certificate issued by Shop CA" in found.find_one("tls")[1]
     assert found.find_one("request")[0] == "ok"
 

@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import importlib.util
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 import httpx
 
@@ -14,8 +14,9 @@ from shuttle.command.check.route import Found, Route, Step, take
 from shuttle.command.check.trial import send_line
 from shuttle.config import Config
 from shuttle.core.aws_stream import Destination
-from shuttle.drain.http.authorities import has_authorities
-from shuttle.drain.http.proxy import find_proxy, make_proxy_error
+from shuttle.core.endpoint import Endpoint
+from shuttle.drain.http.authorities import has_authorities, list_authorities
+from shuttle.drain.http.proxy import find_proxy, make_proxy_error, name_proxy_variables
 from shuttle.drain.http.tls import load_tls
 from shuttle.errors import ConfigError
 
@@ -30,19 +31,19 @@ def prepare(config: Config, report: Report) -> Route | None:
     except ConfigError as error:
         failures.append(Finding("fail", "packages", str(error)))
     try:
-        if proxy := find_proxy(config.endpoint):
-            if proxy.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
-                raise make_proxy_error(config.endpoint)
-            report.add([Finding("ok", "proxy", f"{proxy.scheme}://{proxy.netloc.decode('ascii')}")])
+        proxy = find_proxy(config.endpoint)
+        if proxy and proxy.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
+            raise make_proxy_error(config.endpoint)
+        report.add(_describe_proxy(config.endpoint, proxy))
     except ConfigError as error:
         failures.append(Finding("fail", "proxy", str(error)))
     overheard = Overheard("trust")
     try:
         tls = load_tls(config, overheard)
-        report.add(_describe_trust(config) if tls else ())
+        report.add(_describe_trust(config, overheard.findings) if tls else ())
     except ConfigError as error:
         failures.append(Finding("fail", "trust", str(error)))
-    report.add([*overheard.findings, *failures])
+    report.add(failures)
     return None if failures else Route(config, tls, proxy)
 
 
@@ -54,14 +55,40 @@ def _describe_drain(config: Config) -> Iterator[Finding]:
         yield Finding("ok", "stream", f"{name} of {service} in {stream.service.region}")
 
 
-def _describe_trust(config: Config) -> Iterator[Finding]:
-    if not config.skip_verify:  # of which there is a warning
-        system = "the system's authorities" if has_authorities() else "Mozilla's authorities, as the system has none"
+def _describe_proxy(endpoint: Endpoint, proxy: httpx.URL | None) -> Iterator[Finding]:
+    variable, excluding = name_proxy_variables(endpoint)
+    source = f", from {variable}" if variable else ""
+    if proxy:
+        yield Finding("ok", "proxy", f"{proxy.scheme}://{proxy.netloc.decode('ascii')}{source}")
+    elif excluding:
         yield Finding(
-            "ok", "trust", f"the certificates in {hide_url(str(config.ca_file))}" if config.ca_file else system
+            "ok", "proxy", f"none, though {variable or 'the system'} names one: {excluding} excludes the drain"
         )
+
+
+def _describe_trust(config: Config, warnings: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield whose certificates are trusted, and which one is shown; where there are warnings, they say it, too."""
+    trusted = _name_trusted(config)
+    if not warnings:
+        yield Finding("ok", "trust", trusted)
+    for warning in warnings:
+        more = "" if config.skip_verify else f"; trusted: {trusted}"
+        yield warning._replace(text=warning.text + more)
     if config.client_cert:
         yield Finding("ok", "trust", f"the drain is shown the certificate in {hide_url(str(config.client_cert))}")
+
+
+def _name_trusted(config: Config) -> str:
+    if config.ca_file:
+        return f"the certificates in {hide_url(str(config.ca_file))}"
+    if not has_authorities():
+        return "Mozilla's authorities, as the system has none"
+    found = list(list_authorities())
+    if not any(each.variable for each in found) and found:
+        return "the system's authorities"
+    named = [f"the certificates in {hide_url(path)}, from {variable}" for path, variable in found if variable]
+    own = [f"the system's authorities in {path}" for path, variable in found if not variable]
+    return ", and ".join(named + own) or "nobody"
 
 
 async def reach(config: Config, route: Route) -> AsyncIterator[Finding]:

@@ -8,7 +8,9 @@ import os
 import re
 import ssl
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from shuttle.errors import ConfigError, quote
 from shuttle.observe.log import Logger
@@ -45,13 +47,29 @@ def warn_of_authorities(log: Logger) -> None:
     """Log that the file which the environment names has no authorities: OpenSSL passes over it."""
     name = ssl.get_default_verify_paths().openssl_cafile_env
     named = os.environ.get(name)
-    if named is None:
-        return
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(named)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+    if named is not None and (error := _try_to_load(named)):
         advice = f"{name} must name a file that holds certificates in PEM"
         log.warning("tls.unread", file=named, error=getattr(error, "strerror", None) or str(error), advice=advice)
+
+
+class Authorities(NamedTuple):
+    """A file or a directory of authorities."""
+
+    path: str
+    variable: str
+    """The variable that names it; empty if it is the system's own."""
+
+
+def list_authorities() -> Iterator[Authorities]:
+    """Yield where OpenSSL finds authorities: a variable replaces the system's file or its directory, and not both."""
+    paths = ssl.get_default_verify_paths()
+    file = os.environ.get(paths.openssl_cafile_env)
+    if not _try_to_load(path := paths.openssl_cafile if file is None else file):
+        yield Authorities(path, paths.openssl_cafile_env * (file is not None))
+    named = os.environ.get(paths.openssl_capath_env)
+    for directory in _list_directories(paths.openssl_capath if named is None else named):
+        if any(_HASHED.fullmatch(each.name) for each in directory.iterdir()):
+            yield Authorities(str(directory), paths.openssl_capath_env * (named is not None))
 
 
 def has_authorities() -> bool:
@@ -65,6 +83,15 @@ def has_authorities() -> bool:
 
 def _list_directories(named: str) -> list[Path]:
     return [path for path in map(Path, named.split(os.pathsep)) if path.is_dir() and os.access(path, os.R_OK)]
+
+
+def _try_to_load(path: str) -> Exception | None:
+    """Return why the file holds no authorities; None if it does."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        return error
+    return None
 
 
 def _is_endless(path: Path) -> bool:

@@ -10,6 +10,7 @@ failure to connect, before which nothing was sent.
 """
 
 import asyncio
+import os
 import socket
 from http import HTTPStatus
 from urllib.request import getproxies
@@ -123,6 +124,26 @@ def find_proxy(endpoint: Endpoint) -> httpx.URL | None:
         return _read_proxy(text if "://" in text else f"http://{text}")
     except (ValueError, httpx.InvalidURL):  # UnicodeError, of an odd host, is a ValueError
         raise make_proxy_error(endpoint) from None
+
+
+def name_proxy_variables(endpoint: Endpoint) -> tuple[str, str]:
+    """Return the variables that name a proxy for the drain, and that exclude the drain from it; empty texts if none do.
+
+    A proxy of the system's settings, as macOS has them, is in no variable.
+    """
+    proxies = getproxies()
+    url = endpoint.url
+    named = next((kind for kind in (url.scheme, "all") if proxies.get(kind)), "")
+    port = url.port or PORTS[url.scheme]
+    excluded = named and is_excluded(url.raw_host.decode("ascii"), port, proxies.get("no", ""))
+    return _name_variable(named), _name_variable("no") if excluded else ""
+
+
+def _name_variable(kind: str) -> str:
+    """Return the variable of a kind of proxy, in whatever case it is written; the one in lower case wins."""
+    name = f"{kind}_proxy"
+    called = [variable for variable, value in os.environ.items() if variable.lower() == name and value]
+    return name if name in called else "".join(called[-1:])
 
 
 def make_proxy_error(endpoint: Endpoint) -> ConfigError:

@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from shuttle.config import Config
-from shuttle.drain.http.authorities import MOST_BYTES
+from shuttle.drain.http.authorities import MOST_BYTES, list_authorities
 from shuttle.drain.http.tls import load_tls
 from shuttle.errors import ConfigError
 from tests.helpers.virtual import Journal
@@ -126,3 +126,23 @@ def test_a_file_that_the_flag_replaces_is_not_looked_at(
     trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
     assert load_tls(Config(logs_url="https://drain.example/", ca_file=Path("ca.pem")), journal)
     assert not journal.events
+
+
+def test_a_variable_replaces_the_file_or_the_directory_of_the_system(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert journal
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "hashed").mkdir()
+    (tmp_path / "hashed" / "002c0b4f.0").touch()
+    own = list(list_authorities())
+    assert not any(each.variable for each in own)
+    monkeypatch.setenv("SSL_CERT_FILE", "ca.pem")
+    first, *others = list_authorities()
+    assert first == ("ca.pem", "SSL_CERT_FILE")
+    assert not any(each.variable for each in others)
+    monkeypatch.setenv("SSL_CERT_DIR", "empty:hashed:gone")
+    assert list(list_authorities()) == [("ca.pem", "SSL_CERT_FILE"), ("hashed", "SSL_CERT_DIR")]
+    monkeypatch.setenv("SSL_CERT_FILE", "gone")
+    assert list(list_authorities()) == [("hashed", "SSL_CERT_DIR")]
