@@ -11,6 +11,8 @@ import httpx
 import pytest
 from hypothesis import given
 
+from shuttle.command.check.destination import LONGEST as LONGEST_STEP
+from shuttle.command.check.destination import limit, prepare, reach
 from shuttle.command.check.finding import LONGEST, Finding, Overheard, Report
 from shuttle.command.check.places import check_places
 from shuttle.command.check.provenance import hide_url, list_settings
@@ -24,6 +26,7 @@ from shuttle.core.setting import Kind
 from shuttle.errors import ConfigError
 from tests.command.test_credentials import ARGUMENTS, PASSWORDS, URLS, VARIABLES
 from tests.helpers.disks import reachable, without_rights
+from tests.helpers.sockets import Server, hang
 
 URL = "http://drain.example/"
 
@@ -219,3 +222,20 @@ def test_behind_a_step_that_failed_the_others_are_skipped() -> None:
     late, skipped = anyio.run(run, Step("a", hang, 0.01), Step("b", succeed))
     assert late.text.startswith("nothing within 0.01s; check host and port")
     assert skipped.state == "skip"
+
+
+@pytest.mark.parametrize(("scheme", "topic"), [("http", "request"), ("https", "tls")])
+def test_a_check_ends_without_a_time_out_too(scheme: str, topic: str) -> None:
+    async def follow(url: str) -> list[Finding]:
+        config = limit(Config(logs_url=url, timeout=0.0), 0.2)
+        route = prepare(config, Report(Mask(()), lambda _: None))
+        assert route
+        return [finding async for finding in reach(config, route)]
+
+    with Server(hang) as server:
+        found = anyio.run(follow, f"{scheme}://127.0.0.1:{server.port}/")
+    (failed,) = (finding for finding in found if finding.state == "fail")
+    assert failed.topic == topic
+    assert "within 0.2s" in failed.text
+    assert limit(Config(logs_url=URL, timeout=0.0)).timeout == LONGEST_STEP
+    assert limit(Config(logs_url=URL, timeout=300.0)).timeout == 300.0

@@ -32,6 +32,7 @@ def run_checks(
         report.add([Finding("skip", "others", "need a configuration that can be used")])
         return FAILED
     report.add(check_places(config, line.command))
+    config = destination.limit(config)
     route = destination.prepare(config, report)
     if extent == OFFLINE:
         report.add([Finding("skip", "network", "-check=offline stops before it")])

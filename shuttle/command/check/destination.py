@@ -4,6 +4,7 @@ import contextlib
 import functools
 import importlib.util
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 
 import httpx
 
@@ -19,6 +20,14 @@ from shuttle.drain.http.authorities import has_authorities, list_authorities
 from shuttle.drain.http.proxy import find_proxy, make_proxy_error, name_proxy_variables
 from shuttle.drain.http.tls import load_tls
 from shuttle.errors import ConfigError
+
+LONGEST = 30.0  # seconds for each step where -timeout 0 sets no limit: an agent waits on, and a check must end
+_MARGIN = 5.0  # seconds beyond -timeout for what has limits of its own, and says better what has passed them
+
+
+def limit(config: Config, longest: float = LONGEST) -> Config:
+    """Return `config` with a limit for each step of the way."""
+    return config if config.timeout else replace(config, timeout=longest)
 
 
 def prepare(config: Config, report: Report) -> Route | None:
@@ -96,8 +105,9 @@ async def reach(config: Config, route: Route) -> AsyncIterator[Finding]:
     with contextlib.closing(route):
         steps = route.list_steps()
         if stream := config.endpoint.aws:
-            steps.append(Step("credentials", functools.partial(_find_credentials, stream, config.endpoint.url)))
-        steps.append(Step("request", functools.partial(send_line, config)))
+            find = functools.partial(_find_credentials, stream, config.endpoint.url)
+            steps.append(Step("credentials", find, config.timeout + _MARGIN, ""))
+        steps.append(Step("request", functools.partial(send_line, config), config.timeout + _MARGIN))
         async for finding in take(steps):
             yield finding
 
