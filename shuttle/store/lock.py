@@ -1,14 +1,21 @@
-"""The lock of a directory: one agent at a time uses it."""
+"""The lock of a directory: one agent at a time uses it.
+
+An agent has the lock for itself. Who only looks whether there is an agent shares it for a moment, which an agent that
+starts then waits for.
+"""
 
 import contextlib
 import errno
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from shuttle.store.private import open_directory, open_file
 
 _UNWRITABLE = (errno.EROFS, errno.EACCES)
+_LOOK = 1.0  # seconds that lookers may have the lock; each has it for two system calls
+_RETRY = 0.005  # seconds between two attempts meanwhile
 FileId = tuple[int, int]
 
 
@@ -53,7 +60,7 @@ class DirectoryLock:
         finally:
             os.close(directory)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
             locked = identify(os.fstat(descriptor))
             in_place = locked == find_file(self._path)
         except BlockingIOError:
@@ -95,8 +102,29 @@ class DirectoryLock:
             raise
 
 
+def _lock(descriptor: int) -> None:
+    """Lock a file, as soon as nobody looks at it.
+
+    Raises:
+        BlockingIOError: An agent has the lock.
+        OSError: The file cannot be locked.
+    """
+    ends = time.monotonic() + _LOOK
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # an agent does not share it
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            if time.monotonic() > ends:
+                raise
+            time.sleep(_RETRY)
+        else:
+            return
+
+
 def is_locked(path: Path) -> bool:
-    """Say whether a running log-shuttle has locked the file; for this it is locked for a moment, if it is there.
+    """Say whether a running log-shuttle has locked the file; for this it is shared for a moment, if it is there.
 
     Raises:
         UnsafeError: Somebody else can have put it there.
