@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ import yaml
 from shuttle.command.flags import parse_command_line
 from shuttle.command.options import FLAGS, format_usage
 from shuttle.local_drain import LocalDrain
-from tests.helpers.process import LONGEST, clean_environ
+from tests.helpers.process import LONGEST, clean_environ, run
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROCFILES = [path.relative_to(EXAMPLES).as_posix() for path in sorted(EXAMPLES.glob("*/Procfile*"))]
@@ -230,3 +231,12 @@ def test_a_command_of_a_procfile_runs(name: str, kind: str, programs: Path) -> N
     assert drain.messages == [b"out\n", b"err\n"]
     procid = f"{kind}.1" if "honcho" in name else "web.1"
     assert {tuple(frame.split(b" ")[3:5]) for frame in drain.frames} == {(b"shop", procid.encode())}
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.process
+def test_an_application_that_is_stopped_by_a_signal_is_no_failure_to_systemd(number: signal.Signals) -> None:
+    with LocalDrain() as drain:
+        command = ("sh", "-c", f"kill -{number.value} $$")
+        ended = run("-logs-url", drain.url, "--", *command)
+    assert str(ended.code) in read_unit("shop.service")["SuccessExitStatus"][0].split()
