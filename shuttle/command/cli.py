@@ -1,7 +1,5 @@
 """The command `log-shuttle`: what it answers, runs and refuses, and with which exit code."""
 
-import contextlib
-import functools
 import os
 import select
 import sys
@@ -30,8 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         line = parse_command_line(argv, FLAGS)
         if answer := _answer(line.flags):
-            _write(1, answer)
-            return 0
+            return _print(answer, argv)
         if extent := find_check(line.flags, os.environ):
             return _check(line, argv, str(extent))
         return _run(line, argv, stdin_closed=stdin_closed)
@@ -91,7 +88,16 @@ def _forward(config: Config, command: tuple[str, ...], *, stdin_closed: bool) ->
 def _check(line: CommandLine, argv: Sequence[str], extent: str) -> int:
     from shuttle.command.check.checklist import run_checks  # noqa: PLC0415  # nothing else needs it
 
-    return run_checks(line, os.environ, extent, mask=_make_mask(argv), write=functools.partial(_write, 1))
+    stdout = _Stdout()
+    code = run_checks(line, os.environ, extent, mask=_make_mask(argv), write=stdout.write)
+    stdout.tell(argv)
+    return code
+
+
+def _print(answer: str, argv: Sequence[str]) -> int:
+    stdout = _Stdout()
+    stdout.write(answer)
+    return EXIT_CONFIG if stdout.tell(argv) else 0
 
 
 def _answer(flags: Mapping[str, Value]) -> str:
@@ -110,12 +116,27 @@ def _make_mask(argv: Sequence[str]) -> Mask:
     return Mask(find_given_credentials(_SECRET, argv, os.environ))
 
 
-def _write(descriptor: int, text: str) -> None:
-    """Write `text`; who has closed the descriptor, or filled its disk, does not get it."""
-    rest = text.encode()
-    with contextlib.suppress(OSError):
-        while rest:
-            try:
-                rest = rest[os.write(descriptor, rest) :]
-            except BlockingIOError:  # whoever shares the descriptor has set it so
-                select.select([], [descriptor], [])
+class _Stdout:
+    """stdout, for what somebody has asked for. A reader who has seen enough may close it."""
+
+    def __init__(self) -> None:
+        self._error: OSError | None = None
+
+    def write(self, text: str) -> None:
+        """Write `text`, unless something could not be written before."""
+        rest = text.encode()
+        try:
+            while rest and not self._error:
+                try:
+                    rest = rest[os.write(1, rest) :]
+                except BlockingIOError:  # whoever shares the descriptor has set it so
+                    select.select([], [1], [])
+        except OSError as error:
+            self._error = error
+
+    def tell(self, argv: Sequence[str]) -> bool:
+        """Say on stderr what could not be written and why, and return whether there is such a thing."""
+        if self._error is None or isinstance(self._error, BrokenPipeError):
+            return False
+        _say(f"stdout: {self._error.strerror}", argv)
+        return True

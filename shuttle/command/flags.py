@@ -37,6 +37,7 @@ _SIZE = r"(.*)([KMG])(?:i?B)?"
 _QUANTITY = r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)"
 _DURATION = rf"(?P<sign>[+-]?)(?:0|(?P<quantities>(?:{_QUANTITY})+))"
 _URL = "URL"  # what a flag that takes one calls its value
+_OF_FLAGS = "only flags and their values are accepted (a value with spaces needs quotes)"
 _NAME = r"[A-Za-z0-9_.-]{1,40}"
 
 
@@ -103,9 +104,9 @@ def parse_flags(argv: Sequence[str], flags: Sequence[Flag]) -> dict[str, Value]:
     Raises:
         UsageError: A flag is unknown, a value is missing or not accepted, or an argument belongs to no flag.
     """
-    line = parse_command_line(argv, flags)
+    line = _parse(argv, flags, _OF_FLAGS)
     if line.command:
-        raise UsageError(_describe_leftover(line.command[0], None, flags))
+        raise UsageError(_describe_leftover(line.command[0], None, flags, _OF_FLAGS))
     return line.flags
 
 
@@ -116,6 +117,11 @@ def parse_command_line(argv: Sequence[str], flags: Sequence[Flag]) -> CommandLin
         UsageError: A flag is unknown, a value is missing or not accepted, or an argument before the `--` belongs to no
             flag.
     """
+    return _parse(argv, flags, f"{_OF_FLAGS}; an application stands behind a --: log-shuttle [flags] -- app args")
+
+
+def _parse(argv: Sequence[str], flags: Sequence[Flag], hint: str) -> CommandLine:
+    """Do that; an error about an argument that belongs to no flag ends with `hint`."""
     known = {name: flag for flag in flags for name in (flag.name, *flag.aliases)}
     values: dict[str, Value] = {}
     arguments = iter(argv)
@@ -126,7 +132,7 @@ def parse_command_line(argv: Sequence[str], flags: Sequence[Flag]) -> CommandLin
         if wraps:
             break
         if argument == "-" or not argument.startswith("-"):
-            raise UsageError(_describe_leftover(argument, before, flags))
+            raise UsageError(_describe_leftover(argument, before, flags, hint))
         name, equals, text = argument.removeprefix("-").removeprefix("-").partition("=")
         before = known.get(name)
         if before is None:
@@ -148,12 +154,11 @@ def _take_value(flag: Flag, text: str | None, arguments: Iterator[str]) -> Value
     return parse_value(flag, text, given_as=f"-{flag.name}")
 
 
-def _describe_leftover(argument: str, before: Flag | None, flags: Sequence[Flag]) -> str:
+def _describe_leftover(argument: str, before: Flag | None, flags: Sequence[Flag], hint: str) -> str:
     """Describe an argument that is no flag's value without quoting it: it may be the rest of a credential."""
     if before and argument in _BARE.get(before.kind, ()):
         return f"unexpected {argument!r} after -{before.name}: its value takes =: -{before.name}={argument}"
     place = "" if not before else f" after -{before.name}" + ("" if before.kind in _BARE else " and its value")
-    hint = "only flags and their values are accepted (a value with spaces needs quotes)"
     takes_url = next((flag for flag in flags if flag.metavar == _URL), None)
     if takes_url and takes_url is not before and argument.lower().startswith(("http://", "https://")):
         hint = f"a URL is given as {format_use(takes_url)}"
@@ -203,6 +208,12 @@ def _format_flag(flag: Flag) -> str:
     if len(written) + 2 > _INDENT:
         return "\n".join([written, *lines])
     return "\n".join([written + lines[0][len(written) :], *lines[1:]])
+
+
+def _read_path(text: str) -> Path:
+    if not text:  # it would be the current directory
+        raise ValueError(text)
+    return Path(text)
 
 
 def _read_bool(text: str) -> bool:
@@ -256,7 +267,7 @@ class _Word(NamedTuple):
 
 _WORDS: dict[FlagKind, _Word] = {
     "string": _Word("TEXT", "a text", str),
-    "path": _Word("FILE", "the path of a file", Path),
+    "path": _Word("FILE", "a path, such as /etc/log-shuttle/url", _read_path),
     "int": _Word("N", "a whole number, such as 500, 1_000 or 0x10", _read_int),
     "size": _Word(
         "SIZE", "a number of bytes, such as 65536, 64KiB, 64KB or 64K, which are all the same, or 1G", _read_size

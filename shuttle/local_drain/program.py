@@ -1,5 +1,6 @@
 """The command `log-shuttle-drain`: argv to a LocalDrain, its exchanges to lines, signals to its end."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -78,14 +79,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         values: dict[str, Any] = parse_flags(sys.argv[1:] if argv is None else argv, FLAGS)
         if answer := _answer(values):
-            _write(sys.stdout, answer)
-            return 0
+            return _print(answer)
         quiet = values.pop("quiet", False)
         settings = {flag.keyword: values[flag.name] for flag in FLAGS if flag.name in values}
         _serve(Behaviour(**{"port": DEFAULT_PORT} | settings), None if quiet else sys.stdout)
     except ConfigError as error:
-        _write(sys.stderr, f"{NAME}: {error}\n")
+        _say(str(error))
         return 2 if isinstance(error, UsageError) else 1
+    return 0
+
+
+def _print(answer: str) -> int:
+    try:
+        _write(sys.stdout, answer)
+    except OSError as error:
+        _say(f"stdout: {error.strerror}")
+        return 1
     return 0
 
 
@@ -153,12 +162,23 @@ def _describe(exchange: Exchange) -> str:
     return answer + show(exchange.reason.encode())
 
 
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):
+        _write(sys.stderr, f"{NAME}: {text}\n")
+
+
 def _write(stream: TextIO | None, text: str) -> None:
-    """Write to stdout or stderr, if it is open and has a reader."""
+    """Write to stdout or stderr, if it is open and has a reader.
+
+    Raises:
+        OSError: It takes nothing, though it has one.
+    """
     if stream is None:
         return
     try:
         stream.buffer.write(text.encode(stream.encoding, "backslashreplace"))
         stream.buffer.flush()
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # for what is still buffered
+        if not isinstance(error, BrokenPipeError):
+            raise

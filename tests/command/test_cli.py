@@ -105,7 +105,9 @@ def test_a_credential_in_the_wrong_place_is_not_told(
     ("arguments", "code", "err"),
     [
         ("-h >&-", 0, ""),
-        ("-h >/dev/full", 0, ""),
+        ("-h >/dev/full", 1, "log-shuttle: stdout: No space left on device\n"),
+        ("-version >/dev/full", 1, "log-shuttle: stdout: No space left on device\n"),
+        ("-version >/dev/full 2>&1", 1, ""),
         ("-version >&- 2>&-", 0, ""),
         ("-unknown 2>&-", 2, ""),
         ("-unknown 2>/dev/full", 2, ""),

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shuttle.command.flags import Flag, Value, format_help, parse_flags, parse_value
+from shuttle.command.flags import Flag, Value, format_help, parse_command_line, parse_flags, parse_value
+from shuttle.command.options import FLAGS as AGENT_FLAGS
 from shuttle.core.setting import Kind
 from shuttle.errors import UsageError
 
@@ -284,3 +285,19 @@ def test_help_is_in_a_column_under_its_heading() -> None:
         "  -a-very-long-name-it-has URL",
         "                            long",
     ]
+
+
+def test_an_application_without_its_two_dashes_is_told_of_them() -> None:
+    with pytest.raises(
+        UsageError, match=r"\(a value with spaces needs quotes\); an application stands behind a --: log"
+    ):
+        parse_command_line(["-url", "u", "echo", "a"], FLAGS)
+    with pytest.raises(UsageError, match=r"needs quotes\)$"):
+        parse_flags(["-url", "u", "echo", "a"], FLAGS)
+
+
+@pytest.mark.parametrize("flag", [flag for flag in AGENT_FLAGS if flag.kind == "path"], ids=lambda flag: flag.name)
+def test_an_empty_path_is_none(flag: Flag) -> None:
+    """It would be the current directory."""
+    with pytest.raises(UsageError, match=f"-{flag.name} '': must be a path"):
+        parse_flags([f"-{flag.name}", ""], AGENT_FLAGS)

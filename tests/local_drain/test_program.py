@@ -13,6 +13,7 @@ import pytest
 
 from shuttle import __version__
 from shuttle.local_drain import main
+from tests.helpers.process import LONGEST
 
 pytestmark = pytest.mark.process
 
@@ -199,3 +200,18 @@ def test_help_names_every_flag(flag: str, capsys: pytest.CaptureFixture[str]) ->
 def test_the_version_is_that_of_the_package(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([flag]) == 0
     assert capsys.readouterr() == (f"log-shuttle-drain {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ("-h >/dev/full", 1, "log-shuttle-drain: stdout: No space left on device\n"),
+        ("-version >/dev/full 2>&1", 1, ""),
+        ("-unknown 2>/dev/full", 2, ""),
+        ("-h >&-", 0, ""),
+    ],
+)
+def test_a_full_disk_is_told_of(arguments: str, code: int, said: str) -> None:
+    command = f"exec {sys.executable} -m shuttle.local_drain {arguments}"
+    done = subprocess.run(command, check=False, shell=True, capture_output=True, text=True, timeout=LONGEST)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", said)
