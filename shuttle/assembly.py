@@ -38,6 +38,7 @@ from shuttle.errors import ConfigError
 from shuttle.landing import Crew, Landing
 from shuttle.observe.log import Logger
 from shuttle.observe.statistics import Statistics
+from shuttle.system import is_single_file
 
 if TYPE_CHECKING:
     from shuttle.delivery.journal import Journal
@@ -217,7 +218,8 @@ def check_packages(config: Config) -> None:
     """
     if config.endpoint.aws and importlib.util.find_spec("botocore") is None:
         host = httpx.URL(config.logs_url).host
-        raise ConfigError(f"-logs-url: {host} needs the extra [aws]: pip install 'log-shuttle[aws]'")
+        place = ", which the single file cannot have; install log-shuttle instead" if is_single_file() else ""
+        raise ConfigError(f"-logs-url: {host} needs the extra [aws]{place}: pip install 'log-shuttle[aws]'")
 
 
 def _open_files(config: Config, log: Logger, clocks: Clocks, opened: AsyncExitStack) -> "FileInput":

@@ -1,5 +1,6 @@
-"""Which systems the commands run on. It imports nothing that another system lacks."""
+"""Which systems the commands run on, and as what. It imports nothing that another system lacks."""
 
+import os
 import sys
 
 UNSUPPORTED = 1
@@ -12,3 +13,8 @@ def is_supported(command: str) -> bool:
         sys.stderr.write(f"{command}: is not supported on Windows: use Linux or macOS, WSL or a container\n")
         return False
     return True
+
+
+def is_single_file() -> bool:
+    """Return whether this runs out of the single file, beside which no package can be installed."""
+    return not os.path.exists(__file__)  # noqa: PTH110  # as the launcher does, this imports little

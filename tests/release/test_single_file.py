@@ -78,6 +78,27 @@ def test_it_runs_an_application(archive: Path, tmp_path: Path) -> None:
         assert (drain.counts.messages, ended.returncode, ended.stderr) == (2, 7, "")
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="zstd is in the standard library")
+def test_for_zstd_it_advises_what_helps(archive: Path, tmp_path: Path) -> None:
+    """A package that is installed beside it is not looked at."""
+    (tmp_path / "app.log.zst").write_bytes(b"\x28\xb5\x2f\xfd" + bytes(100))
+    with LocalDrain() as drain:
+        flags = ("-logs-url", drain.url, "-follow=false", "-file", str(tmp_path / "app.log.zst"))
+        ended = start(archive, *flags, home=tmp_path / "home")
+    assert (
+        "compressed by zstd: the single file needs Python 3.14 or later for that; or install log-shuttle"
+        in ended.stderr
+    )
+    assert "backports" not in ended.stderr
+
+
+def test_for_kinesis_it_advises_what_helps(archive: Path, tmp_path: Path) -> None:
+    url = "https://kinesis.us-east-1.amazonaws.com/stream"
+    ended = start(archive, "-check=offline", "-logs-url", url, home=tmp_path / "home")
+    advice = "which the single file cannot have; install log-shuttle instead: pip install 'log-shuttle[aws]'"
+    assert f"needs the extra [aws], {advice}" in ended.stdout
+
+
 def test_it_brings_authorities(archive: Path, tmp_path: Path) -> None:
     """For machines without any. A path would have to lead out of the archive."""
     code = (

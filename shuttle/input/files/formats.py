@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from shuttle.input.files.decompressors import Codec, load_bzip2, load_gzip, load_xz, load_zstd
+from shuttle.system import is_single_file
 
 _PRINTABLE = range(0x20, 0x7F)
 
@@ -25,6 +26,8 @@ class Format(NamedTuple):
     """Returns what decompresses it; None if nothing does. Raises ImportError without the package that it needs."""
     package: str = ""
     """That package."""
+    since: str = ""
+    """The Python whose standard library does it."""
 
     def open(self) -> Codec:
         """Return what decompresses it.
@@ -36,8 +39,11 @@ class Format(NamedTuple):
             if self.load:
                 return self.load()
         except ImportError:
-            advice = f"it is compressed by {self.name}: install the package {self.package} to have it decompressed"
-            raise UnsupportedFormatError(errno.EOPNOTSUPP, advice) from None
+            advice = f"install the package {self.package} to have it decompressed"
+            if is_single_file():
+                advice = f"the single file needs Python {self.since} or later for that; or install log-shuttle with pip"
+            error = f"it is compressed by {self.name}: {advice}"
+            raise UnsupportedFormatError(errno.EOPNOTSUPP, error) from None
         error = f"it is {self.name} data, which is neither decompressed nor sent as it stands"
         raise UnsupportedFormatError(errno.EOPNOTSUPP, error)
 
@@ -61,6 +67,7 @@ _FORMATS = (
         ".zst",
         load_zstd,
         "backports.zstd",
+        "3.14",
     ),
     Format("zip", (b"PK\3\4", b"PK\5\6", b"PK\7\x08"), ".zip"),
     Format("lz4", (b"\x04\x22\x4d\x18", b"\x02\x21\x4c\x18"), ".lz4"),
