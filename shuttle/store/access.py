@@ -31,14 +31,17 @@ _LIMITS = {
 }
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, *, untouched: bool = False) -> sqlite3.Connection:
     """Return a connection that waits for nobody.
+
+    With `untouched` nothing is made, changed or locked, and what is in the write-ahead log is not read either.
 
     Raises:
         sqlite3.Error: It cannot be opened.
     """
+    name = f"{path.absolute().as_uri()}?mode=ro&immutable=1" if untouched else path
     # Transactions are our own, and the thread may be another one each time.
-    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(name, timeout=0, isolation_level=None, check_same_thread=False, uri=untouched)
     connection.text_factory = bytes  # a broken text is none
     for limit, most in _LIMITS.items():
         connection.setlimit(limit, most)

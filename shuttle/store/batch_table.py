@@ -140,6 +140,15 @@ def select(connection: sqlite3.Connection, after: int, since: float) -> Generato
             yield _decode(row, since)
 
 
+def read_all(connection: sqlite3.Connection) -> Generator[StoredBatch, None, None]:
+    """Yield all batches, only to see that they can be read.
+
+    Raises:
+        sqlite3.Error: They cannot, or are not what was written.
+    """
+    return select(connection, 0, 0.0)
+
+
 def select_one(connection: sqlite3.Connection, key: int, since: float) -> StoredBatch:
     """Return the batch with this key.
 

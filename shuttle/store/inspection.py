@@ -1,14 +1,23 @@
 """Whether a directory would do for a store, found out without making, changing or keeping anything."""
 
+import contextlib
 import errno
 import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from shuttle.store.access import SIDES
+from shuttle.store.access import LOG, SIDES, connect
 from shuttle.store.lock import InUseError, is_locked
 from shuttle.store.private import check_files, open_directory
 from shuttle.store.refusal import refuse
 from shuttle.store.schema import Schema
+from shuttle.store.sqlite_errors import ERRORS, describe
+
+_LONGEST = 2.0  # seconds to look for damage in
+_STEPS = 1000  # of SQLite's machine between two looks at the time: less than a millisecond
+Reader = Callable[[sqlite3.Connection], Iterable[object]]
 
 
 def inspect_store(directory: Path, schema: Schema) -> str:
@@ -30,6 +39,38 @@ def find_foreign(directory: Path, schema: Schema) -> str:
     except OSError as error:
         return error.strerror or str(error)
     return ""
+
+
+def find_damage(directory: Path, schema: Schema, read: Reader, *, longest: float = _LONGEST) -> str:
+    """Return what is broken in the database, as far as that is found in `longest` seconds; nothing if nothing is.
+
+    `read` reads what its tables hold. A database whose log was not brought to it, as after a crash, is not looked at:
+    alone it need not be whole, and whoever brings the log to it changes it.
+    """
+    path = directory / f"{schema.name}.sqlite"
+    ends = time.monotonic() + longest
+    try:
+        if not _measure(path) or any(_measure(Path(f"{path}{side}")) for side in (LOG, "-journal")):
+            return ""
+        with contextlib.closing(connect(path, untouched=True)) as connection:
+            connection.set_progress_handler(lambda: time.monotonic() > ends, _STEPS)
+            schema.inspect(connection, thoroughly=True)
+            for _ in read(connection):
+                if time.monotonic() > ends:
+                    break
+    except OSError:  # that it cannot be read is said elsewhere
+        return ""
+    except ERRORS as error:
+        return "" if time.monotonic() > ends else f"{path.name}: {describe(error)}"
+    return ""
+
+
+def _measure(path: Path) -> int:
+    """Return the bytes of a file; 0 if there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _inspect(directory: Path, name: str) -> str:

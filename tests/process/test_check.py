@@ -433,6 +433,22 @@ def test_a_directory_that_is_in_use_fails(tmp_path: Path) -> None:
     assert drain.messages == [b"line\n", LINE, b"more\n"]
 
 
+def test_a_spool_that_was_written_over_is_a_warning(tmp_path: Path) -> None:
+    spool = tmp_path / "spool"
+    url = f"http://127.0.0.1:{find_closed_port()}/"
+    assert run("-logs-url", url, "-spool", str(spool), "-land-timeout", "0s", data=b"line\n" * 100).code == 4
+    assert check(*OFFLINE, "-spool", str(spool)).find_one("spool") == ("ok", f"{spool}: can be written")
+    data = (spool / "spool.sqlite").read_bytes()
+    (spool / "spool.sqlite").write_bytes(data.replace(b"line\n", b"lime\n"))
+    with unchanged(tmp_path):
+        found = check(*OFFLINE, "-spool", str(spool))
+    assert found.code == 0
+    assert found.find("spool")[1] == (
+        "warn",
+        f"{spool}: spool.sqlite: a row is not what was written; the start goes on with what can be read of it",
+    )
+
+
 def test_a_directory_that_others_can_write_fails(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     found = check(*OFFLINE, "-spool", str(tmp_path))

@@ -1,6 +1,7 @@
 """A directory is looked at as a store would use it, and nothing in it changes."""
 
 import fcntl
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,10 @@ import pytest
 
 from shuttle.errors import ConfigError
 from shuttle.store.backlog import SCHEMA
-from shuttle.store.inspection import find_foreign, inspect_store
+from shuttle.store.batch_table import PAGE, read_all
+from shuttle.store.checkpoint_table import SCHEMA as CHECKPOINTS
+from shuttle.store.inspection import find_damage, find_foreign, inspect_store
+from tests.helpers.batches import make_batch
 from tests.helpers.disks import reachable, without_rights
 from tests.store.test_private import (
     as_root,
@@ -137,3 +141,71 @@ def test_a_database_that_would_be_set_aside_is_named(filled: Path) -> None:  # n
     with unchanged(filled):
         assert inspect_store(filled, SCHEMA) == "can be written"
         assert find_foreign(filled, SCHEMA) == "spool.sqlite is not a regular file"
+
+
+def overwrite(path: Path, place: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(data)
+
+
+def overwrite_body(path: Path) -> None:
+    """Change a byte of a line, which is in no page that SQLite knows the meaning of."""
+    body = make_batch(1).body
+    place = path.read_bytes().index(body)
+    overwrite(path, place + len(body) // 2, b"\x00")
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "header": (lambda path: overwrite(path, 0, b"x" * 16), "file is not a database (SQLITE_NOTADB)"),
+    "schema": (lambda path: overwrite(path, 100, b"\xff" * 64), "SQLITE_CORRUPT"),
+    "pages": (lambda path: overwrite(path, PAGE, b"\xff" * PAGE), ""),
+    "body": (overwrite_body, "a row is not what was written"),
+    "cut": (lambda path: os.truncate(path, PAGE + 1), ""),
+    "other": (lambda path: path.write_bytes(b"no database" * 1000), "file is not a database (SQLITE_NOTADB)"),
+}
+
+
+@pytest.mark.parametrize(("change", "text"), DAMAGE.values(), ids=DAMAGE)
+def test_a_database_that_was_written_over_is_told_of_and_left_alone(
+    change: Callable[[Path], object],
+    text: str,
+    filled: Path,  # noqa: F811
+) -> None:
+    assert find_damage(filled, SCHEMA, read_all) == ""
+    change(filled / "spool.sqlite")
+    with unchanged(filled.parent):
+        found = find_damage(filled, SCHEMA, read_all)
+    assert found.startswith("spool.sqlite: ")
+    assert text in found
+
+
+@pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_bytes(b"")], ids=["gone", "empty"])
+def test_a_database_that_is_made_at_the_start_is_not_broken(
+    change: Callable[[Path], object],
+    filled: Path,  # noqa: F811
+) -> None:
+    change(filled / "spool.sqlite")
+    with unchanged(filled.parent):
+        assert find_damage(filled, SCHEMA, read_all) == ""
+
+
+def test_a_database_whose_log_is_needed_is_not_judged(filled: Path) -> None:  # noqa: F811
+    (filled / "spool.sqlite-wal").write_bytes(b"log")
+    overwrite_body(filled / "spool.sqlite")
+    with unchanged(filled.parent):
+        assert find_damage(filled, SCHEMA, read_all) == ""
+
+
+def test_the_look_ends_in_time(filled: Path) -> None:  # noqa: F811
+    overwrite_body(filled / "spool.sqlite")
+    assert find_damage(filled, SCHEMA, read_all, longest=-1.0) == ""
+
+
+def test_a_checkpoint_store_is_looked_at_too(tmp_path: Path) -> None:
+    directory = tmp_path / "state"
+    directory.mkdir(mode=0o700)
+    (directory / "files.sqlite").touch()
+    assert find_damage(directory, CHECKPOINTS, lambda _: ()) == ""
+    (directory / f"{CHECKPOINTS.name}.sqlite").write_bytes(b"no database" * 1000)
+    assert "SQLITE_NOTADB" in find_damage(directory, CHECKPOINTS, lambda _: ())

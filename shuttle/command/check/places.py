@@ -19,7 +19,8 @@ from shuttle.input.files.matching import find_closed
 from shuttle.input.files.trust import Trust
 from shuttle.input.interpreter import find_missing_interpreter
 from shuttle.store import backlog, checkpoint_table
-from shuttle.store.inspection import find_foreign, inspect_store
+from shuttle.store.batch_table import read_all
+from shuttle.store.inspection import Reader, find_damage, find_foreign, inspect_store
 from shuttle.store.schema import Schema
 
 _NAMED = 5  # paths that a finding names
@@ -37,11 +38,11 @@ def check_places(config: Config, command: Sequence[str]) -> Iterator[Finding]:
     else:
         yield Finding("ok", "input", "stdin, of which a check reads nothing")
     if config.spool:
-        yield from _check_store("spool", config.spool, backlog.SCHEMA)
+        yield from _check_store("spool", config.spool, backlog.SCHEMA, read_all)
         with contextlib.suppress(OSError):  # where nobody may look, there is a failure already
             yield from _check_room(config.spool, config.spool_bytes)
     if config.state_dir and config.file:
-        yield from _check_store("state", config.state_dir, checkpoint_table.SCHEMA)
+        yield from _check_store("state", config.state_dir, checkpoint_table.SCHEMA, lambda _: ())
 
 
 def _find_program(name: str) -> Finding:
@@ -55,7 +56,7 @@ def _find_program(name: str) -> Finding:
     return Finding("fail", "program", f"{hide_url(name)}: is not found{where}, or is no program")
 
 
-def _check_store(topic: str, directory: Path, schema: Schema) -> Iterator[Finding]:
+def _check_store(topic: str, directory: Path, schema: Schema, read: Reader) -> Iterator[Finding]:
     try:
         said = inspect_store(directory, schema)
     except ConfigError as error:
@@ -65,6 +66,8 @@ def _check_store(topic: str, directory: Path, schema: Schema) -> Iterator[Findin
     yield Finding("ok", topic, f"{shown}: {said}")
     if reason := find_foreign(directory, schema):
         yield Finding("warn", topic, f"{shown}: {reason}, and is set aside at the start")
+    elif damage := find_damage(directory, schema, read):
+        yield Finding("warn", topic, f"{shown}: {damage}; the start goes on with what can be read of it")
 
 
 def _check_room(directory: Path, most: int) -> Iterator[Finding]:
