@@ -267,7 +267,7 @@ class _Word(NamedTuple):
 
 _WORDS: dict[FlagKind, _Word] = {
     "string": _Word("TEXT", "a text", str),
-    "path": _Word("FILE", "a path, such as /etc/log-shuttle/url", _read_path),
+    "path": _Word("FILE", "a path, such as /var/lib/log-shuttle", _read_path),
     "int": _Word("N", "a whole number, such as 500, 1_000 or 0x10", _read_int),
     "size": _Word(
         "SIZE", "a number of bytes, such as 65536, 64KiB, 64KB or 64K, which are all the same, or 1G", _read_size
