@@ -131,10 +131,13 @@ class RotatedPath:
         return sum(file.count_left() for file in self.files)
 
     def let_go(self, *, at_once: bool = False) -> None:
-        """Close the files to which nothing more is written; `at_once` says that to none is. All must be read."""
+        """Close the files that are read to their ends and to which nothing more is written; `at_once`: to none is.
+
+        Some may not be read: they were found just now, or a stop has ended the reading.
+        """
         now = self._clock()
         for file in list(self.files):
-            if file.state is FileState.LIVE or not (at_once or _is_over(file, now)):
+            if file.state is FileState.LIVE or not (at_once or _is_over(file, now)) or not _is_read(file):
                 break  # what comes after it is not let go before it: where reading stands is one place
             self._chain.last = file.fingerprint(file.offset)
             self.files.remove(file)
@@ -230,6 +233,14 @@ class RotatedPath:
     def is_untouched(self) -> bool:
         """The path leads to a file of which nothing was read or counted."""
         return self._chain.is_untouched
+
+
+def _is_read(file: File) -> bool:
+    """Say whether a file is read to its end; no if nobody can tell: then the next reading tells of that."""
+    try:
+        return not file.has_more()
+    except OSError:
+        return False
 
 
 def _is_over(file: File, now: float) -> bool:
