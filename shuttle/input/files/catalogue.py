@@ -176,8 +176,8 @@ class Catalogue:
 
     def take_up(self, one: Checkpoint, path: Path) -> Checkpoint:
         """Return the checkpoint of a file that was let go, as one that is read on by `path`."""
-        self.history.remove(one)
         number = self._checkpoints.enroll(path, one.fingerprint)
+        self.history.remove(one)  # not before: a kill in between must leave one of them
         return Checkpoint(number, str(path), one.fingerprint)
 
     def note_unread(self, path: Path, key: Key) -> Checkpoint:

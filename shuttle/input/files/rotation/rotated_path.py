@@ -105,6 +105,8 @@ class RotatedPath:
             if file.state is not FileState.WHOLE and file.is_cut():
                 self._chain.begin_again(file)
                 return self._read_next(list(self.files), length)
+            if not file.offset and file.has_more() and self._chain.take_copies(file):
+                return self._read_next(list(self.files), length)
             if piece := self._read_next([file], length):
                 return piece
             self._note_damage(file)
@@ -228,11 +230,6 @@ class RotatedPath:
     def note_siblings(self, *, first: bool = False) -> None:
         """Note as history what `see_siblings` has seen before the last look, the `first` one, and nobody knows."""
         self._chain.note_siblings(first=first)
-
-    @property
-    def is_untouched(self) -> bool:
-        """The path leads to a file of which nothing was read or counted."""
-        return self._chain.is_untouched
 
 
 def _is_read(file: File) -> bool:
