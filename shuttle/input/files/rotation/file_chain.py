@@ -101,6 +101,9 @@ class FileChain:
         Raises:
             OSError: One of the files cannot be read.
         """
+        if file is self._live and self._is_untouched(file) and self._take_copies(file):
+            file.size = 0  # that there was something is all that had been seen
+            return
         if (loss := file.shorten()) is not None:
             if loss.lines or loss.uncounted:
                 self._missed.note(self.path, loss.lines, "the file was truncated", uncounted=loss.uncounted)
