@@ -145,7 +145,7 @@ class Resumption:
         return next(iter(same), None)
 
     def _find_by_old_numbers(self, gone: Sequence[Checkpoint]) -> None:
-        """Find files by those of their numbers, too, that a kill has left beside others: batches in flight have them."""
+        """Find files by the numbers, too, that a kill has left beside their last ones: batches in flight have them."""
         files = {file.opened.key: file for file in self.files}
         for one in gone:
             if file := files.get(self._same.get(one.number, (0, 0))):
