@@ -1,5 +1,6 @@
 """The catalogue: the files that are or were read, by the numbers that the checkpoints have for them."""
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +38,10 @@ class Catalogue:
 
     def __len__(self) -> int:
         return len(self._files)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Record what becomes of files in the block together: a kill leaves all of it, or nothing."""
+        return self._checkpoints.together()
 
     def get(self, number: int) -> File | None:
         """Return the file with this number; None if nothing of it can be read any more."""

@@ -52,6 +52,11 @@ class FileChain:
             OSError: One of them cannot be read.
         """
         self.error = None
+        with self._catalogue.together():
+            self._look()
+            return bool([file for file in list(self.files) if self._has_more(file)])
+
+    def _look(self) -> None:
         live = self._live
         if live and not self.identify(live):
             live = None
@@ -65,7 +70,6 @@ class FileChain:
         elif self._is_untouched(live):
             live.count_unread()
             self._take_copies(live)
-        return bool([file for file in list(self.files) if self._has_more(file)])
 
     def take_copies(self, file: File) -> bool:
         """Open what was copied from `file`, of which the first bytes are about to be read; say whether there is any.
@@ -75,7 +79,8 @@ class FileChain:
         Raises:
             OSError: A file cannot be read.
         """
-        return file is self._live and self._is_untouched(file) and self._take_copies(file)
+        with self._catalogue.together():
+            return file is self._live and self._is_untouched(file) and self._take_copies(file)
 
     def identify(self, file: File) -> bool:
         """See which file it is that was empty when it was opened; say whether it is one to be read from its top.
@@ -101,6 +106,10 @@ class FileChain:
         Raises:
             OSError: One of the files cannot be read.
         """
+        with self._catalogue.together():
+            self._begin_again(file)
+
+    def _begin_again(self, file: File) -> None:
         if file is self._live and self._is_untouched(file) and self._take_copies(file):
             file.size = 0  # that there was something is all that had been seen
             return

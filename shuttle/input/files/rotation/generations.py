@@ -66,7 +66,9 @@ def find_generations(
             unknown.remove(place)
         if place:
             rest.append((place, fingerprint.offset))
-    new = [one for one in unknown if not _is_older(one, anchors)]
+    # What was copied from a file of which nothing was read is older than the change of that one, its truncation.
+    read = [one for fingerprint, one in zip(known, places, strict=True) if fingerprint.offset]
+    new = [one for one in unknown if None in read or not _is_older(one, [one for one in read if one] or anchors)]
     return Generations(len(rest), rest + [(one, 0) for one in sort_by_age(new, anchors)])
 
 
