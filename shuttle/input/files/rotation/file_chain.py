@@ -111,7 +111,6 @@ class FileChain:
 
     def _begin_again(self, file: File) -> None:
         if file is self._live and self._is_untouched(file) and self._take_copies(file):
-            file.size = 0  # that there was something is all that had been seen
             return
         if (loss := file.shorten()) is not None:
             if loss.lines or loss.uncounted:
@@ -273,6 +272,7 @@ class FileChain:
                 live.forget()  # it was copied and cut just now
             self._take(between, len(older))
             self.left.append(live.number)
+            live.size = 0  # what was seen of it is in the copies
             live.cut_at = live.cut_at or 1  # nobody knows how much was copied
             self._spread_cut(live)
             self._catalogue.begin_again(live)  # by a number above those of the copies

@@ -95,7 +95,10 @@ class Resumption:
         here = self._note_same(self._opener.recognize_live(known, live), live.key) if live else None
         gone = [one for one in known if one is not here]
         if gone or (here and not here.fingerprint.offset):
-            self._open_rotated(gone, here, live)
+            if self._open_rotated(gone, here, live) and live:
+                self._opened.remove(live)
+                live.close()
+                live = None
             if live and not self._opener.leads_to(live.key):
                 raise ChangedError  # what it has led to may be among the others
         if live and here and not self._unknown and live.find_end() < here.size > here.fingerprint.offset:
@@ -109,11 +112,15 @@ class Resumption:
         self._find_by_old_numbers(gone)
         self.left += [one.number for one in gone]
 
-    def _open_rotated(self, gone: list[Checkpoint], here: Checkpoint | None, live: OpenFile | None) -> None:
+    def _open_rotated(self, gone: list[Checkpoint], here: Checkpoint | None, live: OpenFile | None) -> bool:
         """Open what was rotated away, from the oldest on that one of `gone` tells of; `here` tells of `live`.
 
         Those of `gone` that are found are taken out of it.
+
+        Returns:
+            Whether one of them was read that holds just what `live` does: it was copied, and `live` is about to be cut.
         """
+        copied = False
         newest = gone[-1] if gone else None
         unread = not here or not here.fingerprint.offset
         _, rest, complete = self._opener.open_rest([one.fingerprint for one in gone], unknown=unread)
@@ -123,7 +130,10 @@ class Resumption:
         for opened, _ in rest:
             same = recognize([*gone, here] if here else gone, opened.read_at, opened.key)
             one = self._note_same(same, opened.key)
-            if (one and one is here) or (live and (opened.key == live.key or is_copy(opened, live))):
+            twin = live is not None and is_copy(opened, live)
+            if twin and live and one and one.fingerprint.offset and not here and is_copy(live, opened):
+                copied, twin = True, False
+            if (one and one is here) or twin or (live and opened.key == live.key):
                 self._opened.remove(opened)
                 opened.close()
                 continue
@@ -137,6 +147,7 @@ class Resumption:
             other = live is not None and live.key != (newest.fingerprint.device, newest.fingerprint.inode)
             more = newest.size > newest.fingerprint.offset
             self._losses["what the checkpoint tells of is not there any more"] = other or more
+        return copied
 
     def _note_same(self, same: Sequence[Checkpoint], key: Key) -> Checkpoint | None:
         """Note that the file with this key holds what the checkpoints `same` tell of; return the first of these."""

@@ -68,6 +68,7 @@ class Surroundings:
                 seen,
                 holds=lambda one, read: _is_sure(one, read, sure) or self._holds(one, read),
                 is_foreign=is_foreign,
+                sure=sure,
             )
             before, seen = seen, self._look(known)
             if seen == before:
