@@ -7,9 +7,9 @@ stopped by SIGTERM at random and started again; the drain fails at random. Then 
 all has arrived or nothing more comes, is stopped by SIGTERM, and runs once more with -follow=false: nothing may come
 of that. The last line printed has the sums; the exit code is 1 if the books are wrong.
 
-A run that is wrong ends as soon as that is sure, and leaves in its directory what explains it: `events`, `requests` with
-the lines of each, and of the last agents what they said (`agent-7.log`), what they had recorded (`.state`) and which
-files there were when they had ended (`.files`).
+A run that is wrong ends as soon as that is sure, and leaves in its directory what explains it: `events`, `requests`
+with the lines of each, and of the last agents what they said (`agent-7.log`), what they had recorded (`.state`) and
+which files there were when they had ended (`.files`).
 
 What the oracle expects, as a drain sees it that keeps the first of several requests with one Logplex-Frame-Id:
 

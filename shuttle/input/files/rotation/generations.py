@@ -53,8 +53,8 @@ def find_generations(
 ) -> Generations:
     """Return the generations among `seen` of which `known` are the ones that were read last, the oldest first.
 
-    Those with the keys `sure` are open: nothing has to be found in their place. `is_foreign` says of an unknown file that
-    it is none of them: it was there before, or belongs to another path.
+    Those with the keys `sure` are open: nothing has to be found in their place. `is_foreign` says of an unknown file
+    that it is none of them: it was there before, or belongs to another path.
     """
     seen = [*sort_by_age([one for one in seen if one.age]), *(one for one in seen if not one.age)]
     places: list[Sighting | None] = []

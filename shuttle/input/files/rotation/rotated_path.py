@@ -109,6 +109,9 @@ class RotatedPath:
                 return self._read_next(list(self.files), length)
             if piece := self._read_next([file], length):
                 return piece
+            if file.cut_meanwhile:
+                self._chain.begin_again(file)
+                return self._read_next(list(self.files), length)
             self._note_damage(file)
         return None
 
