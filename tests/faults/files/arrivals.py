@@ -5,13 +5,13 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-_RECENT = 300_000  # lines in requests that are known frame by frame: many times what can be in flight
+_RECENT = 100_000  # lines in requests that are known frame by frame: many times what can be in flight
 
 Line = tuple[str, int]
 """The name of a file, and the number of a line in it."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Request:
     """What a drain knows by a Logplex-Frame-Id."""
 
