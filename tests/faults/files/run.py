@@ -86,7 +86,7 @@ class Run:
             for writer in self._writers:
                 writer.write(1)
             self._start()
-            self._wait(lambda: self.books.arrived.lines == len(self._writers))
+            self._wait(lambda: self.books.arrived.lines == len(self._writers), idle=LONGEST)
             self._weather.start()
             for writer in self._writers:
                 writer.start()
@@ -182,10 +182,10 @@ class Run:
     def _is_complete(self) -> bool:
         return not self.books.count_missing(Fate.KEPT, Fate.DELETED) and self._is_told()
 
-    def _wait(self, is_over: Callable[[], bool]) -> None:
+    def _wait(self, is_over: Callable[[], bool], *, idle: float = _IDLE) -> None:
         """Wait until `is_over`, or nothing has come for a while."""
         begun = time.monotonic()
-        while not is_over() and time.monotonic() < max(begun, self.books.changed_at) + _IDLE:
+        while not is_over() and time.monotonic() < max(begun, self.books.changed_at) + idle:
             assert time.monotonic() < begun + LONGEST * 10
             time.sleep(_STEP)
 
