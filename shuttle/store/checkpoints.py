@@ -10,7 +10,7 @@ database. One that is broken is set aside and never stops the start.
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -51,6 +51,7 @@ class Checkpoints:
         self._keys = {plan.id: key for key, plan in plans.rows.items()}
         self._next_file = files.next_key
         self._next_plan = plans.next_key
+        self._blocks = 0  # of `together`, one within the other
         self.new = new
         """No earlier agent has recorded anything, or nothing that can be read."""
 
@@ -77,6 +78,20 @@ class Checkpoints:
             checkpoints._save()
             stack.pop_all()
         return checkpoints
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Record which files there are only at the end of the block: a kill leaves all of that, or nothing.
+
+        Plans are recorded at once, with all that is due: their batches are about to be sent.
+        """
+        self._blocks += 1
+        try:
+            yield
+        finally:
+            self._blocks -= 1
+            if self._files.due:
+                self._save_files()
 
     @property
     def keeps(self) -> bool:
@@ -105,14 +120,14 @@ class Checkpoints:
         self._next_file += 1
         if self._database:
             self._files.put(number, Checkpoint(number, str(path), fingerprint, place, 0, history))
-            self._save()
+            self._save_files()
         return number
 
     def retire(self, number: int, fingerprint: Fingerprint) -> None:
         """Record that the file was read to its end, up to there, and settled: it is history."""
         if known := self._files.rows.get(number):
             self._files.put(number, known._replace(fingerprint=fingerprint, history=True))
-            self._save()
+            self._save_files()
 
     def record(
         self,
@@ -157,7 +172,7 @@ class Checkpoints:
                 self._plans.drop(self._keys.pop(plan.id))
             elif len(spans) < len(plan.spans):
                 self._plans.put(key, plan._replace(spans=spans))
-        self._save()
+        self._save_files()
 
     def check(self) -> None:
         """See that the database has what was recorded; if it has not, write all of it to a new one."""
@@ -169,6 +184,11 @@ class Checkpoints:
         if self._database and not self._database.released:
             self._save(compare=True)
             self._database.release()
+
+    def _save_files(self) -> None:
+        """Write what is due, unless it is to be written together with more."""
+        if not self._blocks:
+            self._save()
 
     def _save(self, *, compare: bool = False) -> None:
         """Write what is due, or keep it for the next time; `compare` first what somebody else may have changed."""

@@ -2,6 +2,7 @@
 
 import argparse
 import random
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -42,6 +43,8 @@ def main() -> int:
             _say(f"{sums}\nseed={seed} is wrong: {'; '.join(sums.problems)}; see {directory}")
             for line in told:
                 _say(f"  {line[:300]}")
+        else:
+            shutil.rmtree(directory)
         problems += len(sums.problems)
         total = total + sums if total else sums
     _say(str(total))

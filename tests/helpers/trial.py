@@ -24,6 +24,7 @@ from tests.helpers.virtual import Journal
 
 if TYPE_CHECKING:
     from shuttle.core.ledger import Ledger
+    from shuttle.shuttle import Shuttle
 
 LONG = 90.0  # seconds of virtual time; longer than a moved file is kept open, and than the slow look takes to come
 
@@ -80,6 +81,7 @@ class Trial:
         self._settings = {"from_": "beginning", "num_outlets": 1, **settings}
         self._written: list[bytes] = []
         self._running = AsyncExitStack()
+        self._shuttle: Shuttle
 
     async def __aenter__(self) -> Self:
         try:
@@ -103,7 +105,8 @@ class Trial:
         self._files = files or self._files
         self._settings |= settings
         agent = following(self.drain, *self._files, log=log, **self._settings)
-        self.ledgers.append((await self._running.enter_async_context(agent)).ledger)
+        self._shuttle = await self._running.enter_async_context(agent)
+        self.ledgers.append(self._shuttle.ledger)
         await anyio.sleep(SOON)
 
     async def stop(self) -> None:
@@ -112,6 +115,10 @@ class Trial:
             await self._running.aclose()
         except BaseExceptionGroup as group:
             raise _find_assertion(group) from None
+
+    def leave(self) -> None:
+        """Have nothing more read, as a signal does."""
+        self._shuttle.leave_files()
 
     @asynccontextmanager
     async def away(self, down: bool) -> AsyncIterator[None]:

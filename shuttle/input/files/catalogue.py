@@ -1,5 +1,6 @@
 """The catalogue: the files that are or were read, by the numbers that the checkpoints have for them."""
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +38,10 @@ class Catalogue:
 
     def __len__(self) -> int:
         return len(self._files)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Record what becomes of files in the block together: a kill leaves all of it, or nothing."""
+        return self._checkpoints.together()
 
     def get(self, number: int) -> File | None:
         """Return the file with this number; None if nothing of it can be read any more."""
@@ -176,8 +181,8 @@ class Catalogue:
 
     def take_up(self, one: Checkpoint, path: Path) -> Checkpoint:
         """Return the checkpoint of a file that was let go, as one that is read on by `path`."""
-        self.history.remove(one)
         number = self._checkpoints.enroll(path, one.fingerprint)
+        self.history.remove(one)  # not before: a kill in between must leave one of them
         return Checkpoint(number, str(path), one.fingerprint)
 
     def note_unread(self, path: Path, key: Key) -> Checkpoint:

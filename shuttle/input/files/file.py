@@ -53,6 +53,8 @@ class File:
     """It was let go, and may still be in batches in flight."""
     cut_at: int = 0
     """Bytes that had been written when it was truncated, as far as is known; 0 if it was not."""
+    cut_meanwhile: bool = False
+    """It was truncated since anybody looked, and has grown past the offset: what was read last is something else."""
     state: FileState = field(init=False)
     read_at: Read = field(init=False)
     _reader: DataReader = field(init=False)
@@ -88,6 +90,9 @@ class File:
     def read(self, length: int) -> bytes:
         """Return what comes next, at most `length` bytes; none at the end or a gap. It is kept until `take_in`."""
         data = self._reader.read(self.offset, length, cut_at=self.cut_at)
+        self.cut_meanwhile = bool(data) and not self._holds_what_was_read()
+        if self.cut_meanwhile:
+            return b""
         if data:
             self._unread.take(data, self.offset)
             self.kept.read(data)
@@ -149,14 +154,18 @@ class File:
         seen_size = self.size if self.has_uncounted else 0
         if size < max(self.offset, self.counted, seen_size) and (size or not self.read_at(0, 1)):
             return True  # those of /proc have no size, and yet something in them
-        known = self.kept.look_back(_COMPARED)
         seen = self._unread.look_back(_COMPARED) if self.counted > self.offset else b""
-        if self.read_at(self.offset - len(known), len(known)) != known:
+        if not self._holds_what_was_read():
             return True
         if self.read_at(self.counted - len(seen), len(seen)) != seen:
             return True
         self.size = size
         return False
+
+    def _holds_what_was_read(self) -> bool:
+        """Say whether the bytes before the offset stand there still; those of a compressed file do."""
+        known = b"" if self.opened.packed else self.kept.look_back(_COMPARED)
+        return not known or self.read_at(self.offset - len(known), len(known)) == known
 
     def shorten(self) -> Loss | None:
         """Go on where the reading stands in a file that was truncated, if all that was read stands there still.

@@ -43,7 +43,7 @@ class History:
 
     def find_content(self, key: Key, read: Read, path: Path) -> Checkpoint | None:
         """Return what is known of the file that `read` reads."""
-        if (same := self._by_key.get(key)) and is_same_content(same.fingerprint, read):
+        if (same := self._by_key.get(key)) and _is_same(same.fingerprint, read):
             return same
         for known in self._known[str(path)].values():
             if known.fingerprint.offset and ends_alike(known.fingerprint, read):
@@ -52,7 +52,7 @@ class History:
 
     def find_read(self, key: Key, read: Read) -> Checkpoint | None:
         """Return what is known of a file, beside any path: it is the same one, or has the same content."""
-        if (same := self._by_key.get(key)) and is_same_content(same.fingerprint, read):
+        if (same := self._by_key.get(key)) and _is_same(same.fingerprint, read):
             return same
         known = [one for beside in self._known.values() for one in beside.values() if one.fingerprint.offset]
         return next((one for one in known if ends_alike(one.fingerprint, read)), None)
@@ -80,6 +80,11 @@ class History:
 def ends_alike(fingerprint: Fingerprint, read: Read) -> bool:
     """Say whether the content that `read` gives is what was read of a file, and no more."""
     return fingerprint.offset < END and is_same_content(fingerprint, read) and not read(fingerprint.offset, 1)
+
+
+def _is_same(fingerprint: Fingerprint, read: Read) -> bool:
+    """Say whether a file is the one that had its inode; one that was empty is it as long as it is empty."""
+    return is_same_content(fingerprint, read) if fingerprint.offset else not read(0, 1)
 
 
 def _read_fingerprint(opened: OpenFile) -> Fingerprint:

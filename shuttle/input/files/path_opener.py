@@ -5,6 +5,7 @@ import resource
 import stat
 from collections import defaultdict, deque
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -74,6 +75,10 @@ class PathOpener:
     def room(self) -> int:
         """How many more files may be open."""
         return max(0, self._most - len(self._catalogue))
+
+    def together(self) -> AbstractContextManager[None]:
+        """Record all that is opened in the block together: a kill leaves no path without what is beside it."""
+        return self._catalogue.together()
 
     def open(self, path: Path, *, first: bool) -> RotatedPath | None:
         """Begin to follow `path`; `first` says that it was there when the process started.

@@ -84,6 +84,10 @@ class Tracker:
         for directory in directories:
             self._watch(directory)
         self._forget_gone(directories)
+        with self._opener.together():
+            self._open_found(first=first)
+
+    def _open_found(self, *, first: bool) -> None:
         opened: list[RotatedPath] = []
         followed = self._paths.rotated.keys() | self._paths.fifos
         found = self._discovery.find(followed, self._opener.known, room=self._opener.room)

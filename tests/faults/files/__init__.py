@@ -7,13 +7,18 @@ stopped by SIGTERM at random and started again; the drain fails at random. Then 
 all has arrived or nothing more comes, is stopped by SIGTERM, and runs once more with -follow=false: nothing may come
 of that. The last line printed has the sums; the exit code is 1 if the books are wrong.
 
+A run that is wrong ends as soon as that is sure, and leaves in its directory what explains it: `events`, `requests`
+with the lines of each, and of the last agents what they said (`agent-7.log`), what they had recorded (`.state`) and
+which files there were when they had ended (`.files`).
+
 What the oracle expects, as a drain sees it that keeps the first of several requests with one Logplex-Frame-Id:
 
 - `lost=0`: each line arrives that was written to a file that was renamed, copied before it was truncated, compressed,
   or deleted under a running agent; also what is written to it in the second after the rename.
 - `doubled=0`: no line arrives under another id once the drain has said that it took it. `duplicates` is what came again
   under the same id; that is allowed. So is `again`: the drain had failed or been silent each time, so the batch was
-  halved, and each half has an id of its own.
+  halved, and each half has an id of its own. An agent that is killed takes with it what it had been told, and which
+  halves it had made: then a batch comes whole after its halves, or in halves after it was taken.
 - `changed=0`: what comes again is what came before, byte for byte, or the rest of it that can still be read.
 - `garbled=0`: each message is one line as it was written, or a report.
 - `torn` is the beginning of a line, and all that could be read of it before a truncation without a copy; one at most

@@ -5,20 +5,18 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from enum import Enum
-from itertools import pairwise
-from pathlib import Path
+from itertools import groupby
 
 from shuttle.local_drain.syslog import read_message
+from tests.faults.files.arrivals import Arrivals, Line, Request
+from tests.faults.files.evidence import Trace
+from tests.faults.files.generations import Fate, Generation
 
 _LINE = re.compile(rb"([a-z]+) (\d{8}) x*\n")
 _TORN = re.compile(rb"(?:[a-z]+(?: (?:\d{1,8}(?: x*)?)?)?)?\n")  # the beginning of a line
 _REPORT = re.compile(rb"Error (L1[23]): (\d+) messages ")
 _PADDING = 120  # bytes at most: lines of many lengths, so that offsets are
-
-Line = tuple[str, int]
-"""The name of a file, and the number of a line in it."""
+_TOLD = 1000  # lines that are noted one by one when they come twice
 
 
 def make_line(line: Line) -> bytes:
@@ -27,65 +25,25 @@ def make_line(line: Line) -> bytes:
     return b"%b %08d %b\n" % (name.encode("ascii"), number, b"x" * (number * 7919 % _PADDING))
 
 
-class Fate(Enum):
-    """What became of a generation of a file, and so what can be expected of its lines."""
-
-    KEPT = "kept"
-    """It can be read: live, rotated, compressed or deleted when all of it had arrived."""
-    DELETED = "deleted"
-    """Unlinked while the agent had it open."""
-    TRUNCATED = "truncated"
-    """Without a copy, when the agent had seen it."""
-    GONE = "gone"
-    """Truncated without a copy, and no agent ran."""
-
-
-@dataclass(eq=False)
-class Generation:
-    """What stood in a file from its creation or truncation to the next."""
-
-    name: str
-    books: "Books"
-    fate: Fate = Fate.KEPT
-    place: Path | None = None
-    """Where it was rotated to."""
-    lines: list[Line] = field(default_factory=list)
-    _checked: int = 0
-
-    @property
-    def has_begun_to_arrive(self) -> bool:
-        return any(line in self.books.arrived for line in self.lines[:1000])
-
-    @property
-    def has_arrived(self) -> bool:
-        while self._checked < len(self.lines) and self.lines[self._checked] in self.books.arrived:
-            self._checked += 1
-        return self._checked == len(self.lines)
-
-    @property
-    def missing(self) -> list[Line]:
-        return [line for line in self.lines if line not in self.books.arrived]
-
-
 class Books:
     """What was written and what has arrived. Writers, and the threads of the drain, enter it."""
 
-    def __init__(self) -> None:
+    def __init__(self, trace: Trace) -> None:
         self.generations: list[Generation] = []
-        self.arrived: dict[Line, str] = {}
+        self.arrived = Arrivals()
         self.told: Counter[str] = Counter()  # lines that reports have told of, by code
         self.duplicates = self.again = self.doubled = self.changed = self.garbled = self.torn = 0
         self.events: list[str] = []  # what happened when, to be read beside the log of the agent
         self.counts: Counter[str] = Counter()
         self.changed_at = time.monotonic()
-        self._bodies: dict[str, list[bytes]] = {}
-        self._answered: set[str] = set()  # ids: the drain has said that it took the request
+        self.agent = 0  # the number of the one that runs
+        self.killed: set[int] = set()
+        self._trace = trace
         self._lock = threading.Lock()
 
     def note(self, event: str, kind: str = "") -> None:
         """Enter what happened, and count it by its kind."""
-        stamp = time.strftime("%H:%M:%S", time.gmtime()) + f"{time.time() % 1:.3f}"[1:]
-        self.events.append(f"{stamp} {event}")
+        self.events.append(f"{make_stamp()} {event}")
         if kind:
             with self._lock:
                 self.counts[kind] += 1
@@ -93,26 +51,29 @@ class Books:
     def take(self, frame_id: str, frames: list[bytes], *, answered: bool) -> None:
         """Enter a request that the drain has taken, and whether it says so."""
         with self._lock:
-            if answered:
-                self._answered.add(frame_id)
             self.changed_at = time.monotonic()
             messages = [(frame, read_message(frame)) for frame in frames]
             body = [frame for frame, message in messages if not _REPORT.match(message)]
-            if frame_id in self._bodies:
+            said = "answered" if answered else "no answer"
+            if before := self.arrived.find_request(frame_id):
                 self.duplicates += len(frames)
-                if not set(body) <= set(self._bodies[frame_id]):
+                before.answered |= answered
+                before.agent = self.agent
+                if not before.frames.issuperset(body):
                     self.changed += 1
                     self.note(f"frame id {frame_id} came again with other lines: {messages!r}")
+                self._trace.write(f"{make_stamp()} agent {self.agent} {frame_id} again, {said}")
                 return
-            self._bodies[frame_id] = body
-            for _, message in messages:
-                self._take_message(message, frame_id)
+            request = self.arrived.add_request(frame_id, self.agent, body, answered=answered)
+            lines = [line for _, message in messages if (line := self._take_message(message, request))]
+            self._trace.write(f"{make_stamp()} agent {self.agent} {frame_id} {said}: {' '.join(_find_runs(lines))}")
 
-    def _take_message(self, message: bytes, frame_id: str) -> None:
+    def _take_message(self, message: bytes, request: Request) -> Line | None:
+        """Enter a message of a request that has come for the first time; return the line that it is."""
         if report := _REPORT.match(message):
             self.told[report[1].decode()] += int(report[2])
             self.note(f"the drain was told: {message!r}")
-            return
+            return None
         found = _LINE.fullmatch(message)
         line = (found[1].decode(), int(found[2])) if found else ("", 0)
         if make_line(line) != message:
@@ -121,38 +82,45 @@ class Books:
             else:
                 self.garbled += 1
             self.note(f"torn or garbled: {message!r}")
-        elif line in self.arrived and self.arrived[line] not in self._answered:
-            self.again += 1
-            self.arrived[line] = frame_id
-        elif line in self.arrived:
-            self.doubled += 1
-            if self.doubled < 1000:
-                self.note(f"doubled: {line} under {self.arrived[line]} and {frame_id}")
-        else:
-            self.arrived[line] = frame_id
+            return None
+        if before := self.arrived.add(line):
+            self._note_twice(line, before, request)
+        return line
 
-    def find_missing(self, *fates: Fate) -> list[Line]:
-        """Return the lines of generations with these fates that have not arrived."""
-        return [line for generation in self.generations if generation.fate in fates for line in generation.missing]
+    def _note_twice(self, line: Line, before: Request, request: Request) -> None:
+        """Count a line that has come by another id."""
+        if not before.answered or (before.agent in self.killed and before.has_halves(request)):
+            self.again += 1
+            return
+        self.doubled += 1
+        if self.doubled < _TOLD:
+            self.note(f"doubled: {line} under {before.id} by agent {before.agent} and {request.id}")
+
+    @property
+    def is_wrong(self) -> bool:
+        """Something has come that should not have: nothing that happens later can explain it."""
+        return bool(self.doubled or self.changed or self.garbled)
+
+    def count_missing(self, *fates: Fate) -> int:
+        """Return how many lines of generations with these fates have not arrived."""
+        some = [one for one in self.generations if one.fate in fates and not one.has_arrived]
+        return sum(end - start for generation in some for start, end in generation.find_missing())
 
     def describe_missing(self) -> Iterator[str]:
         """Say of each generation that is not complete what is missing."""
         for place, generation in enumerate(self.generations):
-            if missing := [number for _, number in generation.missing]:
-                name, fate, all_ = generation.name, generation.fate.value, [number for _, number in generation.lines]
-                where = generation.place.name if generation.place else "live or gone"
-                yield (
-                    f"generation {place} of {name}, {fate}, {where}: lines {list(_find_runs(all_))}; "
-                    f"missing {len(missing)}: {list(_find_runs(missing))}"
-                )
+            if not generation.has_arrived:
+                yield f"generation {place} of {generation.describe()}"
 
 
-def _find_runs(numbers: list[int]) -> Iterator[str]:
-    """Yield the runs of consecutive numbers, each as first-last."""
-    if not numbers:
-        return
-    first = numbers[0]
-    for one, other in pairwise([*numbers, -1]):
-        if other != one + 1:
-            yield f"{first}-{one}"
-            first = other
+def make_stamp() -> str:
+    """Return the time of day, to the millisecond."""
+    now = time.time()
+    return time.strftime("%H:%M:%S", time.gmtime(now)) + f"{now % 1:.3f}"[1:]
+
+
+def _find_runs(lines: list[Line]) -> Iterator[str]:
+    """Yield the runs of consecutive lines, each as a name, and first-last."""
+    for (name, _), run in groupby(enumerate(lines), lambda one: (one[1][0], one[1][1] - one[0])):
+        numbers = [line[1] for _, line in run]
+        yield f"{name} {numbers[0]}-{numbers[-1]}"

@@ -11,7 +11,9 @@ from pathlib import Path
 from random import Random
 from subprocess import DEVNULL
 
-from tests.faults.files.books import Books, Fate
+from tests.faults.files.books import Books
+from tests.faults.files.evidence import Evidence
+from tests.faults.files.generations import Fate
 from tests.faults.files.truce import Truce
 from tests.faults.files.writer import COMPRESSION, KINDS, Writer
 from tests.faults.sums import Sums
@@ -45,15 +47,16 @@ class Run:
     """All that happens in `directory`, as `seed` has it, but for what is named in `without`."""
 
     def __init__(self, directory: Path, seed: int, without: frozenset[str] = frozenset()) -> None:
-        self.books = Books()
+        logs = directory / "logs"
+        logs.mkdir()
+        self._evidence = Evidence(directory, logs, directory / "state")
+        self.books = Books(self._evidence.trace)
         self._directory = directory
         self._random = Random(f"{seed} agent")
         self._endings = {ending: weight for ending, weight in ENDINGS.items() if ending not in without}
         self._truce = Truce()
         self._stop = threading.Event()
         self._weather = Weather(self.books, Random(f"{seed} weather"), self._stop, without)
-        logs = directory / "logs"
-        logs.mkdir()
         paths = [logs / f"{name}.log" for name in _NAMES]
         self._writers = [
             Writer(path, self.books, self._truce, Random(f"{seed} {path.name}"), stop=self._stop, without=without)
@@ -68,7 +71,6 @@ class Run:
             *("-land-timeout", "2s"),
         ]
         self._agent: Agent
-        self._ended: list[Agent] = []
         self._missed: list[tuple[int, str]] = []  # how many, and why
         self._uncounted = 0  # of these, those of which there were more
         self._heard = 0  # lines of the agent's log
@@ -84,7 +86,7 @@ class Run:
             for writer in self._writers:
                 writer.write(1)
             self._start()
-            self._wait(lambda: len(self.books.arrived) == len(self._writers))
+            self._wait(lambda: self.books.arrived.lines == len(self._writers), idle=LONGEST)
             self._weather.start()
             for writer in self._writers:
                 writer.start()
@@ -98,13 +100,11 @@ class Run:
         return self._compare()
 
     def write_logs(self) -> None:
-        """Leave what happened, and what the agents said, in the directory."""
+        """Leave what happened beside what the agents have said and recorded, in the directory."""
         (self._directory / "events").write_text("\n".join([*self.books.events, *self.books.describe_missing()]) + "\n")
-        for number, agent in enumerate(self._ended, 1):
-            (self._directory / f"agent-{number}").write_text("".join(agent.err))
 
     def _kill(self) -> None:
-        if self._ended:
+        if self.books.agent:
             with self._agent.process:
                 self._agent.process.kill()
 
@@ -116,7 +116,7 @@ class Run:
 
     def _disturb(self, until: float) -> None:
         """End the agent at random, and start it again, until it is time, or something is wrong for sure."""
-        while (now := time.monotonic()) < until and self._endings:
+        while (now := time.monotonic()) < until and self._endings and not self.books.is_wrong:
             time.sleep(min(until - now, self._random.choice((0.2, 0.7, 1.5, 3.0)) * self._random.random() * 2))
             if not self._truce.end(self._runs, self._is_told):
                 self._crashes.append("what must happen before the agent may end does not happen")
@@ -124,17 +124,18 @@ class Run:
             self._end()
             time.sleep(self._random.choice((0.0, 0.2, 1.0)) * self._random.random() * 2)
             self._start()
-        time.sleep(max(0.0, until - time.monotonic()))
+        while time.monotonic() < until and not self.books.is_wrong:
+            time.sleep(_STEP)
 
     def _start(self, *flags: str) -> None:
         def start() -> int:
             self._agent = Agent(*self._flags, *flags, stdin=DEVNULL)
             return self._agent.process.pid
 
+        self.books.agent += 1
         self._truce.begin(start)
-        self._ended.append(self._agent)
         self._heard = 0
-        self.books.note(f"agent {len(self._ended)} starts", "starts")
+        self.books.note(f"agent {self.books.agent} starts", "starts")
 
     def _end(self) -> None:
         ending = self._random.choices(list(self._endings), list(self._endings.values()))[0]
@@ -146,6 +147,7 @@ class Run:
 
     def _finish(self, number: signal.Signals | None) -> None:
         """End the agent by this signal, or wait for its end, and see that it ended as it should."""
+        agent = self.books.agent
         if number:
             self._agent.signal(number)
         with self._agent.process:  # which closes the pipes
@@ -154,10 +156,13 @@ class Run:
         # Told to stop before it was killed, it may be quicker; before it handles signals, it is ended by them.
         accepted = {0, 3, -number, -signal.SIGTERM} if number else {0, 3}
         if ended.code not in accepted or "Traceback" in ended.err:
-            self._crashes.append(f"agent {len(self._ended)} ended with {ended.code}")
+            self._crashes.append(f"agent {agent} ended with {ended.code}")
         elif ended.code >= 0 and not ended.ledger.balanced:
-            self._crashes.append(f"the ledger of agent {len(self._ended)} is not balanced")
-        self.books.note(f"agent {len(self._ended)} has ended with {ended.code}")
+            self._crashes.append(f"the ledger of agent {agent} is not balanced")
+        if ended.code < 0:
+            self.books.killed.add(agent)
+        self.books.note(f"agent {agent} has ended with {ended.code}")
+        self._evidence.keep(agent, self._agent.err)
 
     def _listen(self) -> None:
         """Hear what the agent says of lines that it has missed."""
@@ -175,12 +180,12 @@ class Run:
         return self.books.told["L13"] == sum(lines for lines, _ in self._missed)
 
     def _is_complete(self) -> bool:
-        return not self.books.find_missing(Fate.KEPT, Fate.DELETED) and self._is_told()
+        return not self.books.count_missing(Fate.KEPT, Fate.DELETED) and self._is_told()
 
-    def _wait(self, is_over: Callable[[], bool]) -> None:
+    def _wait(self, is_over: Callable[[], bool], *, idle: float = _IDLE) -> None:
         """Wait until `is_over`, or nothing has come for a while."""
         begun = time.monotonic()
-        while not is_over() and time.monotonic() < max(begun, self.books.changed_at) + _IDLE:
+        while not is_over() and time.monotonic() < max(begun, self.books.changed_at) + idle:
             assert time.monotonic() < begun + LONGEST * 10
             time.sleep(_STEP)
 
@@ -188,9 +193,9 @@ class Run:
         books = self.books
         counts = Counter(books.counts)
         counts["runs"] = 1
-        counts["lines"] = sum(len(generation.lines) for generation in books.generations)
-        counts["lost"] = len(books.find_missing(Fate.KEPT, Fate.DELETED))
-        counts["missing"] = len(books.find_missing(Fate.TRUNCATED))
+        counts["lines"] = sum(generation.lines for generation in books.generations)
+        counts["lost"] = books.count_missing(Fate.KEPT, Fate.DELETED)
+        counts["missing"] = books.count_missing(Fate.TRUNCATED)
         counts["doubtful"] = sum(lines for lines, reason in self._missed if reason.startswith(_DOUBTFUL))
         counts["missed"] = sum(lines for lines, _ in self._missed) - counts["doubtful"]
         counts["uncounted"] = self._uncounted

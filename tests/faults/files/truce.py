@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _STEP = 0.02  # seconds between two looks at what the agent is not ended before
-_PATIENCE = 60.0  # seconds; a drain that fails at random takes everything within a few
+_PATIENCE = 300.0  # seconds; a drain that fails at random takes everything within a few, but the machine may be busy
 
 
 class Truce:

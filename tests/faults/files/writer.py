@@ -10,7 +10,8 @@ from collections import deque
 from pathlib import Path
 from random import Random
 
-from tests.faults.files.books import Books, Fate, Generation, make_line
+from tests.faults.files.books import Books, make_line
+from tests.faults.files.generations import Fate, Generation
 from tests.faults.files.truce import Truce
 
 KINDS = {"rename": 6, "late": 4, "copytruncate": 6, "delete": 4, "truncate": 3, "gone": 3}  # and how often
@@ -81,8 +82,8 @@ class Writer(threading.Thread):
 
     def _append(self, fd: int, generation: Generation, count: int) -> None:
         lines = [(generation.name, self._written + number) for number in range(count)]
+        generation.runs.append((self._written, self._written + count))
         self._written += count
-        generation.lines += lines
         data = b"".join(map(make_line, lines))
         if self._random.random() < 0.1:  # in two parts
             place = self._random.randrange(len(data))
@@ -96,7 +97,7 @@ class Writer(threading.Thread):
         self._begin_generation()
 
     def _begin_generation(self) -> None:
-        self._live = Generation(self._path.stem, self._books)
+        self._live = Generation(self._path.stem, self._books.arrived)
         self._all.append(self._live)
         self._books.generations.append(self._live)
 

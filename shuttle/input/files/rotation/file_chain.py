@@ -52,6 +52,11 @@ class FileChain:
             OSError: One of them cannot be read.
         """
         self.error = None
+        with self._catalogue.together():
+            self._look()
+            return bool([file for file in list(self.files) if self._has_more(file)])
+
+    def _look(self) -> None:
         live = self._live
         if live and not self.identify(live):
             live = None
@@ -62,15 +67,20 @@ class FileChain:
             if live:
                 live.state = FileState.MOVED
             self._open_next(live)
-        elif self.is_untouched:
+        elif self._is_untouched(live):
+            live.count_unread()
             self._take_copies(live)
-        return bool([file for file in list(self.files) if self._has_more(file)])
 
-    @property
-    def is_untouched(self) -> bool:
-        """The path leads to a file of which nothing was read or counted."""
-        live = self._live
-        return bool(live and not live.offset and not live.counted)
+    def take_copies(self, file: File) -> bool:
+        """Open what was copied from `file`, of which the first bytes are about to be read; say whether there is any.
+
+        Once they are read, nothing tells that something else stood in it before.
+
+        Raises:
+            OSError: A file cannot be read.
+        """
+        with self._catalogue.together():
+            return file is self._live and self._is_untouched(file) and self._take_copies(file)
 
     def identify(self, file: File) -> bool:
         """See which file it is that was empty when it was opened; say whether it is one to be read from its top.
@@ -96,6 +106,12 @@ class FileChain:
         Raises:
             OSError: One of the files cannot be read.
         """
+        with self._catalogue.together():
+            self._begin_again(file)
+
+    def _begin_again(self, file: File) -> None:
+        if file is self._live and self._is_untouched(file) and self._take_copies(file):
+            return
         if (loss := file.shorten()) is not None:
             if loss.lines or loss.uncounted:
                 self._missed.note(self.path, loss.lines, "the file was truncated", uncounted=loss.uncounted)
@@ -242,9 +258,12 @@ class FileChain:
         before.close()
         return True
 
-    def _take_copies(self, live: File) -> None:
-        """Open what was copied from `live`, which was truncated before anything of it was seen."""
-        live.count_unread()
+    def _is_untouched(self, live: File) -> bool:
+        """Say whether nothing of the file was read or counted."""
+        return not live.offset and not live.counted
+
+    def _take_copies(self, live: File) -> bool:
+        """Open what was copied from a file that was cut before anything of it was seen; say whether there is any."""
         older = [file for file in self.files if file is not live]
         between, _ = self._open_between(older, live.opened, copies=True)
         if between:
@@ -253,9 +272,11 @@ class FileChain:
                 live.forget()  # it was copied and cut just now
             self._take(between, len(older))
             self.left.append(live.number)
+            live.size = 0  # what was seen of it is in the copies
             live.cut_at = live.cut_at or 1  # nobody knows how much was copied
             self._spread_cut(live)
             self._catalogue.begin_again(live)  # by a number above those of the copies
+        return bool(between)
 
     def _open_between(
         self, older: Sequence[File], live: OpenFile | None, *, copies: bool = False

@@ -99,14 +99,14 @@ class FileOpener:
             self.surroundings.places.add(place)
         return place
 
-    def recognize_live(self, known: Sequence[Checkpoint], live: OpenFile) -> Checkpoint | None:
-        """Return the checkpoint of what the path leads to: of that file, or of one that it copies and has replaced."""
-        one = recognize(known, live.read_at, live.key)
-        if one is None or (one.fingerprint.device, one.fingerprint.inode) == live.key:
-            return one
-        if one.fingerprint.offset >= HEAD:
-            return one  # an editor has put it there, and may keep the old one beside it
-        return None if self.is_somewhere(one.fingerprint) else one
+    def recognize_live(self, known: Sequence[Checkpoint], live: OpenFile) -> list[Checkpoint]:
+        """Return the checkpoints of what the path leads to: of that file, or of one that it copies and has replaced."""
+        same = recognize(known, live.read_at, live.key)
+        if not same or (same[0].fingerprint.device, same[0].fingerprint.inode) == live.key:
+            return same
+        if same[0].fingerprint.offset >= HEAD:
+            return same  # an editor has put it there, and may keep the old one beside it
+        return [] if self.is_somewhere(same[0].fingerprint) else same
 
     def is_somewhere(self, fingerprint: Fingerprint) -> bool:
         """Say whether a file that was read, or a copy of it, stands anywhere but at the path."""
@@ -170,16 +170,19 @@ def closing_untaken(files: Iterable[tuple[OpenFile, int]]) -> Iterator[Iterator[
             opened.close()
 
 
-def recognize(known: Sequence[Checkpoint], read_at: Read, key: Key) -> Checkpoint | None:
-    """Return the checkpoint of the file that `read_at` reads: by its content, else the last that has just its inode.
+def recognize(known: Sequence[Checkpoint], read_at: Read, key: Key) -> list[Checkpoint]:
+    """Return the checkpoints of the file that `read_at` reads: by its content, else the last that has just its inode.
+
+    It has several where a kill has left an old number of it beside the one that it got since. The one that it was read
+    furthest by comes first, and of those the latest.
 
     Raises:
         OSError: The file cannot be read.
     """
     same = [one for one in known if one.fingerprint.offset and is_same_content(one.fingerprint, read_at)]
     if same:
-        return max(same, key=lambda one: one.fingerprint.offset)
+        return sorted(same, key=lambda one: (one.fingerprint.offset, one.number), reverse=True)
     for one in reversed(known):
         if not one.fingerprint.offset and (one.fingerprint.device, one.fingerprint.inode) == key:
-            return one
-    return None
+            return [one]
+    return []

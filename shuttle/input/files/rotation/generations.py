@@ -9,7 +9,7 @@ Known files come first, in their order. The unknown ones follow by the time of t
 same, by what their names say.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,11 +44,17 @@ class Generations(NamedTuple):
 
 
 def find_generations(
-    known: Sequence[Fingerprint], seen: Sequence[Sighting], *, holds: Holds, is_foreign: Callable[[Sighting], bool]
+    known: Sequence[Fingerprint],
+    seen: Sequence[Sighting],
+    *,
+    holds: Holds,
+    is_foreign: Callable[[Sighting], bool],
+    sure: Collection[Key] = (),
 ) -> Generations:
     """Return the generations among `seen` of which `known` are the ones that were read last, the oldest first.
 
-    `is_foreign` says of an unknown file that it is none of them: it was there before, or belongs to another path.
+    Those with the keys `sure` are open: nothing has to be found in their place. `is_foreign` says of an unknown file
+    that it is none of them: it was there before, or belongs to another path.
     """
     seen = [*sort_by_age([one for one in seen if one.age]), *(one for one in seen if not one.age)]
     places: list[Sighting | None] = []
@@ -61,12 +67,14 @@ def find_generations(
     unknown = [one for one in unknown if one.age and one.age.scheme in schemes]
     rest: list[tuple[Sighting, int]] = []
     for number, (fingerprint, one) in enumerate(zip(known, places, strict=True)):
-        place = one
-        if place is None and not fingerprint.offset and (place := _find_between(places, number, unknown)):
+        place, unread = one, not fingerprint.offset and (fingerprint.device, fingerprint.inode) not in sure
+        if place is None and unread and (place := _find_between(places, number, unknown)):
             unknown.remove(place)
         if place:
             rest.append((place, fingerprint.offset))
-    new = [one for one in unknown if not _is_older(one, anchors)]
+    # What was copied from a file of which nothing was read is older than the change of that one, its truncation.
+    read = [one for fingerprint, one in zip(known, places, strict=True) if fingerprint.offset]
+    new = [one for one in unknown if None in read or not _is_older(one, [one for one in read if one] or anchors)]
     return Generations(len(rest), rest + [(one, 0) for one in sort_by_age(new, anchors)])
 
 

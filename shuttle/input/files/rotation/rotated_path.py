@@ -105,8 +105,13 @@ class RotatedPath:
             if file.state is not FileState.WHOLE and file.is_cut():
                 self._chain.begin_again(file)
                 return self._read_next(list(self.files), length)
+            if not file.offset and file.has_more() and self._chain.take_copies(file):
+                return self._read_next(list(self.files), length)
             if piece := self._read_next([file], length):
                 return piece
+            if file.cut_meanwhile:
+                self._chain.begin_again(file)
+                return self._read_next(list(self.files), length)
             self._note_damage(file)
         return None
 
@@ -131,10 +136,13 @@ class RotatedPath:
         return sum(file.count_left() for file in self.files)
 
     def let_go(self, *, at_once: bool = False) -> None:
-        """Close the files to which nothing more is written; `at_once` says that to none is. All must be read."""
+        """Close the files that are read to their ends and to which nothing more is written; `at_once`: to none is.
+
+        Some may not be read: they were found just now, or a stop has ended the reading.
+        """
         now = self._clock()
         for file in list(self.files):
-            if file.state is FileState.LIVE or not (at_once or _is_over(file, now)):
+            if file.state is FileState.LIVE or not (at_once or _is_over(file, now)) or not _is_read(file):
                 break  # what comes after it is not let go before it: where reading stands is one place
             self._chain.last = file.fingerprint(file.offset)
             self.files.remove(file)
@@ -226,10 +234,13 @@ class RotatedPath:
         """Note as history what `see_siblings` has seen before the last look, the `first` one, and nobody knows."""
         self._chain.note_siblings(first=first)
 
-    @property
-    def is_untouched(self) -> bool:
-        """The path leads to a file of which nothing was read or counted."""
-        return self._chain.is_untouched
+
+def _is_read(file: File) -> bool:
+    """Say whether a file is read to its end; no if nobody can tell: then the next reading tells of that."""
+    try:
+        return not file.has_more()
+    except OSError:
+        return False
 
 
 def _is_over(file: File, now: float) -> bool:

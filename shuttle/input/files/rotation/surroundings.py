@@ -64,7 +64,11 @@ class Surroundings:
         for _ in range(LOOKS):
             self._error = None
             found = find_generations(
-                known, seen, holds=lambda one, read: one.key in sure or self._holds(one, read), is_foreign=is_foreign
+                known,
+                seen,
+                holds=lambda one, read: _is_sure(one, read, sure) or self._holds(one, read),
+                is_foreign=is_foreign,
+                sure=sure,
             )
             before, seen = seen, self._look(known)
             if seen == before:
@@ -161,6 +165,11 @@ class Surroundings:
     def _sight(self, path: Path, age: Age | None, linked: bool) -> Sighting | None:
         """Return what stands at `path`; None if it is no regular file, or a link that may not be followed."""
         return None if linked and self.trust.find_distrust(path) else _sight(path, age)
+
+
+def _is_sure(one: Sighting, fingerprint: Fingerprint, sure: Collection[Key]) -> bool:
+    """Say whether a file is the one that was read, whatever stands in it now: that one is open."""
+    return one.key == (fingerprint.device, fingerprint.inode) and one.key in sure
 
 
 def _sight(path: Path, age: Age | None) -> Sighting | None:
