@@ -16,7 +16,8 @@ import signal
 from collections.abc import Sequence
 from typing import Any
 
-from shuttle.errors import ApplicationError
+from shuttle.errors import ApplicationError, quote
+from shuttle.input.interpreter import find_missing_interpreter
 
 NOT_FOUND = 127
 NOT_STARTED = 126
@@ -86,8 +87,8 @@ def start(command: Sequence[str], *, split_errors: bool) -> Application:
         if errors is not None:
             os.close(errors)
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        if isinstance(error, FileNotFoundError) and shutil.which(command[0]):
-            reason += ": the interpreter that its first line names"
+        if missing := find_missing_interpreter(shutil.which(command[0]) or command[0]):
+            reason = f"its interpreter {quote(missing)} is not found, or is no program"
         code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_STARTED
         raise ApplicationError(f"{command[0]!r} cannot be started: {reason}", code) from None
     finally:

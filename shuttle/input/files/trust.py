@@ -154,9 +154,9 @@ def _judge(status: os.stat_result, owners: set[int]) -> str:
 def _find_nameless() -> set[int]:
     """Return the number, if there is one here, that stands for every user whom this namespace does not know."""
     try:
-        if Path("/proc/self/uid_map").read_text("ascii").split() == _WHOLE_MAP:
+        if Path("/proc/self/uid_map").read_text("utf-8").split() == _WHOLE_MAP:
             return set()
-        return {int(Path("/proc/sys/kernel/overflowuid").read_text("ascii"))}
+        return {int(Path("/proc/sys/kernel/overflowuid").read_text("utf-8"))}
     except (OSError, ValueError):  # not Linux
         return set()
 
