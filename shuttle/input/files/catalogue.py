@@ -126,6 +126,8 @@ class Catalogue:
 
     def begin_again(self, file: File) -> None:
         """Read `file` from its top, as a new one."""
+        if file.opened.packed:
+            file.opened.read_at(0, 1)  # what is in it now may not be compressed
         trail = file.opened.read_trail(0)
         file.begin(self._make_source(file.path, trail.fingerprint(), None, file.place), trail)
         self.add(file.number, file)

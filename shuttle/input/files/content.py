@@ -42,10 +42,13 @@ class Content:
             OSError: The file cannot be read.
         """
         if not offset and length:
+            top = None if self._unpacked else read_at(self._fd, 0, max(length, MAGIC))
             try:
-                self._look_at_top()
+                self._look_at_top(top)
             except UnsupportedFormatError as error:  # it was written since it was opened
                 self._refusal = str(error.strerror)
+            if top is not None and not (self._unpacked or self._withheld):
+                return top[:length]
         if self._unpacked:
             return self._read_unpacked(self._unpacked, offset, length)
         return b"" if self._withheld else read_at(self._fd, offset, length)
@@ -142,10 +145,11 @@ class Content:
                 _SMALL_READS.note(before, offset, length, known)
         return known
 
-    def _look_at_top(self) -> None:
+    def _look_at_top(self, top: bytes | None = None) -> None:
+        """See which format the file has, from its `top` where that was read already."""
         if self._unpacked and self._unpacked.is_begun and not self._unpacked.is_cut():
             return
-        head = read_at(self._fd, 0, MAGIC)
+        head = read_at(self._fd, 0, MAGIC) if top is None else top[:MAGIC]
         format_ = recognize_format(head)
         self._withheld = format_ is not None or may_become_packed(head)
         self._refusal = ""

@@ -41,6 +41,7 @@ class PathOpener:
     Attributes:
         known: The checkpoints of paths that are not followed yet, the oldest first.
         waiting: The paths that could not be opened, and will be tried again.
+        directories: What stands where files may have gone.
         aliases: The paths that lead to a file that is read by another path, or to a copy of it, and that path.
     """
 
@@ -64,7 +65,7 @@ class PathOpener:
         self._missed = missed
         self._clock = clock
         self._start = start
-        self._directories = Directories()
+        self.directories = Directories()
         self._recognizer = Recognizer(catalogue, self.known, paths.trust.open)
         self.waiting: set[Path] = set()
         self.aliases: dict[Path, Path] = {}
@@ -105,7 +106,7 @@ class PathOpener:
                 at_end=first and self._start.at_end,
                 old=first and self._start.new,
                 trust=self._paths.trust,
-                directories=self._directories,
+                directories=self.directories,
                 elsewhere=self._paths.list_covered,
                 is_patient=partial(self._paths.errors.is_patient, path),
             )
@@ -143,7 +144,7 @@ class PathOpener:
         if any((one.fingerprint.device, one.fingerprint.inode) == key for one in known):
             return
         if not known:  # what is beside it now is older
-            opener = FileOpener(Surroundings(path, self._directories, self._paths.trust), self._recognizer)
+            opener = FileOpener(Surroundings(path, self.directories, self._paths.trust), self._recognizer)
             opener.see_siblings()
             FileChain(opener, deque(), [], self._catalogue, self._missed).note_siblings(first=True)
         self.known[path].append(self._catalogue.note_unread(path, key))

@@ -94,11 +94,11 @@ class Scheduler:
             return
         if piece:
             await self._take_in(path, *piece, length)
-            return
-        await self._let_go(path)
-        self._untidy.pop(path, None)
-        if not path.is_tidy:
-            self._untidy[path] = None
+        if not piece or (self._follow and not path.is_ready):
+            await self._let_go(path)
+            self._untidy.pop(path, None)
+            if not path.is_tidy:
+                self._untidy[path] = None
 
     async def _take_in(self, path: RotatedPath, file: File, data: bytes, length: int) -> None:
         """Take in what was read of `file`; at a gap, what comes behind it as soon as that may be."""
@@ -108,7 +108,7 @@ class Scheduler:
         except OSError as error:
             self._paths.errors.note(path.path, error)
             more = None
-        if more is not None:
+        if more is not None and (path.is_ready or not self._follow):
             self._queue.ready[path] = None
         if more:
             self._progress.taken += len(more)
@@ -118,7 +118,8 @@ class Scheduler:
 
     async def _let_go(self, path: RotatedPath, *, at_once: bool = False) -> None:
         """Let go of the files of which nothing more is to come, now that all of them are read."""
-        path.let_go(at_once=at_once)
+        if path.let_go(at_once=at_once) and not self._queue.leaving:
+            self._queue.ready[path] = None
         await self._end_sources(path)
 
     async def _end_sources(self, path: RotatedPath) -> None:

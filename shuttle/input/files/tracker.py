@@ -40,6 +40,7 @@ class Tracker:
         self._links: dict[Path, Path] = {}  # by what they lead to
         self._closed: set[Path] = set()  # directories
         self._watched: set[Path] = set()
+        self._unnoted: set[Path] = set()  # paths beside which something stands that may become history
 
     async def run(self) -> None:
         """Look, whenever something may have changed, at what may have changed."""
@@ -62,14 +63,20 @@ class Tracker:
             appeared = changes.directories or any(map(self._discovery.concerns, changes.paths - paths))
             if changes.everything or appeared or again - rotated.keys():
                 self.find()
-            if others:
-                paths |= {path for path, one in rotated.items() if len(one.files) != 1 and path.parent in others}
+            told, around = changes.paths | again, set(again)
+            if changes.everything or others:
+                moved = {path for path, one in rotated.items() if len(one.files) != 1}
+                around |= {path for path in moved if changes.everything or path.parent in others}
             beside = self._find_beside(changes)
             for path in beside:
                 rotated[path].see_siblings()
-            looked = [path for path in (paths | beside) & rotated.keys() if self._look_again(path)]
-            for path in beside.intersection(looked):
-                rotated[path].note_siblings()
+            for path in (paths | around | beside) & rotated.keys():
+                self._look_again(
+                    path,
+                    told=not changes.everything or path in told or path.parent in changes.directories,
+                    around=path in around or path in beside,
+                    beside=path in beside,
+                )
 
     def start(self) -> None:
         """Begin to follow what is there when the process starts, and tell of what is named or meant and is not."""
@@ -110,23 +117,29 @@ class Tracker:
         """Note that a file of `path` could not be read; it is looked at again."""
         self._paths.errors.note(path, error)
 
-    def _look_again(self, path: Path) -> bool:
-        """Look at a followed path, unless it fails and must not be tried yet; say whether all of it could be seen."""
-        return self._paths.errors.may_try(path) and self.look_at(path)
+    def _look_again(self, path: Path, *, told: bool, around: bool, beside: bool) -> None:
+        """Look at a followed path, unless it fails and must not be tried yet, and note what stands `beside` it."""
+        seen = self._paths.errors.may_try(path) and self.look_at(path, told=told, around=around)
+        if beside:
+            noted = seen and self._paths.rotated[path].note_siblings()
+            (self._unnoted.discard if noted else self._unnoted.add)(path)
 
-    def look_at(self, path: Path) -> bool:
+    def look_at(self, path: Path, *, told: bool = True, around: bool = True) -> bool:
         """Notice what has become of a followed path, and have it read if there is something to read.
+
+        Nobody may have `told` of a change, and there may be none `around` the path, as `RotatedPath.look` has it.
 
         Returns:
             Whether all of it could be seen.
         """
         rotated = self._paths.rotated[path]
         try:
-            more = rotated.look()
+            more = rotated.look(told=told, around=around)
             if more or not rotated.is_tidy:
                 self._queue.put(rotated)
             error = rotated.error
-            self._watch_target(path)
+            if rotated.is_link:
+                self._watch_target(path)
         except (OSError, RuntimeError) as failure:  # RuntimeError: links that lead to each other
             more = False
             error = failure if isinstance(failure, OSError) else OSError(errno.ELOOP, os.strerror(errno.ELOOP))
@@ -159,9 +172,16 @@ class Tracker:
         new = [path for path in changes.paths if path not in rotated]
         beside = {path.with_name(origin) for path in new for origin in list_origins(path.name)}
         if changes.directories or changes.everything:
-            beside |= {path for path in rotated if changes.everything or path.parent in changes.directories}
+            places = {path: path for path in rotated} | self._links
+            told = [place for place in places if changes.everything or place.parent in changes.directories]
+            stirred = {each for each in {place.parent for place in told} if self._has_changed(each, changes)}
+            beside |= {place for place in told if place.parent in stirred or places[place] in self._unnoted}
         linked = {self._links[path] for path in beside if path in self._links}
         return (beside | linked) & rotated.keys()
+
+    def _has_changed(self, directory: Path, changes: "Changes") -> bool:
+        """Say whether other files may stand in a directory than when it was looked at last."""
+        return self._opener.directories.has_changed(directory, closely=directory in changes.directories)
 
     def _watch_target(self, path: Path) -> None:
         """Watch what a symbolic link leads to: it is written to in its own directory."""
