@@ -8,6 +8,7 @@ from shuttle.core.fingerprint import HEAD, Fingerprint, Read, Trail, is_same_con
 from shuttle.core.position import Position
 from shuttle.delivery.source import Source
 from shuttle.input.files.content import Content
+from shuttle.input.files.descriptors import Descriptors
 from shuttle.input.files.file import File
 from shuttle.input.files.history import History, ends_alike
 from shuttle.input.files.labels import Labels
@@ -27,8 +28,9 @@ class Catalogue:
     A file has one number, and may be found by others too: lines in flight have the number under which they were read.
     """
 
-    def __init__(self, checkpoints: Checkpoints, labels: Labels, clock: Clock) -> None:
+    def __init__(self, checkpoints: Checkpoints, labels: Labels, clock: Clock, descriptors: Descriptors) -> None:
         self.history = History(checkpoints)
+        self.descriptors = descriptors
         self._checkpoints = checkpoints
         self._labels = labels
         self._clock = clock
@@ -137,11 +139,13 @@ class Catalogue:
         self._by_key.pop(file.opened.key, None)
         file.move_to(copy, self._clock())
         self._by_key[copy.key] = file
+        self.descriptors.add(file)
 
     def add(self, number: int, file: File) -> None:
         """Find `file` by `number` too, which is that of another one or was."""
         self._files[number] = file
         self._by_key[file.opened.key] = file
+        self.descriptors.add(file)
 
     def remove(self, number: int) -> None:
         """Find nothing by `number` any more."""

@@ -4,8 +4,10 @@ The bytes before the offset are compared with what stands there now, since it ma
 of the file, and of no line.
 """
 
+import contextlib
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -164,11 +166,11 @@ class File:
         """Return its fingerprint as read up to `offset`, which lies within the bytes that are kept."""
         return self.kept.make(*self.opened.key, offset).fingerprint()
 
-    def look(self, status: os.stat_result | None = None, *, told: bool = True) -> bool:
+    def look(self, status: os.stat_result | None = None, *, told: bool = True, closely: bool = False) -> bool:
         """See from its status whether it has changed, and say whether it was truncated, as far as that is seen.
 
-        If it was read to its end, what stands there is not read here: whoever reads what is new compares it.
-        It was `told` that something may have changed; if not, nothing has if the status is what it was.
+        If it was read to its end, what stands there is not read here but `closely`: whoever reads what is new compares
+        it. It was `told` that something may have changed; if not, nothing has if the status is what it was.
 
         Raises:
             OSError: It cannot be read.
@@ -177,8 +179,8 @@ class File:
         seen = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         same = seen == self.seen and not (told and time.time_ns() < max(seen[1:]) + _SETTLED)
         self.seen = seen
-        if self.ready or self.opened.packed:
-            if (told and self.ready) or not same:
+        if self.ready or closely or self.opened.packed:
+            if (told and (self.ready or closely)) or not same:
                 return self.is_cut(status) or self._note_more()
         elif same and self.size == status.st_size:
             self.ready = bool(self.offset != self.size and self.has_more())  # by mmap, or in /proc
@@ -297,6 +299,17 @@ class File:
             return self.fingerprint(self.offset)
         return self._unread.fingerprint()
 
+    def park(self, reopen: Callable[[], int]) -> None:
+        """Close it until somebody needs it again; then `reopen` returns its new descriptor."""
+        if self.opened.content:
+            with contextlib.suppress(OSError):  # the descriptor is gone even so
+                self.opened.content.park(reopen)
+
+    @property
+    def parked(self) -> bool:
+        """It is closed until somebody needs it again."""
+        return self.opened.content is not None and self.opened.content.parked
+
     def close(self) -> None:
         """Let it go."""
         self.closed = True
@@ -304,6 +317,8 @@ class File:
 
     def count_left(self) -> int:
         """Return the bytes that are there and not read; of a compressed file, at most its bytes on the disk."""
+        if self.parked:
+            return max(0, self.size - self.offset)
         blank = self._reader.is_blank(self.offset, self.opened.stat().st_size)
         return 0 if blank else self.opened.count_left(self.offset)
 
@@ -315,7 +330,7 @@ class File:
     @property
     def is_deleted(self) -> bool:
         """It has no name any more, and is gone once nobody has it open."""
-        return self.opened.stat().st_nlink == 0
+        return not self.parked and self.opened.stat().st_nlink == 0
 
     @property
     def number(self) -> int:

@@ -13,6 +13,7 @@ from shuttle.core.batch import Batch
 from shuttle.core.position import Span
 from shuttle.delivery.intake import Intake
 from shuttle.input.files.catalogue import Catalogue
+from shuttle.input.files.descriptors import Descriptors
 from shuttle.input.files.discovery import Discovery
 from shuttle.input.files.fifos import Fifos
 from shuttle.input.files.followed_paths import FollowedPaths
@@ -24,6 +25,7 @@ from shuttle.input.files.progress import Progress
 from shuttle.input.files.ready_queue import ReadyQueue
 from shuttle.input.files.recorder import Recorder
 from shuttle.input.files.replay import Replay
+from shuttle.input.files.rotation.directories import Directories
 from shuttle.input.files.scheduler import Scheduler
 from shuttle.input.files.tracker import Tracker
 from shuttle.input.files.trust import Trust
@@ -51,9 +53,11 @@ class FileInput:
         self._log = log
         self._clock = clock
         self._labels = Labels(config.framing)
-        self._catalogue = Catalogue(checkpoints, self._labels, clock)
-        self._recorder = Recorder(checkpoints, self._catalogue)
         self._discovery = Discovery(config.file, Trust(config.file, follow_links=config.follow_links), log)
+        self._directories = Directories()
+        descriptors = Descriptors(self._discovery.trust.open, self._directories)
+        self._catalogue = Catalogue(checkpoints, self._labels, clock, descriptors)
+        self._recorder = Recorder(checkpoints, self._catalogue)
         self._paths = FollowedPaths(self._discovery, log, clock)
         self._queue = ReadyQueue()
         self._progress = Progress()
@@ -99,10 +103,19 @@ class FileInput:
             fifos=fifos,
             catalogue=self._catalogue,
             missed=missed,
+            directories=self._directories,
             clock=self._clock,
             start=Start(new=self._checkpoints.new, at_end=self._begins_at_end),
         )
-        tracker = Tracker(self._discovery, opener, self._paths, self._queue, watcher)
+        tracker = Tracker(
+            self._discovery,
+            opener,
+            paths=self._paths,
+            queue=self._queue,
+            progress=self._progress,
+            catalogue=self._catalogue,
+            watcher=watcher,
+        )
         replay = Replay(
             self._recorder,
             self._catalogue,

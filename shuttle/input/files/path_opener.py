@@ -1,7 +1,5 @@
 """Begins to follow a path: with its files, or as a FIFO."""
 
-import os
-import resource
 import stat
 from collections import defaultdict, deque
 from collections.abc import Iterable
@@ -22,8 +20,6 @@ from shuttle.input.files.rotation.file_opener import FileOpener
 from shuttle.input.files.rotation.rotated_path import RotatedPath
 from shuttle.input.files.rotation.surroundings import Surroundings
 from shuttle.store.checkpoint_table import Checkpoint
-
-SPARE = 32  # file descriptors that files leave to the drain's connections, the store and whoever hosts all this
 
 
 class Start(NamedTuple):
@@ -53,6 +49,7 @@ class PathOpener:
         fifos: Fifos,
         catalogue: Catalogue,
         missed: MissedLines,
+        directories: Directories,
         clock: Clock,
         start: Start,
     ) -> None:
@@ -65,16 +62,10 @@ class PathOpener:
         self._missed = missed
         self._clock = clock
         self._start = start
-        self.directories = Directories()
+        self.directories = directories
         self._recognizer = Recognizer(catalogue, self.known, paths.trust.open)
         self.waiting: set[Path] = set()
         self.aliases: dict[Path, Path] = {}
-        self._most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - max(SPARE, _count_open() + SPARE // 2)
-
-    @property
-    def room(self) -> int:
-        """How many more files may be open."""
-        return max(0, self._most - len(self._catalogue))
 
     def open(self, path: Path, *, first: bool) -> RotatedPath | None:
         """Begin to follow `path`; `first` says that it was there when the process started.
@@ -85,9 +76,6 @@ class PathOpener:
         if not self._paths.errors.may_try(path):
             return None
         self.waiting.add(path)
-        if not self.room:
-            self._paths.note_waiting(len(self._catalogue))
-            return None
         try:
             if self._fifos.open(path):
                 self.waiting.discard(path)
@@ -161,11 +149,3 @@ class PathOpener:
             return self._recognizer.recognize(path, opened, old=old).owner
         finally:
             opened.close()
-
-
-def _count_open() -> int:
-    """Return how many files this process has open, which may be a host with many; 0 if nobody can tell."""
-    try:
-        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-    except OSError:
-        return 0

@@ -9,9 +9,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shuttle.input.files.catalogue import Catalogue
 from shuttle.input.files.discovery import Discovery
 from shuttle.input.files.followed_paths import FollowedPaths
 from shuttle.input.files.path_opener import PathOpener
+from shuttle.input.files.progress import Progress
 from shuttle.input.files.ready_queue import ReadyQueue
 from shuttle.input.files.rotation.ages import list_origins
 
@@ -28,14 +30,19 @@ class Tracker:
         self,
         discovery: Discovery,
         opener: PathOpener,
+        *,
         paths: FollowedPaths,
         queue: ReadyQueue,
+        progress: Progress,
+        catalogue: Catalogue,
         watcher: "Watcher | None",
     ) -> None:
         self._discovery = discovery
         self._opener = opener
         self._paths = paths
         self._queue = queue
+        self._progress = progress
+        self._catalogue = catalogue
         self._watcher = watcher
         self._links: dict[Path, Path] = {}  # by what they lead to
         self._closed: set[Path] = set()  # directories
@@ -93,7 +100,7 @@ class Tracker:
         self._forget_gone(directories)
         opened: list[RotatedPath] = []
         followed = self._paths.rotated.keys() | self._paths.fifos
-        found = self._discovery.find(followed, self._opener.known, room=self._opener.room)
+        found = self._discovery.find(followed, self._opener.known, room=self._catalogue.descriptors.room)
         self._opener.drop(self._opener.waiting.difference(found))
         for path in found:
             rotated = self._opener.open(path, first=first)
@@ -108,6 +115,7 @@ class Tracker:
             self._queue.put(rotated)
         for rotated in opened:
             rotated.note_siblings(first=True)
+        self._relieve()
 
     def awaits(self, number: int) -> bool:
         """Say whether the file with this number may be opened yet: its path could not be, and will be tried again."""
@@ -134,7 +142,7 @@ class Tracker:
         """
         rotated = self._paths.rotated[path]
         try:
-            more = rotated.look(told=told, around=around)
+            more = rotated.look(told=told, around=around, closely=self._progress.blocked.is_set())
             if more or not rotated.is_tidy:
                 self._queue.put(rotated)
             error = rotated.error
@@ -147,7 +155,17 @@ class Tracker:
             self._paths.errors.note(path, error)
         elif not more:  # else it is seen when it is read
             self._paths.errors.clear(path)
+        self._relieve()
         return error is None
+
+    def _relieve(self) -> None:
+        """Give up deleted files, the oldest first, as long as more descriptors are taken than there are for files."""
+        rotated = self._paths.rotated.values()
+        while self._catalogue.descriptors.are_short():
+            deleted = [file for path in rotated for file in path.files if not file.parked]
+            oldest = min(deleted, key=lambda file: file.number, default=None)
+            if oldest is None or not self._paths.rotated[oldest.path].give_up(oldest):
+                break
 
     def _note_closed(self) -> None:
         """Tell of directories that may not be listed or entered: what is in there is not seen."""

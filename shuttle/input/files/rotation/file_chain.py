@@ -11,10 +11,12 @@ import os
 import stat
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from shuttle.core.fingerprint import HEAD, Fingerprint, is_same_content
 from shuttle.input.files.catalogue import Catalogue, ChangedError
+from shuttle.input.files.descriptors import GoneError
 from shuttle.input.files.file import File
 from shuttle.input.files.missed_lines import MissedLines
 from shuttle.input.files.open_file import FileState, Key, OpenFile, is_copy
@@ -49,11 +51,12 @@ class FileChain:
         self._catalogue = catalogue
         self._missed = missed
 
-    def look(self, *, told: bool = True, around: bool = True) -> bool:
+    def look(self, *, told: bool = True, around: bool = True, closely: bool = False) -> bool:
         """See what has become of the path and its files; say whether any of them has more to read.
 
         It was `told` that something may have changed; if not, a file has not changed whose status is what it was.
-        If something may have changed `around` the path, so may files that it does not lead to any more.
+        If something may have changed `around` the path, so may files that it does not lead to any more. Whether what
+        was read stands there still is seen `closely` here, or soon by who reads on.
 
         Raises:
             OSError: One of them cannot be read.
@@ -64,10 +67,11 @@ class FileChain:
         same = live is not None and status is not None and _read_key(status) == live.opened.key
         if live and not (same and status and not status.st_size) and not self.identify(live):
             live = None
-        changed = live is not None and self._see(live, status if same else None, told=told)
+        see = partial(self._see, told=told, closely=closely)
+        changed = live is not None and see(live, status if same else None)
         for file in list(self.files) if around or not same else ():
             if file is not live:
-                self._see(file, None, told=told)  # before what is around is compared with what was read of it
+                see(file, None)  # before what is around is compared with what was read of it
         live = self._live
         if live is None or not (same or self.error):
             if live:
@@ -321,21 +325,35 @@ class FileChain:
             for number, (opened, offset) in enumerate(rest):
                 self.files.insert(place + number, self._catalogue.begin(self.path, opened, offset=offset))
 
+    def drop(self, file: File, reason: str, *, uncounted: bool) -> None:
+        """Read nothing more of a file; what was counted of it is lost, and there was more if it was `uncounted`."""
+        if (lines := file.count_lost()) or uncounted:
+            self._missed.note(self.path, lines, reason, uncounted=uncounted)
+        self.last = file.fingerprint(file.offset)
+        self.files.remove(file)
+        file.close()
+        self.ended.append(file.source)
+        self.left.append(file.number)
+
     def _spread_cut(self, file: File) -> None:
         """Note for the copies of a truncated file that it may have been truncated before they were made."""
         for other in self.files:
             other.cut_at = other.cut_at or file.cut_at
 
-    def _see(self, file: File, status: os.stat_result | None, *, told: bool) -> bool:
+    def _see(self, file: File, status: os.stat_result | None, *, told: bool, closely: bool) -> bool:
         """See whether a file was truncated; say whether it has changed."""
         if file.state is FileState.WHOLE:
             file.ready = True  # until it was let go
             return False
         before = file.seen
-        if file.look(status, told=told):
-            self.begin_again(file)
+        try:
+            cut = file.look(status, told=told, closely=closely)
+        except GoneError as error:
+            self.drop(file, str(error.strerror), uncounted=file.ready)
             return True
-        return file.seen != before
+        if cut:
+            self.begin_again(file)
+        return cut or file.seen != before
 
 
 def _read_key(status: os.stat_result) -> Key:

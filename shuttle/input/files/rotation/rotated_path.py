@@ -14,6 +14,7 @@ from shuttle.clock import Clock
 from shuttle.delivery.source import Source
 from shuttle.input.files.catalogue import Catalogue
 from shuttle.input.files.data_reader import CutError
+from shuttle.input.files.descriptors import GoneError
 from shuttle.input.files.file import File
 from shuttle.input.files.missed_lines import MissedLines
 from shuttle.input.files.open_file import FileState
@@ -26,6 +27,8 @@ from shuttle.input.files.rotation.surroundings import LOOKS, Surroundings
 from shuttle.input.files.trust import Trust
 from shuttle.store.checkpoint_table import Checkpoint
 
+_SHORT = "the file was deleted, and its descriptor was needed for another (ulimit -n)"
+_PIECES = 64  # of 4 MiB that are counted of a file that is given up, since nothing else happens meanwhile
 _CUT_OFF = "a compressed file ends in the middle, and what follows cannot be read"
 QUIET = 60.0  # seconds that a moved file is kept after its last line: an application reopens its log when it is told to
 
@@ -84,15 +87,16 @@ class RotatedPath:
         resumption = Resumption(opener, known, catalogue=catalogue, missed=missed, at_end=at_end, old=old)
         return cls(FileChain(opener, resumption.files, resumption.left, catalogue, missed), missed, clock)
 
-    def look(self, *, told: bool = True, around: bool = True) -> bool:
+    def look(self, *, told: bool = True, around: bool = True, closely: bool = False) -> bool:
         """See what has become of the path and its files; say whether any of them has more to read.
 
-        Nobody has `told` of a change: what looks as it did has none. There may be a change `around` the path.
+        If nobody has `told` of a change, what looks as it did has none. There may be one `around` the path. That a file
+        was truncated is seen `closely` here, or else by who reads on.
 
         Raises:
             OSError: One of them cannot be read.
         """
-        return self._chain.look(told=told, around=around)
+        return self._chain.look(told=told, around=around, closely=closely)
 
     @property
     def is_link(self) -> bool:
@@ -142,11 +146,31 @@ class RotatedPath:
             except CutError:
                 self._chain.begin_again(file)
                 raise _AgainError from None
+            except GoneError as error:
+                self._chain.drop(file, str(error.strerror), uncounted=file.ready)
+                raise _AgainError from None
             if data or file.gap:
                 file.grown = self._clock()
                 return file, data
             self._note_damage(file)
         return None
+
+    def give_up(self, file: File) -> bool:
+        """Close a file that nobody can open again, since descriptors are short: what was not read of it is lost.
+
+        Returns:
+            Whether it was such a file: it is deleted, and no copy of it is left.
+        """
+        try:
+            if not file.is_deleted or self._chain.is_somewhere(file):
+                return False
+            for _ in range(_PIECES):
+                if not file.count_unread():
+                    break
+        except OSError:
+            return False
+        self._chain.drop(file, _SHORT, uncounted=file.has_uncounted)
+        return True
 
     def count_unread(self) -> bool:
         """Count lines that are there and not read; say whether there are more to count."""
