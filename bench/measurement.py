@@ -196,7 +196,12 @@ def _run_follow(program: Program, scenario: Scenario, place: Place) -> Figures:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
     check(tally, lines=corpus.lines, number_sum=corpus.number_sum)
-    return {"cpu": spent / 1e3 / tally.lines, "rss": rss / 1e6, "lost": 0.0, **_read_latencies(corpus, place, spent / 1e9)}
+    return {
+        "cpu": spent / 1e3 / tally.lines,
+        "rss": rss / 1e6,
+        "lost": 0.0,
+        **_read_latencies(corpus, place, spent / 1e9),
+    }
 
 
 def _run_hang(program: Program, scenario: Scenario, place: Place) -> Figures:

@@ -63,7 +63,7 @@ class Catalogue:
 
     def list_open(self) -> list[File]:
         """Return the files that are open."""
-        return [file for file in self._by_key.values() if not file.closed]
+        return [file for file in list(self._by_key.values()) if not file.closed]
 
     def find_closed(self, path: Path, opened: OpenFile) -> Path | None:
         """Return the path of a file that was let go and is not settled, if what `path` leads to is a copy of it.
@@ -73,7 +73,7 @@ class Catalogue:
         Raises:
             OSError: It cannot be read.
         """
-        for file in self._by_key.values():
+        for file in list(self._by_key.values()):
             if not file.closed or not file.offset or (file.path == path and not opened.packed):
                 continue
             if ends_alike(file.fingerprint(file.offset), opened.read_at):
@@ -88,7 +88,7 @@ class Catalogue:
         """
         if self.find(key, content.read) or self.history.find_content(key, content.read, path):
             return True
-        own = {file for file in self._files.values() if file.path == path}
+        own = {file for file in list(self._files.values()) if file.path == path}
         return any(_holds_all(content, file) for file in own)
 
     def resume(
@@ -150,6 +150,8 @@ class Catalogue:
     def remove(self, number: int) -> None:
         """Find nothing by `number` any more."""
         file = self._files.pop(number, None)
+        if file and file.number == number:
+            self.descriptors.discard(file)
         if file and file.number == number and self._by_key.get(file.opened.key) is file:
             del self._by_key[file.opened.key]
 
@@ -170,14 +172,14 @@ class Catalogue:
 
     def discard(self, file: File) -> None:
         """Find `file` by no number any more."""
-        for number in [number for number, one in self._files.items() if one is file]:
+        for number in [number for number, one in list(self._files.items()) if one is file]:
             self.remove(number)
 
     def measure(self) -> dict[int, int]:
         """Return how far the data of the files went when they were looked at last, by number: not zeros at an end."""
         return {
             number: max(file.size if file.has_uncounted else 0, file.counted, file.offset)
-            for number, file in self._files.items()
+            for number, file in list(self._files.items())
         }
 
     def take_up(self, one: Checkpoint, path: Path) -> Checkpoint:

@@ -22,16 +22,20 @@ SPARE = 32  # descriptors that files leave to the drain's connections, the store
 _PART = 8  # of all that there are for files, this part is set free at once: to choose takes a look at all
 
 
-class GoneError(FileNotFoundError):
+class VanishedError(FileNotFoundError):
     """A file was deleted, or moved to where nobody looks for it, while it was parked."""
 
 
 class Descriptors:
-    """The files that have descriptors; `most` may. Without it, as many as the limit of the process leaves."""
+    """The files that have descriptors; `most` may. Without it, as many as the limit of the process leaves.
+
+    Attributes:
+        directories: Where files are looked for that were parked.
+    """
 
     def __init__(self, opener: Opener, directories: Directories, most: int | None = None) -> None:
         self._opener = opener
-        self._directories = directories
+        self.directories = directories
         self.most = _find_most() if most is None else most
         self._files: dict[File, None] = {}  # those with descriptors, and some that were closed since
 
@@ -45,6 +49,10 @@ class Descriptors:
         self._files[file] = None
         if len(self._files) > self.most:
             self._make_room(file)
+
+    def discard(self, file: File) -> None:
+        """Count `file` no more: it is closed, or will be."""
+        self._files.pop(file, None)
 
     def are_short(self) -> bool:
         """Say whether more are taken than there may be, and nothing is left that could be parked."""
@@ -70,7 +78,7 @@ class Descriptors:
         """Return a new descriptor of a file that was parked.
 
         Raises:
-            GoneError: It is not found.
+            VanishedError: It is not found.
             OSError: It cannot be opened.
         """
         for path in self._find_names(file):
@@ -82,13 +90,13 @@ class Descriptors:
                 self.add(file)
                 return fd
             os.close(fd)
-        raise GoneError(errno.ENOENT, "it was deleted while too many others were open", os.fspath(file.path))
+        raise VanishedError(errno.ENOENT, "it was deleted while too many others were open", os.fspath(file.path))
 
     def _find_names(self, file: File) -> Iterator[Path]:
         """Yield the paths at which a file may be found."""
         yield file.path
         for directory in dict.fromkeys((file.path.parent, (file.place or file.path).parent)):
-            names = self._directories.list(directory).inodes.get(file.opened.key[1], ())
+            names = self.directories.list(directory).inodes.get(file.opened.key[1], ())
             yield from (directory / name for name in names)
 
 

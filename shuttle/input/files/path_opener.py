@@ -14,7 +14,6 @@ from shuttle.input.files.followed_paths import FollowedPaths
 from shuttle.input.files.missed_lines import MissedLines
 from shuttle.input.files.open_file import open_live
 from shuttle.input.files.recognizer import Recognizer
-from shuttle.input.files.rotation.directories import Directories
 from shuttle.input.files.rotation.file_chain import FileChain
 from shuttle.input.files.rotation.file_opener import FileOpener
 from shuttle.input.files.rotation.rotated_path import RotatedPath
@@ -49,7 +48,6 @@ class PathOpener:
         fifos: Fifos,
         catalogue: Catalogue,
         missed: MissedLines,
-        directories: Directories,
         clock: Clock,
         start: Start,
     ) -> None:
@@ -62,7 +60,7 @@ class PathOpener:
         self._missed = missed
         self._clock = clock
         self._start = start
-        self.directories = directories
+        self.directories = catalogue.descriptors.directories
         self._recognizer = Recognizer(catalogue, self.known, paths.trust.open)
         self.waiting: set[Path] = set()
         self.aliases: dict[Path, Path] = {}

@@ -6,10 +6,11 @@ It never waits for the drain, so that a rotation is noticed while the drain hold
 import contextlib
 import errno
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shuttle.input.files.catalogue import Catalogue
+from shuttle.input.files.descriptors import Descriptors
 from shuttle.input.files.discovery import Discovery
 from shuttle.input.files.followed_paths import FollowedPaths
 from shuttle.input.files.path_opener import PathOpener
@@ -34,7 +35,7 @@ class Tracker:
         paths: FollowedPaths,
         queue: ReadyQueue,
         progress: Progress,
-        catalogue: Catalogue,
+        descriptors: Descriptors,
         watcher: "Watcher | None",
     ) -> None:
         self._discovery = discovery
@@ -42,7 +43,8 @@ class Tracker:
         self._paths = paths
         self._queue = queue
         self._progress = progress
-        self._catalogue = catalogue
+        self._descriptors = descriptors
+        self._disk = queue.disk
         self._watcher = watcher
         self._links: dict[Path, Path] = {}  # by what they lead to
         self._closed: set[Path] = set()  # directories
@@ -52,41 +54,51 @@ class Tracker:
     async def run(self) -> None:
         """Look, whenever something may have changed, at what may have changed."""
         assert self._watcher
-        rotated = self._paths.rotated
+        errors = self._paths.errors
         while True:
-            changes = await self._watcher.wait(until=self._paths.errors.next_try)
-            self._paths.errors.hurry(changes.paths)
-            again = self._paths.errors.take_due()
-            if changes.everything or changes.directories:
-                paths = {path for path in rotated if path in changes}
-            else:
-                paths = set(changes.paths & rotated.keys())
-            paths |= {self._links[path] for path in changes.paths if path in self._links}
-            paths |= {self._opener.aliases[path] for path in changes.paths if path in self._opener.aliases}
-            others = {path.parent for path in changes.paths - paths} | changes.directories
-            paths |= again & rotated.keys()
-            if changes.everything or again - rotated.keys():
-                self._note_closed()
-            appeared = changes.directories or any(map(self._discovery.concerns, changes.paths - paths))
-            if changes.everything or appeared or again - rotated.keys():
-                self.find()
-            told, around = changes.paths | again, set(again)
-            if changes.everything or others:
-                moved = {path for path, one in rotated.items() if len(one.files) != 1}
-                around |= {path for path in moved if changes.everything or path.parent in others}
-            beside = self._find_beside(changes)
-            for path in beside:
-                rotated[path].see_siblings()
-            for path in (paths | around | beside) & rotated.keys():
-                self._look_again(
-                    path,
-                    told=not changes.everything or path in told or path.parent in changes.directories,
-                    around=path in around or path in beside,
-                    beside=path in beside,
-                )
+            changes = await self._watcher.wait(until=errors.next_try)
+            errors.hurry(changes.paths)
+            again = errors.take_due()
+            await self._disk.run(partial(self._look_at_changes, changes, again))
 
-    def start(self) -> None:
+    def _look_at_changes(self, changes: "Changes", again: set[Path]) -> None:
+        """Look at what may have changed, and `again` at paths that have failed."""
+        rotated = self._paths.rotated
+        if changes.everything or changes.directories:
+            paths = {path for path in rotated if path in changes}
+        else:
+            paths = set(changes.paths & rotated.keys())
+        paths |= {self._links[path] for path in changes.paths if path in self._links}
+        paths |= {self._opener.aliases[path] for path in changes.paths if path in self._opener.aliases}
+        others = {path.parent for path in changes.paths - paths} | changes.directories
+        paths |= again & rotated.keys()
+        if changes.everything or again - rotated.keys():
+            self._note_closed()
+        appeared = changes.directories or any(map(self._discovery.concerns, changes.paths - paths))
+        if changes.everything or appeared or again - rotated.keys():
+            self.find()
+        told, around = changes.paths | again, set(again)
+        if changes.everything or others:
+            moved = {path for path, one in rotated.items() if len(one.files) != 1}
+            around |= {path for path in moved if changes.everything or path.parent in others}
+        beside = self._find_beside(changes)
+        for path in beside:
+            rotated[path].see_siblings()
+        around |= beside
+        seen: set[Path] = set()
+        for path in (paths | around) & rotated.keys():
+            sure = not changes.everything or path in told or path.parent in changes.directories
+            if self._paths.errors.may_try(path) and self.look_at(path, told=sure, around=path in around):
+                seen.add(path)
+        for path in beside:
+            noted = path in seen and rotated[path].note_siblings()
+            (self._unnoted.discard if noted else self._unnoted.add)(path)
+
+    async def start(self) -> None:
         """Begin to follow what is there when the process starts, and tell of what is named or meant and is not."""
+        await self._disk.run(self._begin)
+
+    def _begin(self) -> None:
         self._note_closed()
         self.find(first=True)
         for pattern in self._discovery.list_unmatched():
@@ -100,7 +112,7 @@ class Tracker:
         self._forget_gone(directories)
         opened: list[RotatedPath] = []
         followed = self._paths.rotated.keys() | self._paths.fifos
-        found = self._discovery.find(followed, self._opener.known, room=self._catalogue.descriptors.room)
+        found = self._discovery.find(followed, self._opener.known, room=self._descriptors.room)
         self._opener.drop(self._opener.waiting.difference(found))
         for path in found:
             rotated = self._opener.open(path, first=first)
@@ -112,7 +124,7 @@ class Tracker:
             if not rotated.files and (not self._watcher or (first and self._discovery.is_named(path))):
                 self._note_absent(path, os.strerror(errno.ENOENT))
             opened.append(rotated)
-            self._queue.put(rotated)
+            self._disk.home.call(self._queue.put, rotated)
         for rotated in opened:
             rotated.note_siblings(first=True)
         self._relieve()
@@ -124,13 +136,6 @@ class Tracker:
     def note_error(self, path: Path, error: OSError) -> None:
         """Note that a file of `path` could not be read; it is looked at again."""
         self._paths.errors.note(path, error)
-
-    def _look_again(self, path: Path, *, told: bool, around: bool, beside: bool) -> None:
-        """Look at a followed path, unless it fails and must not be tried yet, and note what stands `beside` it."""
-        seen = self._paths.errors.may_try(path) and self.look_at(path, told=told, around=around)
-        if beside:
-            noted = seen and self._paths.rotated[path].note_siblings()
-            (self._unnoted.discard if noted else self._unnoted.add)(path)
 
     def look_at(self, path: Path, *, told: bool = True, around: bool = True) -> bool:
         """Notice what has become of a followed path, and have it read if there is something to read.
@@ -144,7 +149,7 @@ class Tracker:
         try:
             more = rotated.look(told=told, around=around, closely=self._progress.blocked.is_set())
             if more or not rotated.is_tidy:
-                self._queue.put(rotated)
+                self._disk.home.call(self._queue.put, rotated)
             error = rotated.error
             if rotated.is_link:
                 self._watch_target(path)
@@ -161,7 +166,7 @@ class Tracker:
     def _relieve(self) -> None:
         """Give up deleted files, the oldest first, as long as more descriptors are taken than there are for files."""
         rotated = self._paths.rotated.values()
-        while self._catalogue.descriptors.are_short():
+        while self._descriptors.are_short():
             deleted = [file for path in rotated for file in path.files if not file.parked]
             oldest = min(deleted, key=lambda file: file.number, default=None)
             if oldest is None or not self._paths.rotated[oldest.path].give_up(oldest):
@@ -210,7 +215,7 @@ class Tracker:
 
     def _watch(self, directory: Path) -> None:
         if self._watcher:
-            self._watcher.add(directory)
+            self._disk.home.call(self._watcher.add, directory)
             self._watched.add(directory)
 
     def _forget_gone(self, directories: set[Path]) -> None:
@@ -222,5 +227,5 @@ class Tracker:
         needed = directories.union((path.parent for path in rotated), (target.parent for target in self._links))
         for directory in self._watched - needed:
             if not directory.exists():
-                self._watcher.remove(directory)
+                self._disk.home.call(self._watcher.remove, directory)
                 self._watched.discard(directory)

@@ -30,8 +30,9 @@ class Watcher:
     The directory to add is the one in which a file itself stands: a symbolic link's target has its own.
     """
 
-    def __init__(self, log: Logger) -> None:
-        self._watches = DirectoryWatches(log, POLL)
+    def __init__(self, log: Logger, *, blind: str = "") -> None:
+        """Poll all directories if inotify is `blind` for a reason; nothing is asked of any of them then."""
+        self._watches = DirectoryWatches(log, POLL, blind=blind)
         self._paths: set[Path] = set()  # these three: changed, and not told yet
         self._directories: set[Path] = set()
         self._everything = False

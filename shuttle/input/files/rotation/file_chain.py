@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from shuttle.core.fingerprint import HEAD, Fingerprint, is_same_content
 from shuttle.input.files.catalogue import Catalogue, ChangedError
-from shuttle.input.files.descriptors import GoneError
+from shuttle.input.files.descriptors import VanishedError
 from shuttle.input.files.file import File
 from shuttle.input.files.missed_lines import MissedLines
 from shuttle.input.files.open_file import FileState, Key, OpenFile, is_copy
@@ -348,7 +348,7 @@ class FileChain:
         before = file.seen
         try:
             cut = file.look(status, told=told, closely=closely)
-        except GoneError as error:
+        except VanishedError as error:
             self.drop(file, str(error.strerror), uncounted=file.ready)
             return True
         if cut:

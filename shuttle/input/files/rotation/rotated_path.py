@@ -14,7 +14,7 @@ from shuttle.clock import Clock
 from shuttle.delivery.source import Source
 from shuttle.input.files.catalogue import Catalogue
 from shuttle.input.files.data_reader import CutError
-from shuttle.input.files.descriptors import GoneError
+from shuttle.input.files.descriptors import VanishedError
 from shuttle.input.files.file import File
 from shuttle.input.files.missed_lines import MissedLines
 from shuttle.input.files.open_file import FileState
@@ -146,7 +146,7 @@ class RotatedPath:
             except CutError:
                 self._chain.begin_again(file)
                 raise _AgainError from None
-            except GoneError as error:
+            except VanishedError as error:
                 self._chain.drop(file, str(error.strerror), uncounted=file.ready)
                 raise _AgainError from None
             if data or file.gap:
