@@ -45,12 +45,13 @@ class Disk:
 
         If the disk may hang, its thread makes the call; who is cancelled meanwhile does not wait for it.
         """
-        if not self.may_hang:
+        calls = self._begin() if self.may_hang else None
+        if calls is None:
             return call()
         answer: Future[_Answer] = Future()
         self._left.add(answer)
         answer.add_done_callback(self._left.discard)
-        self._begin().put((call, answer))
+        calls.put((call, answer))
         try:
             return await _wait_for(answer)
         finally:
@@ -63,12 +64,15 @@ class Disk:
             self._calls.put(None)
             self._calls = None
 
-    def _begin(self) -> _Calls:
+    def _begin(self) -> _Calls | None:
+        """Return the calls of the thread, which is begun; None if none can be started."""
         if self._calls is None:
-            self._calls = SimpleQueue()
-            threading.Thread(
-                target=_work, args=(self._calls, self.home), name=f"disk {self.point}", daemon=True
-            ).start()
+            calls: _Calls = SimpleQueue()
+            try:
+                threading.Thread(target=_work, args=(calls, self.home), name=f"disk {self.point}", daemon=True).start()
+            except RuntimeError:  # there are too many
+                return None
+            self._calls = calls
         return self._calls
 
 
