@@ -64,6 +64,11 @@ class Tracker:
     def _look_at_changes(self, changes: "Changes", again: set[Path]) -> None:
         """Look at what may have changed, and `again` at paths that have failed."""
         rotated = self._paths.rotated
+        if self._are_only_lines(changes, again):
+            for path in changes.paths:
+                if self._paths.errors.may_try(path):
+                    self.look_at(path, around=False)
+            return
         if changes.everything or changes.directories:
             paths = {path for path in rotated if path in changes}
         else:
@@ -93,6 +98,11 @@ class Tracker:
         for path in beside:
             noted = path in seen and rotated[path].note_siblings()
             (self._unnoted.discard if noted else self._unnoted.add)(path)
+
+    def _are_only_lines(self, changes: "Changes", again: set[Path]) -> bool:
+        """Say whether nothing has happened but to followed paths themselves, as when lines are written."""
+        others = again or changes.everything or changes.directories or self._links or self._opener.aliases
+        return not others and changes.paths <= self._paths.rotated.keys()
 
     async def start(self) -> None:
         """Begin to follow what is there when the process starts, and tell of what is named or meant and is not."""
