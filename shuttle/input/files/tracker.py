@@ -65,16 +65,10 @@ class Tracker:
         """Look at what may have changed, and `again` at paths that have failed."""
         rotated = self._paths.rotated
         if self._are_only_lines(changes, again):
-            for path in changes.paths:
-                if self._paths.errors.may_try(path):
-                    self.look_at(path, around=False)
+            for path in filter(self._paths.errors.may_try, changes.paths):
+                self.look_at(path, around=False)
             return
-        if changes.everything or changes.directories:
-            paths = {path for path in rotated if path in changes}
-        else:
-            paths = set(changes.paths & rotated.keys())
-        paths |= {self._links[path] for path in changes.paths if path in self._links}
-        paths |= {self._opener.aliases[path] for path in changes.paths if path in self._opener.aliases}
+        paths = self._list_changed(changes)
         others = {path.parent for path in changes.paths - paths} | changes.directories
         paths |= again & rotated.keys()
         if changes.everything or again - rotated.keys():
@@ -98,6 +92,16 @@ class Tracker:
         for path in beside:
             noted = path in seen and rotated[path].note_siblings()
             (self._unnoted.discard if noted else self._unnoted.add)(path)
+
+    def _list_changed(self, changes: "Changes") -> set[Path]:
+        """Return the followed paths that may have changed, by whatever name."""
+        rotated = self._paths.rotated
+        if changes.everything or changes.directories:
+            paths = {path for path in rotated if path in changes}
+        else:
+            paths = set(changes.paths & rotated.keys())
+        paths |= {self._links[path] for path in changes.paths if path in self._links}
+        return paths | {self._opener.aliases[path] for path in changes.paths if path in self._opener.aliases}
 
     def _are_only_lines(self, changes: "Changes", again: set[Path]) -> bool:
         """Say whether nothing has happened but to followed paths themselves, as when lines are written."""
