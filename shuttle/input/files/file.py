@@ -282,6 +282,12 @@ class File:
         return self._unread.ends
 
     @property
+    def has_unseen(self) -> bool:
+        """By its status when it was looked at last, there was more than was read or counted."""
+        size = max(self.size, self.seen[0] if self.seen else 0)
+        return self.ready and size > max(self.offset, self.counted)
+
+    @property
     def has_uncounted(self) -> bool:
         """There was more, when it was looked at last, than was read or counted and zeros."""
         read = max(self.offset, self.counted)

@@ -349,7 +349,7 @@ class FileChain:
         try:
             cut = file.look(status, told=told, closely=closely)
         except VanishedError as error:
-            self.drop(file, str(error.strerror), uncounted=file.ready)
+            self.drop(file, str(error.strerror), uncounted=file.has_unseen)
             return True
         if cut:
             self.begin_again(file)

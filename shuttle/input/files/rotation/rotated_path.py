@@ -147,7 +147,7 @@ class RotatedPath:
                 self._chain.begin_again(file)
                 raise _AgainError from None
             except VanishedError as error:
-                self._chain.drop(file, str(error.strerror), uncounted=file.ready)
+                self._chain.drop(file, str(error.strerror), uncounted=file.has_unseen)
                 raise _AgainError from None
             if data or file.gap:
                 file.grown = self._clock()
