@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from bench.measurement import Place, measure, verify_arrival
 from bench.metrics import Figures, Summary, summarize
-from bench.program import IMPORTS, Program
+from bench.program import IMPORTS, TAIL, Program
 from bench.progress import Progress
 from bench.scenarios import Scenario
 from bench.stage import RefusalError, RunError
@@ -47,8 +47,7 @@ class Campaign:
 
     def run(self, place: Place) -> Iterator[Chapter]:
         for number, scenario in enumerate(self._scenarios, 1):
-            bare = [IMPORTS] if scenario.kind == "start" else []
-            chapter = Chapter(scenario, [Result(program) for program in (*self._programs, *bare)])
+            chapter = Chapter(scenario, [Result(program) for program in (*self._programs, *_list_more(scenario))])
             here = f"{number}/{len(self._scenarios)} {scenario.name}"
             for result in chapter.results:
                 self._progress.show(f"{here}: {result.program.name}, every byte verified")
@@ -61,6 +60,17 @@ class Campaign:
                         _measure(result, scenario, place)
             self._progress.clear()
             yield chapter
+
+
+def _list_more(scenario: Scenario) -> list[Program]:
+    """Return what this scenario alone is measured against."""
+    match scenario.kind:
+        case "start":
+            return [IMPORTS]
+        case "follow":
+            return [TAIL]
+        case _:
+            return []
 
 
 def _rotate(results: list[Result], run: int) -> list[Result]:

@@ -1,11 +1,14 @@
 """One run of one program in one scenario."""
 
+import os
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from array import array
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
@@ -16,7 +19,7 @@ from bench.program import IMPORTS, ROOT, Program
 from bench.scenarios import Kind, Scenario
 from bench.stage import GUARD, Agent, Drain, Feed, RunError, Usage
 from bench.tally import Tally, check, verify
-from bench.wakefulness import read_wakefulness
+from bench.wakefulness import list_family, read_peak_rss, read_wakefulness
 
 SLOWEST = 20_000  # lines a second; a program that is slower is stopped
 VERIFIED = 50_000_000  # bytes that a verification sends at most
@@ -147,15 +150,58 @@ def _run_paced(program: Program, scenario: Scenario, place: Place) -> Figures:
     writer = str(ROOT / "bench" / "writer.py")
     feed = [sys.executable, "-I", "-S", writer, str(corpus.path), str(scenario.rate), str(times)]
     outcome = _run(program, scenario, place, corpus, feed, keep=True)
-    written = array("q", times.read_bytes())
+    used = outcome.usage.cpu - outcome.start_cpu
+    return {**_read_figures(outcome), **_read_latencies(corpus, place, used)}
+
+
+def _read_latencies(corpus: Corpus, place: Place, used: float) -> Figures:
+    """Return how long lines took from when they were written until they were at the drain.
+
+    Beside that, how many of the `used` seconds of CPU a minute took.
+    """
+    written = array("q", (place.directory / "times").read_bytes())
     arrived = verify(corpus, place.kept)
     latencies = [(when - written[number]) / 1e6 for number, when in arrived.items() if number]  # 0: the agent's start
     if len(latencies) < 2:
         raise RunError("no line but the first arrived")
     cuts = quantiles(latencies, n=100, method="inclusive")
     minutes = (written[-1] - written[1]) / 60e9  # the first came with the agent's start
-    used = outcome.usage.cpu - outcome.start_cpu
-    return {**_read_figures(outcome), "p50": cuts[49], "p99": cuts[98], "cpu_minute": used / minutes}
+    return {"p50": cuts[49], "p99": cuts[98], "cpu_minute": used / minutes}
+
+
+def _run_follow(program: Program, scenario: Scenario, place: Place) -> Figures:
+    """Have the agent follow a file that grows, from when its first line has arrived until all have."""
+    corpus = place.corpora.get(scenario.text, scenario.line_bytes, scenario.lines)
+    times, grown = place.directory / "times", place.directory / "grown"
+    for path in (place.kept, grown):
+        path.unlink(missing_ok=True)
+    grown.touch()
+    writer = [sys.executable, "-I", "-S", str(ROOT / "bench" / "writer.py"), str(corpus.path), str(scenario.rate)]
+    with ExitStack() as stack:
+        drain = stack.enter_context(_start_drain(scenario, place, keep=place.kept))
+        flags = ["-logs-url", drain.url, *(flag.format(grown=grown) for flag in scenario.flags)]
+        agent = stack.enter_context(Agent(program, flags, subprocess.DEVNULL, place.errors))
+        command = f"exec {shlex.join([*writer, str(times)])} >> {shlex.quote(str(grown))}"
+        feed = stack.enter_context(Feed(["/bin/sh", "-c", command]))
+        drain.read(lines=1)
+        family = list_family(agent.pid)
+        before = sum(read_wakefulness(pid).cpu_ns for pid in family)
+        feed.go()
+        tally = drain.read(lines=corpus.lines)
+        spent = sum(read_wakefulness(pid).cpu_ns for pid in family) - before
+        rss = sum(map(read_peak_rss, family))
+        agent.kill()
+        agent.wait(GUARD)
+        for pid in family[1:]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    check(tally, lines=corpus.lines, number_sum=corpus.number_sum)
+    return {
+        "cpu": spent / 1e3 / tally.lines,
+        "rss": rss / 1e6,
+        "lost": 0.0,
+        **_read_latencies(corpus, place, spent / 1e9),
+    }
 
 
 def _run_hang(program: Program, scenario: Scenario, place: Place) -> Figures:
@@ -208,6 +254,7 @@ _KINDS: dict[Kind, Callable[[Program, Scenario, Place], Figures]] = {
     "flood": _run_flood,
     "file": _run_file,
     "paced": _run_paced,
+    "follow": _run_follow,
     "hang": _run_hang,
     "idle": _run_idle,
     "start": _run_start,

@@ -42,6 +42,8 @@ SYSLOG_NG = Program("syslog-ng", (sys.executable, "-m", "bench.syslog_ng"))
 """The peer that needs no building: Debian has it."""
 IMPORTS = Program("its imports", (sys.executable, "-c", "import httpx, anyio, structlog"))
 """What the start of this project is measured against."""
+TAIL = Program("tail -F", (sys.executable, "-m", "bench.tail"))
+"""What following a file is measured against."""
 
 
 class PeerError(ValueError):

@@ -5,7 +5,7 @@ from typing import Literal
 
 from bench.corpus import Text
 
-Kind = Literal["flood", "file", "paced", "hang", "idle", "start"]
+Kind = Literal["flood", "file", "paced", "follow", "hang", "idle", "start"]
 LINES = 2_000_000  # of a flood; a figure is steady from a second on, and a fast agent sends these in two
 QUICK = 20  # times fewer lines, and seconds a tenth
 SCALE = (10_000, 100_000, 1_000_000, 10_000_000)
@@ -15,6 +15,7 @@ _FULL_BUFFER = ("-back-buff", "560")
 _NO_DROP = ("-batch-size", "500", "-drop=false")
 _FILE = ("-batch-size", "500", "-follow=false", "-file", "{file}")
 _FLOOD = ("rate", "cpu", "rss", "lost")
+_FOLLOW = ("-file", "{grown}", "-from", "beginning")
 _SCALE = ("seconds", *_FLOOD)
 _LATENCY = ("p50", "p99", "cpu", "rss", "lost")
 _TRICKLE = ("cpu_minute", "p50", "p99", "rss", "lost")
@@ -36,7 +37,7 @@ class Scenario:
     lines: int = LINES
     tls: bool = False
     rate: int = 1000
-    """Lines a second, of a paced one."""
+    """Lines a second, of a paced one or a file that is followed."""
     seconds: int = 0
     """That it lasts, of an idle one."""
     most_runs: int | None = None
@@ -83,6 +84,10 @@ _ALL = (
         for rate in TRICKLES
     ),
     Scenario(
+        "follow-100", "a file is followed that grows by 100 lines/s", _FOLLOW, _TRICKLE, "follow", lines=1000, rate=100
+    ),
+    Scenario("follow-1000", "the same, by 1,000 lines/s", _FOLLOW, _TRICKLE, "follow", lines=10_000),
+    Scenario(
         "rss-hang",
         "the drain hangs and the buffer is full, 64 MiB",
         ("-batch-size", "500", *_FULL_BUFFER),
@@ -119,7 +124,7 @@ def _fit(scenario: Scenario, lines: int, part: int) -> Scenario:
     match scenario.kind:
         case "flood" | "file":
             return replace(scenario, lines=max(1, lines * scenario.lines // LINES))
-        case "paced":
+        case "paced" | "follow":
             return replace(scenario, lines=scenario.lines // min(part, 10))
         case "idle":
             return replace(scenario, seconds=scenario.seconds // min(part, 10))

@@ -10,9 +10,11 @@ database. One that is broken is set aside and never stops the start.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from shuttle.core.fingerprint import Fingerprint
 from shuttle.observe.log import Logger
@@ -27,12 +29,34 @@ from shuttle.store.checkpoint_table import (
 from shuttle.store.sqlite import Database
 from shuttle.store.sqlite_errors import ERRORS, BrokenError, is_broken
 
+_Given = ParamSpec("_Given")
+_Answer = TypeVar("_Answer")
+
 FILE = f"{SCHEMA.name}.sqlite"
 LOCK = f"{SCHEMA.name}.lock"
 
 
+def _locked(
+    method: Callable[Concatenate["Checkpoints", _Given], _Answer],
+) -> Callable[Concatenate["Checkpoints", _Given], _Answer]:
+    """Have a method wait until no other thread is in one."""
+
+    @functools.wraps(method)
+    def call(self: "Checkpoints", /, *args: _Given.args, **kwargs: _Given.kwargs) -> _Answer:
+        with self._lock:
+            return method(self, *args, **kwargs)
+
+    return call
+
+
+class _Blocks(threading.local):
+    """The blocks of `together` that a thread is in: one whose disk hangs must keep no other from recording."""
+
+    open = 0
+
+
 class Checkpoints:
-    """What is recorded of files and of batches in flight. One thread uses it.
+    """What is recorded of files and of batches in flight. One thread uses it at a time; others wait for that.
 
     Once it is open it raises no error: what goes wrong is logged, once.
     """
@@ -45,13 +69,14 @@ class Checkpoints:
         *,
         new: bool,
     ) -> None:
+        self._lock = threading.RLock()
         self._database = database
         self._files = files
         self._plans = plans
         self._keys = {plan.id: key for key, plan in plans.rows.items()}
         self._next_file = files.next_key
         self._next_plan = plans.next_key
-        self._blocks = 0  # of `together`, one within the other
+        self._blocks = _Blocks()
         self.new = new
         """No earlier agent has recorded anything, or nothing that can be read."""
 
@@ -85,35 +110,39 @@ class Checkpoints:
 
         Plans are recorded at once, with all that is due: their batches are about to be sent.
         """
-        self._blocks += 1
+        self._blocks.open += 1
         try:
             yield
         finally:
-            self._blocks -= 1
-            if self._files.due:
-                self._save_files()
+            self._blocks.open -= 1
+            self._save_due_files()
 
     @property
     def keeps(self) -> bool:
         """Whether what is recorded is there after a restart."""
         return self._database is not None
 
+    @_locked
     def files(self) -> list[Checkpoint]:
         """Return the files that were not let go, in the order in which they were enrolled."""
         return [one for one in self._files.rows.values() if not one.history]
 
+    @_locked
     def find(self, number: int) -> Checkpoint | None:
         """Return the file with this number; None if it is not known."""
         return self._files.rows.get(number)
 
+    @_locked
     def history(self) -> list[Checkpoint]:
         """Return the files of which nothing more is read, in the order in which they were enrolled."""
         return [one for one in self._files.rows.values() if one.history]
 
+    @_locked
     def plans(self) -> list[Plan]:
         """Return the plans that are not settled, the oldest first."""
         return list(self._plans.rows.values())
 
+    @_locked
     def enroll(self, path: Path, fingerprint: Fingerprint, *, place: str = "", history: bool = False) -> int:
         """Record a new file and return its number. It stands at `place`, or it is `history` beside `path`."""
         number = self._next_file
@@ -123,12 +152,14 @@ class Checkpoints:
             self._save_files()
         return number
 
+    @_locked
     def retire(self, number: int, fingerprint: Fingerprint) -> None:
         """Record that the file was read to its end, up to there, and settled: it is history."""
         if known := self._files.rows.get(number):
             self._files.put(number, known._replace(fingerprint=fingerprint, history=True))
             self._save_files()
 
+    @_locked
     def record(
         self,
         *,
@@ -161,6 +192,7 @@ class Checkpoints:
                 self._files.put(number, known._replace(size=size))
         self._save()
 
+    @_locked
     def forget(self, number: int) -> None:
         """Record that the file was let go: nothing of it is left, in plans neither."""
         if number not in self._files.rows:
@@ -174,20 +206,27 @@ class Checkpoints:
                 self._plans.put(key, plan._replace(spans=spans))
         self._save_files()
 
+    @_locked
     def check(self) -> None:
         """See that the database has what was recorded; if it has not, write all of it to a new one."""
         if self._database and not self._database.released:
             self._save(compare=True)
 
+    @_locked
     def close(self) -> None:
         """Write what is still due, and leave the directory to the next agent."""
         if self._database and not self._database.released:
             self._save(compare=True)
             self._database.release()
 
+    @_locked
+    def _save_due_files(self) -> None:
+        if self._files.due:
+            self._save_files()
+
     def _save_files(self) -> None:
-        """Write what is due, unless it is to be written together with more."""
-        if not self._blocks:
+        """Write what is due, unless this thread writes it together with more."""
+        if not self._blocks.open:
             self._save()
 
     def _save(self, *, compare: bool = False) -> None:

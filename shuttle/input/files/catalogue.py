@@ -9,6 +9,7 @@ from shuttle.core.fingerprint import HEAD, Fingerprint, Read, Trail, is_same_con
 from shuttle.core.position import Position
 from shuttle.delivery.source import Source
 from shuttle.input.files.content import Content
+from shuttle.input.files.descriptors import Descriptors
 from shuttle.input.files.file import File
 from shuttle.input.files.history import History, ends_alike
 from shuttle.input.files.labels import Labels
@@ -28,8 +29,9 @@ class Catalogue:
     A file has one number, and may be found by others too: lines in flight have the number under which they were read.
     """
 
-    def __init__(self, checkpoints: Checkpoints, labels: Labels, clock: Clock) -> None:
+    def __init__(self, checkpoints: Checkpoints, labels: Labels, clock: Clock, descriptors: Descriptors) -> None:
         self.history = History(checkpoints)
+        self.descriptors = descriptors
         self._checkpoints = checkpoints
         self._labels = labels
         self._clock = clock
@@ -66,7 +68,7 @@ class Catalogue:
 
     def list_open(self) -> list[File]:
         """Return the files that are open."""
-        return [file for file in self._by_key.values() if not file.closed]
+        return [file for file in list(self._by_key.values()) if not file.closed]
 
     def find_closed(self, path: Path, opened: OpenFile) -> Path | None:
         """Return the path of a file that was let go and is not settled, if what `path` leads to is a copy of it.
@@ -76,7 +78,7 @@ class Catalogue:
         Raises:
             OSError: It cannot be read.
         """
-        for file in self._by_key.values():
+        for file in list(self._by_key.values()):
             if not file.closed or not file.offset or (file.path == path and not opened.packed):
                 continue
             if ends_alike(file.fingerprint(file.offset), opened.read_at):
@@ -91,7 +93,7 @@ class Catalogue:
         """
         if self.find(key, content.read) or self.history.find_content(key, content.read, path):
             return True
-        own = {file for file in self._files.values() if file.path == path}
+        own = {file for file in list(self._files.values()) if file.path == path}
         return any(_holds_all(content, file) for file in own)
 
     def resume(
@@ -131,6 +133,8 @@ class Catalogue:
 
     def begin_again(self, file: File) -> None:
         """Read `file` from its top, as a new one."""
+        if file.opened.packed:
+            file.opened.read_at(0, 1)  # what is in it now may not be compressed
         trail = file.opened.read_trail(0)
         file.begin(self._make_source(file.path, trail.fingerprint(), None, file.place), trail)
         self.add(file.number, file)
@@ -140,15 +144,19 @@ class Catalogue:
         self._by_key.pop(file.opened.key, None)
         file.move_to(copy, self._clock())
         self._by_key[copy.key] = file
+        self.descriptors.add(file)
 
     def add(self, number: int, file: File) -> None:
         """Find `file` by `number` too, which is that of another one or was."""
         self._files[number] = file
         self._by_key[file.opened.key] = file
+        self.descriptors.add(file)
 
     def remove(self, number: int) -> None:
         """Find nothing by `number` any more."""
         file = self._files.pop(number, None)
+        if file and file.number == number:
+            self.descriptors.discard(file)
         if file and file.number == number and self._by_key.get(file.opened.key) is file:
             del self._by_key[file.opened.key]
 
@@ -169,14 +177,14 @@ class Catalogue:
 
     def discard(self, file: File) -> None:
         """Find `file` by no number any more."""
-        for number in [number for number, one in self._files.items() if one is file]:
+        for number in [number for number, one in list(self._files.items()) if one is file]:
             self.remove(number)
 
     def measure(self) -> dict[int, int]:
         """Return how far the data of the files went when they were looked at last, by number: not zeros at an end."""
         return {
             number: max(file.size if file.has_uncounted else 0, file.counted, file.offset)
-            for number, file in self._files.items()
+            for number, file in list(self._files.items())
         }
 
     def take_up(self, one: Checkpoint, path: Path) -> Checkpoint:

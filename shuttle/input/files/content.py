@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -29,7 +30,8 @@ class Content:
     """
 
     def __init__(self, fd: int) -> None:
-        self._fd = fd
+        self._number = fd
+        self._reopen: Callable[[], int] | None = None
         self._unpacked: Unpacked | None = None
         self._withheld = False
         self._refusal = ""
@@ -42,10 +44,13 @@ class Content:
             OSError: The file cannot be read.
         """
         if not offset and length:
+            top = None if self._unpacked else read_at(self._fd, 0, max(length, MAGIC))
             try:
-                self._look_at_top()
+                self._look_at_top(top)
             except UnsupportedFormatError as error:  # it was written since it was opened
                 self._refusal = str(error.strerror)
+            if top is not None and not (self._unpacked or self._withheld):
+                return top[:length]
         if self._unpacked:
             return self._read_unpacked(self._unpacked, offset, length)
         return b"" if self._withheld else read_at(self._fd, offset, length)
@@ -81,7 +86,7 @@ class Content:
         Raises:
             OSError: It cannot be read.
         """
-        return self._unpacked is not None and self._unpacked.is_cut()
+        return self._unpacked is not None and self._fd >= 0 and self._unpacked.is_cut()
 
     def find_end(self) -> int:
         """Return the offset from which on only what is appended is read. To a compressed file nothing is: it is END.
@@ -99,7 +104,7 @@ class Content:
         Raises:
             OSError: They cannot be told.
         """
-        if self._unpacked:
+        if self._unpacked and self._fd >= 0:
             return self._unpacked.count_left() if offset < END else 0
         return max(0, self.stat().st_size - offset)
 
@@ -120,8 +125,30 @@ class Content:
         return os.fstat(self._fd)
 
     def close(self) -> None:
-        """Close the file."""
-        fd, self._fd = self._fd, -1
+        """Close the file, for good."""
+        self._reopen = None
+        self._close()
+
+    def park(self, reopen: Callable[[], int]) -> None:
+        """Close the file until somebody needs it again; then `reopen` returns its new descriptor."""
+        self._reopen = reopen
+        self._close()
+
+    @property
+    def parked(self) -> bool:
+        """It is closed until somebody needs it again."""
+        return self._number < 0 and self._reopen is not None
+
+    @property
+    def _fd(self) -> int:
+        if self._number < 0 and self._reopen:
+            self._number = self._reopen()
+            if self._unpacked:
+                self._unpacked.go_on(self._number)
+        return self._number
+
+    def _close(self) -> None:
+        fd, self._number = self._number, -1
         if fd >= 0:
             os.close(fd)
 
@@ -133,7 +160,7 @@ class Content:
 
     def _read_unpacked(self, unpacked: Unpacked, offset: int, length: int) -> bytes:
         """Do as `read` does; what is far from where reading stands, and is known, is not decompressed again."""
-        if length > LONGEST or unpacked.is_near(offset):
+        if self._fd < 0 or length > LONGEST or unpacked.is_near(offset):
             return unpacked.read(offset, length)
         before = self.stat()
         if (known := _SMALL_READS.find(before, offset, length)) is None:
@@ -142,10 +169,11 @@ class Content:
                 _SMALL_READS.note(before, offset, length, known)
         return known
 
-    def _look_at_top(self) -> None:
-        if self._unpacked and self._unpacked.is_begun and not self._unpacked.is_cut():
+    def _look_at_top(self, top: bytes | None = None) -> None:
+        """See which format the file has, from its `top` where that was read already."""
+        if self._unpacked and self._unpacked.is_begun and not self.is_cut():
             return
-        head = read_at(self._fd, 0, MAGIC)
+        head = read_at(self._fd, 0, MAGIC) if top is None else top[:MAGIC]
         format_ = recognize_format(head)
         self._withheld = format_ is not None or may_become_packed(head)
         self._refusal = ""

@@ -37,6 +37,10 @@ _RUN = bytes(SHORT)
 _EVERY = slice(SHORT - 1, None, SHORT)  # SHORT zeros have one of these bytes, and no other look is as cheap
 
 
+class CutError(Exception):
+    """Other bytes stand where a file was read: it was truncated."""
+
+
 class Gap(NamedTuple):
     """Zeros that are in no line."""
 
@@ -60,12 +64,14 @@ class DataReader:
     Attributes:
         gap: What stands at the offset of the last reading in place of data; None if there were data, or nothing to
             read yet.
+        short: The last reading has given all that there was, which was less than it was asked for.
     """
 
-    __slots__ = ("_ahead", "_certain", "_data_end", "_end", "_opened", "_reach", "_seal", "_start", "gap")
+    __slots__ = ("_ahead", "_certain", "_data_end", "_end", "_opened", "_reach", "_seal", "_start", "gap", "short")
 
     def __init__(self, opened: OpenFile) -> None:
         self.gap: Gap | None = None
+        self.short = False
         self._opened = opened
         self._ahead: _Ahead | None = None
         self._reach = sys.maxsize  # bytes that are read at once: between gaps that are close together, few
@@ -75,16 +81,20 @@ class DataReader:
         self._seal: tuple[int, int] | None = None  # they are blank, as the file is with this size and time of change
         self._certain = True  # all of them were looked at since
 
-    def read(self, offset: int, length: int, *, cut_at: int = 0) -> bytes:
+    def read(self, offset: int, length: int, *, before: bytes = b"", cut_at: int = 0) -> bytes:
         """Return the data that stand at `offset`, at most `length` bytes; nothing at a gap and at the end.
 
-        `cut_at` is how many bytes had been written when the file was truncated; 0 if it was not.
+        `before` is what has to stand before them; one call of the system reads both. `cut_at` is how many bytes had
+        been written when the file was truncated; 0 if it was not.
 
         Raises:
             OSError: The file cannot be read.
+            CutError: Something else stands before the offset.
         """
         self.gap = None
-        data = self._take(offset, min(length, self._reach))
+        length_now = min(length, self._reach)
+        data = self._take_behind(before, offset, length_now) if before else self._take(offset, length_now)
+        self.short = len(data) < length_now
         if not data or (data[0] and data[-1] and 0 not in data[_EVERY]):
             if self._reach < length:
                 self._reach *= 2
@@ -95,6 +105,7 @@ class DataReader:
         self._keep(offset, data, place)
         if place < len(data):
             self._reach = max(_LEAST, 2 * place)
+            self.short = False
         return data[:place]
 
     def is_blank(self, offset: int, size: int) -> bool:
@@ -195,6 +206,17 @@ class DataReader:
             if offset == ahead.end and ahead.behind:
                 return ahead.behind
         return self._opened.read_at(offset, length)
+
+    def _take_behind(self, before: bytes, offset: int, length: int) -> bytes:
+        """Return what stands at `offset`, at most `length` bytes, and behind the bytes `before`.
+
+        Raises:
+            CutError: It stands behind others.
+        """
+        data = self._opened.read_at(offset - len(before), len(before) + length)
+        if not data.startswith(before):
+            raise CutError
+        return data[len(before) :]
 
     def _keep(self, offset: int, data: bytes, place: int) -> None:
         """Keep the rest of `data`, which stand at `offset`, from `place` on: it is asked for next."""

@@ -41,7 +41,7 @@ class _Lookout(NamedTuple):
 class DirectoryWatches:
     """Directories, each watched by inotify or polled every `interval` seconds. Why one is polled is logged once."""
 
-    def __init__(self, log: Logger, interval: float) -> None:
+    def __init__(self, log: Logger, interval: float, *, blind: str = "") -> None:
         self._log = log
         self._interval = interval
         self._reasons: set[str] = set()  # for polling, as far as they were logged
@@ -50,10 +50,10 @@ class DirectoryWatches:
         self.polled: set[Path] = set()
         self.inotify: INotify | None = None
         """Readable when there is something to gather; None where it is missing or refused."""
-        self._refusal = "there is no inotify"
+        self._refusal = blind or "there is no inotify"
         with contextlib.suppress(AttributeError):  # not Linux
             try:
-                self.inotify = INotify(nonblocking=True)
+                self.inotify = None if blind else INotify(nonblocking=True)
             except OSError as error:
                 self._refusal = _explain(error)
 

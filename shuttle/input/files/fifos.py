@@ -2,6 +2,7 @@
 
 import os
 import stat
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -30,6 +31,7 @@ class Fifos:
         *,
         follow: bool,
     ) -> None:
+        self._disk = queue.disk
         self._paths = paths
         self._queue = queue
         self._labels = labels
@@ -51,7 +53,7 @@ class Fifos:
             return False
         fd, status = opened
         self._paths.fifos.add(path)
-        self._tasks.start_soon(self._read, path, fd, stat.S_ISFIFO(status.st_mode))
+        self._disk.home.call(self._tasks.start_soon, self._read, path, fd, stat.S_ISFIFO(status.st_mode))
         return True
 
     def _open_irregular(self, path: Path) -> tuple[int, os.stat_result] | None:
@@ -86,7 +88,7 @@ class Fifos:
         try:
             await read(fd)
             while fifo and self._follow and not self._queue.leaving:
-                opened = self._open_irregular(path)
+                opened = await self._disk.run(partial(self._open_irregular, path))
                 if opened is None:  # a file took its place, and is followed as such
                     break
                 fd, status = opened

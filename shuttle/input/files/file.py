@@ -4,18 +4,23 @@ The bytes before the offset are compared with what stands there now, since it ma
 of the file, and of no line.
 """
 
+import contextlib
+import os
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from shuttle.core.fingerprint import TAIL, Fingerprint, Read, Trail
 from shuttle.delivery.source import Source
-from shuttle.input.files.data_reader import AT_ONCE, DataReader, Gap
+from shuttle.input.files.data_reader import AT_ONCE, CutError, DataReader, Gap
 from shuttle.input.files.kept_trail import KeptTrail
 from shuttle.input.files.open_file import FileState, OpenFile
 from shuttle.input.files.unread_lines import UnreadLines, is_amid_line
 
 _COMPARED = 64  # bytes before the offset that are looked at before each read: log lines seldom repeat so many in place
+_SETTLED = 2_000_000_000  # nanoseconds; a second change may show no other time than the one before, on FAT for so long
 _NO_LIMIT = 1 << 62
 
 
@@ -53,11 +58,15 @@ class File:
     """It was let go, and may still be in batches in flight."""
     cut_at: int = 0
     """Bytes that had been written when it was truncated, as far as is known; 0 if it was not."""
-    cut_meanwhile: bool = False
-    """It was truncated since anybody looked, and has grown past the offset: what was read last is something else."""
+    ready: bool = True
+    """There may be more to read: since it was read to its end, something was seen to have changed."""
+    seen: tuple[int, int, int] | None = None
+    """Size and times of the last change when it was looked at last."""
     state: FileState = field(init=False)
     read_at: Read = field(init=False)
     _reader: DataReader = field(init=False)
+    _amid: bool = field(init=False, default=False)
+    """The last reading has not met the end."""
     _unread: UnreadLines = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,6 +78,7 @@ class File:
     def begin(self, source: Source, trail: Trail) -> None:
         """Read on from where `trail` ends, as lines of `source`."""
         self.source = source
+        self.ready = True
         self.begun = trail.offset
         self.kept = KeptTrail(trail.offset, trail.head, trail.tail)
         self._reader = DataReader(self.opened)
@@ -78,7 +88,7 @@ class File:
         self.opened, self.state, self.read_at, self.grown = copy, copy.state, copy.read_at, now
         self._reader = DataReader(copy)
         self._unread = UnreadLines(copy)
-        self.size = 0
+        self.size, self.ready, self.seen = 0, True, None
         self.count_unread(_NO_LIMIT)
 
     def forget(self) -> None:
@@ -88,14 +98,33 @@ class File:
         self._unread = UnreadLines(self.opened)
 
     def read(self, length: int) -> bytes:
-        """Return what comes next, at most `length` bytes; none at the end or a gap. It is kept until `take_in`."""
-        data = self._reader.read(self.offset, length, cut_at=self.cut_at)
-        self.cut_meanwhile = bool(data) and not self._holds_what_was_read()
-        if self.cut_meanwhile:
-            return b""
+        """Return what comes next, at most `length` bytes; none at the end or a gap. It is kept until `take_in`.
+
+        At the end it is `ready` no more, until `look` finds that it has changed.
+
+        Raises:
+            OSError: It cannot be read.
+            CutError: It was truncated: other bytes stand where it was read.
+        """
+        before = b"" if self._amid or self.opened.packed else self.kept.look_back(_COMPARED)
+        # To compare a chunk in the same call would take a copy of it.
+        if not before and self.state is not FileState.WHOLE and self.offset and self.is_cut():
+            raise CutError
+        data = self._reader.read(self.offset, length, before=before, cut_at=self.cut_at)
+        if data and not before and not self._holds_what_was_read():
+            raise CutError  # since it was looked at
+        if not (self._amid or self.opened.packed):
+            self.size = self.seen[0] if self.seen else self.opened.stat().st_size
+        self._amid = bool(data) and not self._reader.short
         if data:
             self._unread.take(data, self.offset)
             self.kept.read(data)
+            # A file system in user space may give less than there is, and /proc more than it says.
+            self.ready = not (self._reader.short and 0 < self.size <= self.offset) or self.opened.packed
+        else:
+            self.ready = self.gap is not None
+            if (self.ready or not 0 < self.size <= self.offset) and not self.opened.packed:
+                self.size = self.opened.stat().st_size
         return data
 
     @property
@@ -119,6 +148,7 @@ class File:
             self._unread.take(data, gap.end)
             self.kept.pass_over(gap.end)
             self.kept.read(data)
+        self.ready = True
         return data
 
     def has_more(self) -> bool:
@@ -138,7 +168,47 @@ class File:
         """Return its fingerprint as read up to `offset`, which lies within the bytes that are kept."""
         return self.kept.make(*self.opened.key, offset).fingerprint()
 
-    def is_cut(self) -> bool:
+    def look(self, status: os.stat_result | None = None, *, told: bool = True, closely: bool = False) -> bool:
+        """See from its status whether it has changed, and say whether it was truncated, as far as that is seen.
+
+        If it was read to its end, what stands there is not read here but `closely`: whoever reads what is new compares
+        it. It was `told` that something may have changed; if not, nothing has if the status is what it was.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        status = status or self.opened.stat()
+        seen = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        same = seen == self.seen and not (told and time.time_ns() < max(seen[1:]) + _SETTLED)
+        self.seen = seen
+        if self.ready or closely or self.opened.packed:
+            if (told and (self.ready or closely)) or not same:
+                return self.is_cut(status) or self._note_more()
+        elif same and self.size == status.st_size:
+            self.ready = bool(self.offset != self.size and self.has_more())  # by mmap, or in /proc
+        else:
+            return self._is_shorter(status.st_size) or self._is_rewritten(status.st_size)
+        return False
+
+    def _note_more(self) -> bool:
+        self.ready = self.ready or self.has_more() or bool(self.opened.damage)  # which who reads it tells of
+        return False
+
+    def _is_rewritten(self, size: int) -> bool:
+        """Say whether other bytes stand before the offset, or have it found out by who reads what is new."""
+        self.ready = size != self.offset
+        if self.ready:
+            return False
+        self.size = size
+        known = self.kept.look_back(_COMPARED)
+        return self.read_at(self.offset - len(known), len(known)) != known
+
+    def _is_shorter(self, size: int) -> bool:
+        """Say whether it has fewer bytes than it had. Those of /proc have no size, and yet something in them."""
+        seen_size = self.size if self.has_uncounted else 0
+        return size < max(self.offset, self.counted, seen_size) and bool(size or not self.read_at(0, 1))
+
+    def is_cut(self, status: os.stat_result | None = None) -> bool:
         """Say whether it was truncated: it is shorter than it was, or other bytes stand where it was read or counted.
 
         Raises:
@@ -150,10 +220,9 @@ class File:
                 return True
             self.size = self.offset + (content.count_left(self.offset) > 0)
             return False
-        size = self.opened.stat().st_size
-        seen_size = self.size if self.has_uncounted else 0
-        if size < max(self.offset, self.counted, seen_size) and (size or not self.read_at(0, 1)):
-            return True  # those of /proc have no size, and yet something in them
+        size = (status or self.opened.stat()).st_size
+        if self._is_shorter(size):
+            return True
         seen = self._unread.look_back(_COMPARED) if self.counted > self.offset else b""
         if not self._holds_what_was_read():
             return True
@@ -183,7 +252,7 @@ class File:
         if not self.offset and not self._unread.begins_alike(size):
             return None
         lines, counted, uncounted = self.count_lost(), self.counted, self.has_uncounted
-        self._unread, self.size = UnreadLines(self.opened), size
+        self._unread, self.size, self.ready = UnreadLines(self.opened), size, True
         if counted > self.offset:
             self.count_unread(_NO_LIMIT)
         if size >= counted > self.offset:  # it has grown since: nobody knows where it was cut
@@ -219,17 +288,39 @@ class File:
         return self._unread.ends
 
     @property
+    def has_unseen(self) -> bool:
+        """By its status when it was looked at last, there was more than was read or counted."""
+        size = max(self.size, self.seen[0] if self.seen else 0)
+        return self.ready and size > max(self.offset, self.counted)
+
+    @property
     def has_uncounted(self) -> bool:
         """There was more, when it was looked at last, than was read or counted and zeros."""
         read = max(self.offset, self.counted)
         blank = self._reader.is_blank(read, self.size) or self._unread.is_blank(read, self.size)
         return self.size > read and not blank
 
+    @property
+    def head_seen(self) -> bytes:
+        """Its first bytes as far as they were read; if nothing was, as counted."""
+        return self.kept.head or self._unread.head
+
     def fingerprint_seen(self) -> Fingerprint:
         """Return its fingerprint as read so far; if nothing was read, as counted so far."""
         if self.offset or not self.counted:
             return self.fingerprint(self.offset)
         return self._unread.fingerprint()
+
+    def park(self, reopen: Callable[[], int]) -> None:
+        """Close it until somebody needs it again; then `reopen` returns its new descriptor."""
+        if self.opened.content:
+            with contextlib.suppress(OSError):  # the descriptor is gone even so
+                self.opened.content.park(reopen)
+
+    @property
+    def parked(self) -> bool:
+        """It is closed until somebody needs it again."""
+        return self.opened.content is not None and self.opened.content.parked
 
     def close(self) -> None:
         """Let it go."""
@@ -238,6 +329,8 @@ class File:
 
     def count_left(self) -> int:
         """Return the bytes that are there and not read; of a compressed file, at most its bytes on the disk."""
+        if self.parked:
+            return max(0, self.size - self.offset)
         blank = self._reader.is_blank(self.offset, self.opened.stat().st_size)
         return 0 if blank else self.opened.count_left(self.offset)
 
@@ -249,7 +342,7 @@ class File:
     @property
     def is_deleted(self) -> bool:
         """It has no name any more, and is gone once nobody has it open."""
-        return self.opened.stat().st_nlink == 0
+        return not self.parked and self.opened.stat().st_nlink == 0
 
     @property
     def number(self) -> int:

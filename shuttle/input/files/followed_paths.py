@@ -1,8 +1,6 @@
 """The paths that are followed, and those that cannot be read."""
 
 import contextlib
-import errno
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +13,6 @@ from shuttle.observe.log import Logger
 
 if TYPE_CHECKING:
     import anyio
-
-_LIMIT = "raise the limit of open files (ulimit -n), or name fewer: those that wait are not read"
 
 _BRACES = "braces have no meaning here: give each name a -file of its own"
 _HAS_BRACES = re.compile(r"\{.*,.*\}")
@@ -37,7 +33,6 @@ class FollowedPaths:
         self.trust = discovery.trust
         self._discovery = discovery
         self._log = log
-        self._waiting = False  # there are more files than can be open
 
     def forget(self, path: RotatedPath) -> bool:
         """Stop following `path` if it only matched a pattern and leads nowhere; say whether that was so."""
@@ -65,19 +60,13 @@ class FollowedPaths:
 
     @property
     def incomplete(self) -> bool:
-        """Whether a path cannot be read, or waits because too many files are open."""
-        return bool(self.errors) or self._waiting
+        """Whether a path cannot be read."""
+        return bool(self.errors)
 
     def note_absent(self, path: Path, reason: str) -> None:
         """Log that nothing is at `path`, or matches it, when the process starts: it may be misspelt."""
         advice = {"advice": _BRACES} if _HAS_BRACES.search(path.name) else {}
         self._log.warning("file.absent", path=path, error=reason, **advice)
-
-    def note_waiting(self, files: int) -> None:
-        """Log that paths wait because `files` files are open."""
-        if not self._waiting:
-            self._log.warning("files.waiting", open=files, error=os.strerror(errno.EMFILE), advice=_LIMIT)
-        self._waiting = True
 
 
 def _is_gone(path: Path) -> bool:

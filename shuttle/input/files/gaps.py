@@ -7,11 +7,13 @@ there for PATIENCE seconds. In a compressed file nothing is overwritten, and not
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from weakref import WeakKeyDictionary
 
 from shuttle.clock import Clock
 from shuttle.delivery.intake import Intake
 from shuttle.input.files.data_reader import Gap
+from shuttle.input.files.disks import Disk
 from shuttle.input.files.file import File
 from shuttle.input.files.rotation.rotated_path import RotatedPath
 from shuttle.observe.log import Logger
@@ -35,10 +37,11 @@ class _Visit:
 class Gaps:
     """Passes over the gaps of all files; at once unless it is `patient`, since nobody writes."""
 
-    def __init__(self, intake: Intake, log: Logger, clock: Clock, *, patient: bool) -> None:
+    def __init__(self, intake: Intake, log: Logger, clock: Clock, disk: Disk, *, patient: bool) -> None:
         self._intake = intake
         self._log = log
         self._clock = clock
+        self._disk = disk
         self._patient = patient
         self._visits: WeakKeyDictionary[File, _Visit] = WeakKeyDictionary()
         self._waiting: dict[RotatedPath, float] = {}  # paths that stand at a gap, and until when
@@ -61,7 +64,7 @@ class Gaps:
             return b""
         if passed := visit.told.admit(gap.end - gap.start, self._clock()):
             self._log.warning("file.gap", path=file.path, offset=gap.start, bytes=passed, error=_REASON)
-        return file.pass_over(gap, length)
+        return await self._disk.run(partial(file.pass_over, gap, length))
 
     @property
     def due(self) -> float:

@@ -45,7 +45,7 @@ class History:
         """Return what is known of the file that `read` reads."""
         if (same := self._by_key.get(key)) and _is_same(same.fingerprint, read):
             return same
-        for known in self._known[str(path)].values():
+        for known in list(self._known[str(path)].values()):
             if known.fingerprint.offset and ends_alike(known.fingerprint, read):
                 return known
         return None
@@ -54,7 +54,9 @@ class History:
         """Return what is known of a file, beside any path: it is the same one, or has the same content."""
         if (same := self._by_key.get(key)) and _is_same(same.fingerprint, read):
             return same
-        known = [one for beside in self._known.values() for one in beside.values() if one.fingerprint.offset]
+        known = [
+            one for beside in list(self._known.values()) for one in list(beside.values()) if one.fingerprint.offset
+        ]
         return next((one for one in known if ends_alike(one.fingerprint, read)), None)
 
     def knows(self, key: Key) -> bool:

@@ -14,7 +14,8 @@ inode, which stays the same when the file is copied up; since 4.16 a watched dir
 
 import os
 import re
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +25,14 @@ LOCAL = {
     *("ramfs", "reiserfs", "rootfs", "tmpfs", "ubifs", "vfat", "xfs", "zfs"),
 }
 
-_TABLE = Path("/proc/self/mountinfo")
+# Made by the kernel or read from a local device, and no log is written there: nothing that they are asked can hang.
+_STEADY = LOCAL | {
+    *("bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "efivarfs", "erofs", "hugetlbfs", "iso9660"),
+    *("mqueue", "proc", "pstore", "securityfs", "squashfs", "sysfs", "tracefs"),
+}
+_MOST_LINKS = 40  # that lead to each other, as for the kernel
+
+TABLE = Path("/proc/self/mountinfo")
 
 
 class Mount(NamedTuple):
@@ -40,7 +48,7 @@ def find_blindness(directory: Path) -> str | None:
     """Return why inotify may not see what is written in `directory`; None: it sees it."""
     try:
         number = _find_mount(directory)
-        return judge_mounts(directory, number, parse_mounts(_TABLE.read_bytes()))
+        return judge_mounts(directory, number, parse_mounts(TABLE.read_bytes()))
     except OSError as error:
         return f"the file system is not known: {error.strerror}"
 
@@ -55,9 +63,62 @@ def judge_mounts(directory: Path, number: int, mounts: Sequence[Mount]) -> str |
     if kind not in LOCAL:
         return f"{kind} may be written to where inotify does not see it"
     real = Path(os.path.realpath(directory))
-    if any(mount.point.parent == real and not mount.point.is_dir() for mount in mounts):
+    names = {mount.point.name for mount in mounts if mount.point.parent == real}
+    if names and names & _list_files(real):
         return "a file in it is a mount of its own"
     return None
+
+
+def _list_files(directory: Path) -> set[str]:
+    """Return the names of what is no directory. The list tells it; to ask what is mounted there might take for ever."""
+    with os.scandir(directory) as entries:
+        return {entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)}
+
+
+def read_hanging() -> dict[Path, bool]:
+    """Return the points of all mounts, and of each whether what is mounted there may hang: NFS, FUSE, all unknown ones.
+
+    Nothing if there is no table: nobody can tell then, and all is taken for local.
+    """
+    try:
+        mounts = parse_mounts(TABLE.read_bytes())
+    except OSError:
+        return {}
+    return {mount.point: mount.kind not in _STEADY for mount in mounts}  # the last one hides the others
+
+
+def find_hanging(path: Path, hanging: Mapping[Path, bool]) -> Path | None:
+    """Return the point of the mount that may hang and on which `path` leads to a file; None if there is none.
+
+    Links are followed, and nothing is asked of a file system that may hang.
+    """
+    left = deque(path.absolute().parts[1:])
+    place = Path("/")
+    links = 0
+    while not hanging.get(place):
+        if not left:
+            return None
+        step = left.popleft()
+        if step == os.pardir:
+            place = place.parent
+            continue
+        below = place / step
+        target = None if hanging.get(below) or links == _MOST_LINKS else _read_link(below)
+        if target is None:
+            place = below
+            continue
+        links += 1
+        left.extendleft(reversed([part for part in target.parts if part != "/"]))
+        place = Path("/") if target.is_absolute() else place
+    return place
+
+
+def _read_link(path: Path) -> Path | None:
+    """Return where a link leads; None if it is none."""
+    try:
+        return path.readlink()
+    except OSError:
+        return None
 
 
 def parse_mounts(table: bytes) -> list[Mount]:

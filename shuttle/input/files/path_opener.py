@@ -1,7 +1,5 @@
 """Begins to follow a path: with its files, or as a FIFO."""
 
-import os
-import resource
 import stat
 from collections import defaultdict, deque
 from collections.abc import Iterable
@@ -17,14 +15,11 @@ from shuttle.input.files.followed_paths import FollowedPaths
 from shuttle.input.files.missed_lines import MissedLines
 from shuttle.input.files.open_file import open_live
 from shuttle.input.files.recognizer import Recognizer
-from shuttle.input.files.rotation.directories import Directories
 from shuttle.input.files.rotation.file_chain import FileChain
 from shuttle.input.files.rotation.file_opener import FileOpener
 from shuttle.input.files.rotation.rotated_path import RotatedPath
 from shuttle.input.files.rotation.surroundings import Surroundings
 from shuttle.store.checkpoint_table import Checkpoint
-
-SPARE = 32  # file descriptors that files leave to the drain's connections, the store and whoever hosts all this
 
 
 class Start(NamedTuple):
@@ -42,6 +37,7 @@ class PathOpener:
     Attributes:
         known: The checkpoints of paths that are not followed yet, the oldest first.
         waiting: The paths that could not be opened, and will be tried again.
+        directories: What stands where files may have gone.
         aliases: The paths that lead to a file that is read by another path, or to a copy of it, and that path.
     """
 
@@ -65,16 +61,10 @@ class PathOpener:
         self._missed = missed
         self._clock = clock
         self._start = start
-        self._directories = Directories()
+        self.directories = catalogue.descriptors.directories
         self._recognizer = Recognizer(catalogue, self.known, paths.trust.open)
         self.waiting: set[Path] = set()
         self.aliases: dict[Path, Path] = {}
-        self._most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - max(SPARE, _count_open() + SPARE // 2)
-
-    @property
-    def room(self) -> int:
-        """How many more files may be open."""
-        return max(0, self._most - len(self._catalogue))
 
     def together(self) -> AbstractContextManager[None]:
         """Record all that is opened in the block together: a kill leaves no path without what is beside it."""
@@ -89,9 +79,6 @@ class PathOpener:
         if not self._paths.errors.may_try(path):
             return None
         self.waiting.add(path)
-        if not self.room:
-            self._paths.note_waiting(len(self._catalogue))
-            return None
         try:
             if self._fifos.open(path):
                 self.waiting.discard(path)
@@ -110,7 +97,7 @@ class PathOpener:
                 at_end=first and self._start.at_end,
                 old=first and self._start.new,
                 trust=self._paths.trust,
-                directories=self._directories,
+                directories=self.directories,
                 elsewhere=self._paths.list_covered,
                 is_patient=partial(self._paths.errors.is_patient, path),
             )
@@ -148,7 +135,7 @@ class PathOpener:
         if any((one.fingerprint.device, one.fingerprint.inode) == key for one in known):
             return
         if not known:  # what is beside it now is older
-            opener = FileOpener(Surroundings(path, self._directories, self._paths.trust), self._recognizer)
+            opener = FileOpener(Surroundings(path, self.directories, self._paths.trust), self._recognizer)
             opener.see_siblings()
             FileChain(opener, deque(), [], self._catalogue, self._missed).note_siblings(first=True)
         self.known[path].append(self._catalogue.note_unread(path, key))
@@ -165,11 +152,3 @@ class PathOpener:
             return self._recognizer.recognize(path, opened, old=old).owner
         finally:
             opened.close()
-
-
-def _count_open() -> int:
-    """Return how many files this process has open, which may be a host with many; 0 if nobody can tell."""
-    try:
-        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-    except OSError:
-        return 0

@@ -4,16 +4,19 @@ from collections.abc import Iterable
 
 import anyio
 
+from shuttle.input.files.disks import Disk
 from shuttle.input.files.rotation.rotated_path import RotatedPath
 
 
 class ReadyQueue:
-    """The paths that have something to read, each once; the first is the one that has waited longest."""
+    """The paths of a disk that have something to read, each once; the first is the one that has waited longest."""
 
-    def __init__(self) -> None:
+    def __init__(self, disk: Disk) -> None:
+        self.disk = disk
         self.ready: dict[RotatedPath, None] = {}
         self.leaving = False
         """Nothing more is read but what no later start finds."""
+        self._stopped = False
         self._changed = anyio.Event()
 
     def put(self, path: RotatedPath) -> None:
@@ -21,8 +24,15 @@ class ReadyQueue:
 
         After `leave` only if something of it would be gone for the next start.
         """
-        if not self.leaving or _is_vanishing(path):
+        if not self._stopped and (not self.leaving or _is_vanishing(path)):
             self.ready[path] = None
+        self.wake()
+
+    def stop(self) -> None:
+        """Keep nothing: the files are on a disk that may hang, and nobody can ask what would be gone."""
+        self.leaving = True
+        self._stopped = True
+        self.ready.clear()
         self.wake()
 
     def leave(self, paths: Iterable[RotatedPath]) -> bool:

@@ -85,15 +85,20 @@ class Recognizer:
     def _find_original(self, head: bytes, opened: OpenFile) -> Path | None:
         """Return the path of a file that this one is a copy of, as far as can be seen."""
         for file in self._catalogue.list_open():
+            known = file.head_seen
+            if file.opened.key == opened.key or (known and not _begin_alike(known, head)):
+                continue
             with contextlib.suppress(OSError):  # one that cannot be read is the problem of its own path
-                if _begins_alike(file, head) and (is_copy(opened, file.opened) or _holds_what_was_read(opened, file)):
+                known = known or file.opened.read_at(0, HEAD)
+                if not known or not _begin_alike(known, head):
+                    continue
+                if is_copy(opened, file.opened) or _holds_what_was_read(opened, file):
                     return file.path
         return None
 
 
-def _begins_alike(file: File, head: bytes) -> bool:
-    known = file.kept.head or file.opened.read_at(0, HEAD)
-    return bool(known) and (head.startswith(known) or known.startswith(head))
+def _begin_alike(one: bytes, other: bytes) -> bool:
+    return one.startswith(other) or other.startswith(one)
 
 
 def _holds_what_was_read(opened: OpenFile, file: File) -> bool:

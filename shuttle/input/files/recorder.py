@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
 
 import anyio
 
 from shuttle.core.batch import Batch
 from shuttle.core.fingerprint import Fingerprint
-from shuttle.input.files.catalogue import Catalogue
+from shuttle.input.files.file import File
 from shuttle.store.checkpoint_table import Plan
 from shuttle.store.checkpoints import Checkpoints
 
@@ -15,10 +16,23 @@ DELAY = 0.05  # seconds that a settled batch waits for others: a transaction eac
 LOOK = 1.0  # seconds between two looks whether what is recorded is still there
 
 
+class KnownFiles(Protocol):
+    """The files that are or were read, by their numbers."""
+
+    def get(self, number: int) -> File | None:
+        """Return the file with this number; None if nothing of it can be read any more."""
+
+    def retire(self, number: int) -> bool:
+        """Make the file history, if there is one that has this number; say whether there is."""
+
+    def measure(self) -> dict[int, int]:
+        """Return how far the data of the files went when they were looked at last, by number."""
+
+
 class Recorder:
     """Writes to the checkpoints: plans before their batches are sent, and what is settled soon after."""
 
-    def __init__(self, checkpoints: Checkpoints, catalogue: Catalogue) -> None:
+    def __init__(self, checkpoints: Checkpoints, catalogue: KnownFiles) -> None:
         self._checkpoints = checkpoints
         self._catalogue = catalogue
         self._lines: Counter[int] = Counter()  # in batches in flight, by the number of their file

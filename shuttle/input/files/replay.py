@@ -7,6 +7,7 @@ gone is counted as lost.
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -15,12 +16,12 @@ from shuttle.clock import Clock
 from shuttle.core.batch import Batch, Batcher
 from shuttle.core.lines import NewlineSplitter
 from shuttle.delivery.intake import Intake
-from shuttle.input.files.catalogue import Catalogue
+from shuttle.input.files.all_files import AllFiles
+from shuttle.input.files.disks import Disk
 from shuttle.input.files.file import File
 from shuttle.input.files.missed_lines import MissedLines
 from shuttle.input.files.progress import Progress
 from shuttle.input.files.recorder import Recorder
-from shuttle.input.files.tracker import Tracker
 from shuttle.store.checkpoint_table import Plan
 
 PAUSE = 1.0  # seconds between two tries; the calls themselves are made at the pace of their paths
@@ -33,8 +34,7 @@ class Replay:
     def __init__(
         self,
         recorder: Recorder,
-        catalogue: Catalogue,
-        tracker: Tracker,
+        files: AllFiles,
         *,
         intake: Intake,
         progress: Progress,
@@ -42,8 +42,7 @@ class Replay:
         clock: Clock,
     ) -> None:
         self._recorder = recorder
-        self._catalogue = catalogue
-        self._tracker = tracker
+        self._files = files
         self._intake = intake
         self._progress = progress
         self._missed = missed
@@ -54,7 +53,7 @@ class Replay:
         """Pass on every such batch that can be read, the oldest first; count the lines of which nothing is left."""
         for plan in self._recorder.list_plans():
             self._progress.blocked.set()
-            if not await self._pass_on(plan):
+            if self._find_disk(plan).may_hang or not await self._pass_on(plan):
                 self._recorder.keep(plan)
                 self._kept.append(plan)
             self._progress.blocked = anyio.Event()
@@ -70,13 +69,12 @@ class Replay:
 
     async def _pass_on(self, plan: Plan) -> bool:
         """Pass on what is left of `plan`, and count the rest; no if some of it cannot be read now."""
-        if any(self._tracker.awaits(span.file) for span in plan.spans):
+        if any(self._files.awaits(span.file) for span in plan.spans):
             return False
         try:
-            self._look_at(plan)
-            batch, missing = make_batch(plan, self._find, self._clock())
+            batch, missing = await self._find_disk(plan).run(partial(self._make_batch, plan))
         except OSError as error:
-            self._tracker.note_error(Path(os.fsdecode(error.filename)), error)
+            self._files.note_error(Path(os.fsdecode(error.filename)), error)
             return False
         if missing:
             self._missed.note(Path(), missing, "a batch that was not settled cannot be read again")
@@ -86,6 +84,19 @@ class Replay:
         else:
             self._recorder.drop(plan)
         return True
+
+    def _find_disk(self, plan: Plan) -> Disk:
+        """Return the disk of the files of `plan`; one that may hang, if they are on several."""
+        return max((self._files.find_disk(span.file) for span in plan.spans), key=lambda disk: disk.may_hang)
+
+    def _make_batch(self, plan: Plan) -> tuple[Batch | None, int]:
+        """Return what is left of `plan`, and how many of its lines are not there any more.
+
+        Raises:
+            OSError: A file cannot be read; it is named.
+        """
+        self._look_at(plan)
+        return make_batch(plan, self._find, self._clock())
 
     def _look_at(self, plan: Plan) -> None:
         """Have the files of `plan` looked at that were truncated.
@@ -98,11 +109,11 @@ class Replay:
                 with _naming(file.path):
                     cut = file.is_cut()
                 if cut:
-                    self._tracker.look_at(file.path)
+                    self._files.look_at(file.path)
 
     def _find(self, number: int) -> File | None:
         """Return the file with this number, if it is open."""
-        file = self._catalogue.get(number)
+        file = self._files.get(number)
         return None if file is None or file.closed else file
 
 

@@ -6,13 +6,14 @@ memory, up to 128 MiB: so compressed files are read one after another, and the t
 """
 
 import math
+from functools import partial
 
 import anyio
 import anyio.lowlevel
 
 from shuttle.config import Config
 from shuttle.delivery.intake import Intake
-from shuttle.delivery.source import CHUNK
+from shuttle.delivery.source import CHUNK, Source
 from shuttle.input.files.file import File
 from shuttle.input.files.followed_paths import FollowedPaths
 from shuttle.input.files.gaps import Gaps
@@ -44,6 +45,7 @@ class Scheduler:
         self._intake = intake
         self._recorder = recorder
         self._gaps = gaps
+        self._disk = queue.disk
         self._unpacking: RotatedPath | None = None  # has the compressed file whose turn it is
         self._untidy: dict[RotatedPath, None] = {}  # have something that is over after a while
 
@@ -81,7 +83,7 @@ class Scheduler:
 
     async def _read_piece(self, path: RotatedPath, length: int) -> None:
         try:
-            piece = path.read(length, vanishing=self._queue.leaving)
+            piece = await self._disk.run(partial(_read, path, length, vanishing=self._queue.leaving))
         except OSError as error:
             self._paths.errors.note(path.path, error)
             return
@@ -89,36 +91,38 @@ class Scheduler:
             self._paths.errors.clear(path.path)
         waited = bool(path.ended)
         await self._end_sources(path)
-        if piece and waited and not piece[1]:  # a gap: other bytes may stand there by now
+        if piece and waited and not piece[2]:  # a gap: other bytes may stand there by now
             self._queue.ready[path] = None
             return
         if piece:
             await self._take_in(path, *piece, length)
-            return
-        await self._let_go(path)
-        self._untidy.pop(path, None)
-        if not path.is_tidy:
-            self._untidy[path] = None
+        if not piece or (self._follow and not path.is_ready):
+            await self._let_go(path)
+            self._untidy.pop(path, None)
+            if not path.is_tidy:
+                self._untidy[path] = None
 
-    async def _take_in(self, path: RotatedPath, file: File, data: bytes, length: int) -> None:
-        """Take in what was read of `file`; at a gap, what comes behind it as soon as that may be."""
+    async def _take_in(self, path: RotatedPath, file: File, source: Source, data: bytes, length: int) -> None:
+        """Take in what was read of `file`, as lines of `source`; at a gap, what comes behind it as soon as may be."""
         self._progress.blocked.set()
         try:
             more = data or await self._gaps.pass_over(path, file, length, at_once=self._queue.leaving)
         except OSError as error:
             self._paths.errors.note(path.path, error)
             more = None
-        if more is not None:
+        if more is not None and (path.is_ready or not self._follow):
             self._queue.ready[path] = None
         if more:
             self._progress.taken += len(more)
-            await self._intake.feed(more, file.source)
+            await self._intake.feed(more, source)
             file.take_in()
         self._progress.blocked = anyio.Event()
 
     async def _let_go(self, path: RotatedPath, *, at_once: bool = False) -> None:
         """Let go of the files of which nothing more is to come, now that all of them are read."""
-        path.let_go(at_once=at_once)
+        grown = await self._disk.run(partial(path.let_go, at_once=at_once))
+        if grown and not self._queue.leaving:
+            self._queue.ready[path] = None
         await self._end_sources(path)
 
     async def _end_sources(self, path: RotatedPath) -> None:
@@ -126,10 +130,9 @@ class Scheduler:
         while path.ended:
             await self._intake.end(path.ended[0])
             del path.ended[0]
-        if path.left and (path.files or self._paths.forget(path)):
-            for number in path.left:
-                self._recorder.leave(number)
-            path.left.clear()
+        if path.left and (bool(path.files) or await self._disk.run(partial(self._paths.forget, path))):
+            while path.left:
+                self._recorder.leave(path.left.pop(0))
 
     async def _tidy(self) -> float:
         """Send last lines whose newline does not come and let go of moved files; return when there is more of it."""
@@ -147,5 +150,11 @@ class Scheduler:
     async def _end_all(self) -> None:
         for path in list(self._paths.rotated.values()):
             await self._let_go(path, at_once=True)
-            for file in path.files:
+            for file in list(path.files):
                 await self._intake.end(file.source)
+
+
+def _read(path: RotatedPath, length: int, *, vanishing: bool) -> tuple[File, Source, bytes] | None:
+    """Return what comes next of `path`, and the source of its lines: the file may have another one soon."""
+    piece = path.read(length, vanishing=vanishing)
+    return (piece[0], piece[0].source, piece[1]) if piece else None

@@ -87,6 +87,10 @@ class Unpacked:
             length -= len(part)
         return b"".join(parts)
 
+    def go_on(self, fd: int) -> None:
+        """Read on by another descriptor of the same file."""
+        self._fd = fd
+
     def is_near(self, offset: int) -> bool:
         """Say whether it takes little to read there: it is a piece ahead at most, or was read just now."""
         behind = self._position - offset

@@ -1,5 +1,7 @@
 """Counts what waits in the files while the drain holds up the reading: truncation may take it away."""
 
+from functools import partial
+
 import anyio
 
 from shuttle.input.files.progress import Progress
@@ -16,6 +18,7 @@ class UnreadCounter:
     def __init__(self, queue: ReadyQueue, progress: Progress) -> None:
         self._queue = queue
         self._progress = progress
+        self._disk = queue.disk
 
     async def run(self) -> None:
         """Count whenever the reading stalls, until cancelled."""
@@ -25,7 +28,7 @@ class UnreadCounter:
             taken = progress.taken
             await anyio.sleep(STALL)
             while progress.blocked.is_set() and progress.taken == taken:
-                more = [path for path in list(self._queue.ready) if _has_more(path)]
+                more = [path for path in list(self._queue.ready) if await self._disk.run(partial(_has_more, path))]
                 await anyio.sleep(PAUSE if more else STALL)
 
 

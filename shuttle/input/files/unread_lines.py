@@ -11,7 +11,7 @@ _COSTS = 32 * 1024  # bytes that are counted in the time that it takes to find a
 class UnreadLines:
     """What was counted of one file, ahead of its reading."""
 
-    __slots__ = ("_head", "_opened", "_reader", "_tail", "ends", "offset")
+    __slots__ = ("_opened", "_reader", "_tail", "ends", "head", "offset")
 
     def __init__(self, opened: OpenFile) -> None:
         self.offset = 0
@@ -20,7 +20,8 @@ class UnreadLines:
         """The ends of lines between there and what was read: newlines, and gaps behind something else."""
         self._opened = opened
         self._reader = DataReader(opened)
-        self._head = b""
+        self.head = b""
+        """Its first bytes, if they were counted."""
         self._tail = b""
 
     def count(self, offset: int, before: bytes, most: int = AT_ONCE) -> bool:
@@ -79,7 +80,7 @@ class UnreadLines:
         Raises:
             OSError: It cannot be read.
         """
-        return self._opened.read_at(0, len(self._head)) == self._head[:size]
+        return self._opened.read_at(0, len(self.head)) == self.head[:size]
 
     def is_blank(self, offset: int, size: int) -> bool:
         """Say whether nothing but zeros stood from `offset` on when the file was looked at and had `size` bytes."""
@@ -87,12 +88,12 @@ class UnreadLines:
 
     def fingerprint(self) -> Fingerprint:
         """Return the fingerprint of the file as counted, if nothing of it was read."""
-        return Trail(*self._opened.key, self.offset, self._head, self._tail).fingerprint()
+        return Trail(*self._opened.key, self.offset, self.head, self._tail).fingerprint()
 
     def _see(self, data: bytes, end: int) -> None:
         """Note that `data` were counted, up to the offset `end`."""
         if self.offset < HEAD:
-            self._head = (self._head[: self.offset] + data)[:HEAD]
+            self.head = (self.head[: self.offset] + data)[:HEAD]
         self._tail = (self._tail + data)[-TAIL:]
         self.offset = end
 

@@ -15,13 +15,14 @@ from pathlib import Path
 import anyio
 import anyio.lowlevel
 
+from shuttle.core.rest import LONGEST
 from shuttle.input.files.changes import Changes
 from shuttle.input.files.directory_watches import DirectoryWatches
 from shuttle.observe.log import Logger
 
 POLL = 0.2  # seconds between two turns of the polled directories: a line is to be seen within 0.25
 LOOK = 10.0  # seconds between two looks at everything: 5,000 files cost 0.1 % of a CPU, and what was missed seconds
-REST = 0.02  # seconds from what inotify told to the next reading: a busy file is told 50 times a second, not 1,000
+REST = LONGEST  # seconds from what inotify told to the next reading: a busy file is told 40 times a second, not 1,000
 
 
 class Watcher:
@@ -30,8 +31,9 @@ class Watcher:
     The directory to add is the one in which a file itself stands: a symbolic link's target has its own.
     """
 
-    def __init__(self, log: Logger) -> None:
-        self._watches = DirectoryWatches(log, POLL)
+    def __init__(self, log: Logger, *, blind: str = "") -> None:
+        """Poll all directories if inotify is `blind` for a reason; nothing is asked of any of them then."""
+        self._watches = DirectoryWatches(log, POLL, blind=blind)
         self._paths: set[Path] = set()  # these three: changed, and not told yet
         self._directories: set[Path] = set()
         self._everything = False
@@ -59,7 +61,9 @@ class Watcher:
 
         What comes within REST of what was told before is told together. A cancellation loses nothing.
         """
-        await anyio.lowlevel.checkpoint()
+        now = anyio.current_time()
+        if now >= self._rest_until:
+            await anyio.lowlevel.checkpoint()
         while True:
             now = anyio.current_time()
             if now >= self._rest_until:
@@ -89,10 +93,12 @@ class Watcher:
 
     async def _sleep(self, now: float, until: float) -> None:
         """Return at `until`, or when it is time to gather or to look, or when a directory was added."""
-        resting = now < self._rest_until
-        due = self._rest_until if resting else min(self._look_due, self._poll_due if self._watches.polled else math.inf)
+        if now < self._rest_until:  # what is added meanwhile is told behind that
+            await anyio.sleep(min(self._rest_until, until) - now)
+            return
+        due = min(self._look_due, self._poll_due if self._watches.polled else math.inf)
         with anyio.CancelScope(deadline=min(due, until)) as self._nap:
-            if self._watches.inotify and not resting:
+            if self._watches.inotify:
                 await anyio.wait_readable(self._watches.inotify)
             else:
                 await anyio.sleep_forever()

@@ -144,7 +144,7 @@ async def test_a_deleted_file_is_read_past_its_gap_at_the_end(log: Path) -> None
             await agent.delivers(b"one", b"two", within=PATIENCE / 2)
 
 
-@pytest.mark.parametrize("number", range(16))
+@pytest.mark.parametrize("number", range(8))
 @virtual
 async def test_a_call_that_fails_beside_a_gap_costs_no_line(log: Path, number: int) -> None:
     """Each in turn, from the moment at which the gap appears."""

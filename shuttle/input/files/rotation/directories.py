@@ -30,6 +30,8 @@ class Listing(NamedTuple):
             yield self.names[place]
 
 
+_COARSE = 2_000_000_000  # nanoseconds; FAT counts time in such steps, and a server may be late
+
 _EMPTY = Listing([], {}, set())
 
 
@@ -38,6 +40,7 @@ class Directories:
 
     def __init__(self) -> None:
         self._known: dict[Path, tuple[int, Listing]] = {}  # with the time of the directory's last change
+        self._asked: dict[Path, int] = {}  # that time, when somebody asked whether it has changed
 
     def list(self, directory: Path) -> Listing:
         """Return what the directory holds; nothing if it cannot be listed."""
@@ -53,6 +56,20 @@ class Directories:
         if time.time_ns() > changed + _SETTLED:
             self._known[directory] = (changed, listing)
         return listing
+
+    def has_changed(self, directory: Path, *, closely: bool) -> bool:
+        """Say whether it may hold other files than when this was asked last.
+
+        Looked at `closely`, it may as long as another change would not show in its time.
+        """
+        try:
+            changed = directory.stat().st_mtime_ns
+        except OSError:
+            self._asked.pop(directory, None)
+            return True
+        before = self._asked.get(directory)
+        self._asked[directory] = changed
+        return changed != before or (closely and time.time_ns() < changed + _COARSE)
 
 
 def _read(directory: Path) -> Listing:

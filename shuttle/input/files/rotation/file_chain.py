@@ -7,12 +7,16 @@ and counted as lost if there is none.
 """
 
 import contextlib
+import os
+import stat
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from shuttle.core.fingerprint import HEAD, Fingerprint, is_same_content
 from shuttle.input.files.catalogue import Catalogue, ChangedError
+from shuttle.input.files.descriptors import VanishedError
 from shuttle.input.files.file import File
 from shuttle.input.files.missed_lines import MissedLines
 from shuttle.input.files.open_file import FileState, Key, OpenFile, is_copy
@@ -41,35 +45,47 @@ class FileChain:
         """Of the file that was let go last."""
         self.error: OSError | None = None
         """Why the path could not be looked at or opened the last time."""
+        self.is_link = False
+        """The path was a link when it was looked at last."""
         self._opener = opener
         self._catalogue = catalogue
         self._missed = missed
 
-    def look(self) -> bool:
+    def look(self, *, told: bool = True, around: bool = True, closely: bool = False) -> bool:
         """See what has become of the path and its files; say whether any of them has more to read.
+
+        It was `told` that something may have changed; if not, a file has not changed whose status is what it was.
+        If something may have changed `around` the path, so may files that it does not lead to any more. Whether what
+        was read stands there still is seen `closely` here, or soon by who reads on.
 
         Raises:
             OSError: One of them cannot be read.
         """
         self.error = None
         with self._catalogue.together():
-            self._look()
-            return bool([file for file in list(self.files) if self._has_more(file)])
+            self._look(told=told, around=around, closely=closely)
+        return any(file.ready for file in self.files)
 
-    def _look(self) -> None:
+    def _look(self, *, told: bool, around: bool, closely: bool) -> None:
+        status = self._find_status()
         live = self._live
-        if live and not self.identify(live):
+        same = live is not None and status is not None and _read_key(status) == live.opened.key
+        if live and not (same and status and not status.st_size) and not self.identify(live):
             live = None
-        for file in list(self.files):
-            self._notice_cut(file)  # before what is around is compared with what was read of it
+        see = partial(self._see, told=told, closely=closely)
+        changed = live is not None and see(live, status if same else None)
+        for file in list(self.files) if around or not same else ():
+            if file is not live:
+                see(file, None)  # before what is around is compared with what was read of it
         live = self._live
-        if live is None or self._leads_elsewhere(live.opened.key):
+        if live is None or not (same or self.error):
             if live:
                 live.state = FileState.MOVED
             self._open_next(live)
-        elif self._is_untouched(live):
-            live.count_unread()
-            self._take_copies(live)
+        elif changed and self._is_untouched(live):
+            live.count_unread()  # it may be copied and cut before it is read
+            if around:
+                self._take_copies(live)
 
     def take_copies(self, file: File) -> bool:
         """Open what was copied from `file`, of which the first bytes are about to be read; say whether there is any.
@@ -163,15 +179,21 @@ class FileChain:
         """See what stands beside the path and nobody knows, before a look."""
         self._opener.see_siblings()
 
-    def note_siblings(self, *, first: bool = False) -> None:
+    def note_siblings(self, *, first: bool = False) -> bool:
         """Note as history what stood beside the path before it was looked at last, and nobody knows since.
 
         But not what copies a file of its. If it was looked at for the `first` time, the path may lead nowhere.
+
+        Returns:
+            Whether that was all.
         """
         unknown = self._opener.take_unknown()
+        if not unknown:
+            return True
         live = self._live
         if self._leads_elsewhere(live.opened.key) if live else self.files or not first:
-            return  # rotation goes on: what is unknown may be a generation
+            return False  # rotation goes on: what is unknown may be a generation
+        complete = True
         for one in unknown:
             opened = self._opener.open_sighted(one)
             if opened is None:
@@ -179,21 +201,30 @@ class FileChain:
             with contextlib.suppress(OSError), contextlib.closing(opened):
                 status = opened.stat()
                 copied = one.changed != status.st_mtime_ns or not status.st_size  # or it is another one by now
-                if not copied and not any(is_copy(opened, file.opened) for file in self.files):
+                if copied or any(is_copy(opened, file.opened) for file in self.files):
+                    complete = False
+                else:
                     self._catalogue.history.add(self.path, opened)
+        return complete
 
     @property
     def _live(self) -> File | None:
         return next((file for file in self.files if file.state is FileState.LIVE), None)
 
-    def _leads_elsewhere(self, key: Key) -> bool:
-        """Say whether the path leads to another file or nowhere; no if nobody can tell, which is the path's error."""
+    def _find_status(self) -> os.stat_result | None:
+        """Return the status of what the path leads to; None if it leads nowhere, or an `error` keeps it from view."""
         try:
-            status = self.path.stat()
+            status = self.path.lstat()
+            self.is_link = stat.S_ISLNK(status.st_mode)
+            return self.path.stat() if self.is_link else status
         except OSError as error:
             self.error = None if leads_nowhere(error) else error
-            return leads_nowhere(error)
-        return (status.st_dev, status.st_ino) != key
+            return None
+
+    def _leads_elsewhere(self, key: Key) -> bool:
+        """Say whether the path leads to another file or nowhere; no if nobody can tell, which is the path's error."""
+        status = self._find_status()
+        return _read_key(status) != key if status else self.error is None
 
     def _open_next(self, before: File | None) -> None:
         """Open what the path leads to now, and what rotation left between it and the file `before`."""
@@ -208,7 +239,7 @@ class FileChain:
                     unused.callback(live.close)
                 if live and self._take_back(live):
                     return
-                if live and self._go_on(live):
+                if live and not known.empty and self._go_on(live):
                     unused.pop_all()
                     return
                 between, complete = self._open_between(self.files, live) if before or live else ([], True)
@@ -217,7 +248,8 @@ class FileChain:
                     if live:
                         self.files.append(self._begin(live, known))
                         unused.pop_all()
-                        self.files[-1].count_unread()  # it may be copied and cut before it is read
+                        if not known.empty:
+                            self.files[-1].count_unread()  # it may be copied and cut before it is read
                     return
                 for opened, _ in between:
                     opened.close()  # rotation went on meanwhile; if it does not end, the next look is soon
@@ -231,14 +263,14 @@ class FileChain:
                 file = self._catalogue.resume(self.path, live, known.read, place=place, anew=True)
                 self._catalogue.history.remove(known.read)
         file = file or self._catalogue.begin(self.path, live, place=place)
-        file.identified = not known.empty
+        file.identified = file.ready = not known.empty
         return file
 
     def _take_back(self, live: OpenFile) -> bool:
         """Say whether the path leads to a file again that it led to before; that one is read on."""
         for file in self.files:
             if file.opened.key == live.key and file.state is FileState.MOVED:
-                file.state = FileState.LIVE
+                file.state, file.ready = FileState.LIVE, True
                 self.files.remove(file)
                 self.files.append(file)
                 return True
@@ -288,7 +320,7 @@ class FileChain:
         Returns:
             The files, each with the offset to read from, and whether rotation kept still meanwhile.
         """
-        for file in older:
+        for file in [file for file in older if file.ready]:
             file.count_unread()  # a file of which nothing was read is known by what stands in it
         known = [file.fingerprint_seen() for file in older]
         known = [self.last, *known] if self.last else known
@@ -314,17 +346,36 @@ class FileChain:
             for number, (opened, offset) in enumerate(rest):
                 self.files.insert(place + number, self._catalogue.begin(self.path, opened, offset=offset))
 
+    def drop(self, file: File, reason: str, *, uncounted: bool) -> None:
+        """Read nothing more of a file; what was counted of it is lost, and there was more if it was `uncounted`."""
+        if (lines := file.count_lost()) or uncounted:
+            self._missed.note(self.path, lines, reason, uncounted=uncounted)
+        self.last = file.fingerprint(file.offset)
+        self.files.remove(file)
+        file.close()
+        self.ended.append(file.source)
+        self.left.append(file.number)
+
     def _spread_cut(self, file: File) -> None:
         """Note for the copies of a truncated file that it may have been truncated before they were made."""
         for other in self.files:
             other.cut_at = other.cut_at or file.cut_at
 
-    def _notice_cut(self, file: File) -> None:
-        if file.state is not FileState.WHOLE and file.is_cut():
-            self.begin_again(file)
-
-    def _has_more(self, file: File) -> bool:
+    def _see(self, file: File, status: os.stat_result | None, *, told: bool, closely: bool) -> bool:
+        """See whether a file was truncated; say whether it has changed."""
         if file.state is FileState.WHOLE:
-            return True  # until it was let go
-        self._notice_cut(file)
-        return bool(file.has_more() or file.opened.damage)  # which the reader tells of
+            file.ready = True  # until it was let go
+            return False
+        before = file.seen
+        try:
+            cut = file.look(status, told=told, closely=closely)
+        except VanishedError as error:
+            self.drop(file, str(error.strerror), uncounted=file.has_unseen)
+            return True
+        if cut:
+            self.begin_again(file)
+        return cut or file.seen != before
+
+
+def _read_key(status: os.stat_result) -> Key:
+    return status.st_dev, status.st_ino

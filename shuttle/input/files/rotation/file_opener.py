@@ -146,6 +146,7 @@ class FileOpener:
 
         What has appeared since may be a generation that nobody has read yet.
         """
+        self.surroundings.forget()
         seen, self._seen = self._seen, []
         return [one for one in seen if not self._is_foreign(one)]
 

@@ -4,6 +4,7 @@ Each is read to its end before the next. A file that rotation has moved away is 
 may go on to write to it.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Self
 from shuttle.clock import Clock
 from shuttle.delivery.source import Source
 from shuttle.input.files.catalogue import Catalogue
+from shuttle.input.files.data_reader import CutError
+from shuttle.input.files.descriptors import VanishedError
 from shuttle.input.files.file import File
 from shuttle.input.files.missed_lines import MissedLines
 from shuttle.input.files.open_file import FileState
@@ -20,12 +23,18 @@ from shuttle.input.files.rotation.directories import Directories
 from shuttle.input.files.rotation.file_chain import FileChain
 from shuttle.input.files.rotation.file_opener import FileOpener
 from shuttle.input.files.rotation.resumption import Resumption
-from shuttle.input.files.rotation.surroundings import Surroundings
+from shuttle.input.files.rotation.surroundings import LOOKS, Surroundings
 from shuttle.input.files.trust import Trust
 from shuttle.store.checkpoint_table import Checkpoint
 
+_SHORT = "the file was deleted, and its descriptor was needed for another (ulimit -n)"
+_PIECES = 64  # of 4 MiB that are counted of a file that is given up, since nothing else happens meanwhile
 _CUT_OFF = "a compressed file ends in the middle, and what follows cannot be read"
 QUIET = 60.0  # seconds that a moved file is kept after its last line: an application reopens its log when it is told to
+
+
+class _AgainError(Exception):
+    """The files were others than was thought, and are to be read once more."""
 
 
 class RotatedPath:
@@ -78,13 +87,26 @@ class RotatedPath:
         resumption = Resumption(opener, known, catalogue=catalogue, missed=missed, at_end=at_end, old=old)
         return cls(FileChain(opener, resumption.files, resumption.left, catalogue, missed), missed, clock)
 
-    def look(self) -> bool:
+    def look(self, *, told: bool = True, around: bool = True, closely: bool = False) -> bool:
         """See what has become of the path and its files; say whether any of them has more to read.
+
+        If nobody has `told` of a change, what looks as it did has none. There may be one `around` the path. That a file
+        was truncated is seen `closely` here, or else by who reads on.
 
         Raises:
             OSError: One of them cannot be read.
         """
-        return self._chain.look()
+        return self._chain.look(told=told, around=around, closely=closely)
+
+    @property
+    def is_link(self) -> bool:
+        """The path was a symbolic link when it was looked at last."""
+        return self._chain.is_link
+
+    @property
+    def is_ready(self) -> bool:
+        """There may be something to read."""
+        return any(file.ready for file in self.files)
 
     @property
     def error(self) -> OSError | None:
@@ -98,34 +120,59 @@ class RotatedPath:
 
         With `vanishing` only what no later start finds.
         """
-        for file in self.vanishing if vanishing else self._list_turns():
-            if not self._chain.identify(file):
-                self._chain.look()
-                return self._read_next(list(self.files), length)
-            if file.state is not FileState.WHOLE and file.is_cut():
-                self._chain.begin_again(file)
-                return self._read_next(list(self.files), length)
-            if not file.offset and file.has_more() and self._chain.take_copies(file):
-                return self._read_next(list(self.files), length)
-            if piece := self._read_next([file], length):
-                return piece
-            if file.cut_meanwhile:
-                self._chain.begin_again(file)
-                return self._read_next(list(self.files), length)
-            self._note_damage(file)
+        for _ in range(LOOKS):
+            try:
+                return self._read_next(self.vanishing if vanishing else self._list_turns(), length)
+            except _AgainError:
+                vanishing = False
         return None
 
     def _list_turns(self) -> list[File]:
         """Return the files in the order in which they are read: the oldest first, but no other waits for a bomb."""
-        return sorted(self.files, key=lambda file: file.opened.expands)
+        return sorted([file for file in self.files if file.ready], key=lambda file: file.opened.expands)
 
     def _read_next(self, files: Sequence[File], length: int) -> tuple[File, bytes] | None:
-        """Return what comes next of the first of `files` that has something; None if none has."""
+        """Return what comes next of the first of `files` that has something; None if none has.
+
+        Raises:
+            _AgainError: The files are others now.
+        """
         for file in files:
-            if (data := file.read(length)) or file.gap:
+            if not self._chain.identify(file):
+                self._chain.look()
+                raise _AgainError
+            if not file.offset and file.has_more() and self._chain.take_copies(file):
+                raise _AgainError
+            try:
+                data = file.read(length)
+            except CutError:
+                self._chain.begin_again(file)
+                raise _AgainError from None
+            except VanishedError as error:
+                self._chain.drop(file, str(error.strerror), uncounted=file.has_unseen)
+                raise _AgainError from None
+            if data or file.gap:
                 file.grown = self._clock()
                 return file, data
+            self._note_damage(file)
         return None
+
+    def give_up(self, file: File) -> bool:
+        """Close a file that nobody can open again, since descriptors are short: what was not read of it is lost.
+
+        Returns:
+            Whether it was such a file: it is deleted, and no copy of it is left.
+        """
+        try:
+            if not file.is_deleted or self._chain.is_somewhere(file):
+                return False
+            for _ in range(_PIECES):
+                if not file.count_unread():
+                    break
+        except OSError:
+            return False
+        self._chain.drop(file, _SHORT, uncounted=file.has_uncounted)
+        return True
 
     def count_unread(self) -> bool:
         """Count lines that are there and not read; say whether there are more to count."""
@@ -135,15 +182,22 @@ class RotatedPath:
         """Return the bytes that are there and not read; of a compressed file, at most its bytes on the disk."""
         return sum(file.count_left() for file in self.files)
 
-    def let_go(self, *, at_once: bool = False) -> None:
+    def let_go(self, *, at_once: bool = False) -> bool:
         """Close the files that are read to their ends and to which nothing more is written; `at_once`: to none is.
 
         Some may not be read: they were found just now, or a stop has ended the reading.
+
+        Returns:
+            Whether something was written to one of them after all, and is to be read.
         """
         now = self._clock()
         for file in list(self.files):
-            if file.state is FileState.LIVE or not (at_once or _is_over(file, now)) or not _is_read(file):
-                break  # what comes after it is not let go before it: where reading stands is one place
+            if file.state is FileState.LIVE or not (at_once or _is_over(file, now)):
+                break
+            if not at_once and self._has_grown(file):
+                return True  # what comes after it is not let go before it: where reading stands is one place
+            if not _is_read(file):
+                break
             self._chain.last = file.fingerprint(file.offset)
             self.files.remove(file)
             file.close()
@@ -153,6 +207,15 @@ class RotatedPath:
             self._damaged.discard(file.number)
         for file in self.files if at_once else ():
             self._note_damage(file, over=True)
+        return False
+
+    def _has_grown(self, file: File) -> bool:
+        """Say whether there is more to read of a file that is to be let go; no if nobody can tell."""
+        with contextlib.suppress(OSError):
+            if file.state is not FileState.WHOLE and file.has_more():
+                file.grown, file.ready = self._clock(), True
+                return True
+        return False
 
     def _note_damage(self, file: File, *, over: bool = False) -> None:
         """Tell once that a compressed file cannot be read to its end or, if it is `over`, ends in the middle."""
@@ -230,9 +293,13 @@ class RotatedPath:
         """See what stands beside the path and nobody knows, before a look."""
         self._chain.see_siblings()
 
-    def note_siblings(self, *, first: bool = False) -> None:
-        """Note as history what `see_siblings` has seen before the last look, the `first` one, and nobody knows."""
-        self._chain.note_siblings(first=first)
+    def note_siblings(self, *, first: bool = False) -> bool:
+        """Note as history what `see_siblings` has seen before the last look, the `first` one, and nobody knows.
+
+        Returns:
+            Whether that was all; else some of it may become history when it has changed.
+        """
+        return self._chain.note_siblings(first=first)
 
 
 def _is_read(file: File) -> bool:

@@ -16,6 +16,7 @@ from shuttle.input.files.path_errors import may_pass
 from shuttle.input.files.rotation.ages import Age, list_prefixes, read_age, strip_packing
 from shuttle.input.files.rotation.directories import Directories
 from shuttle.input.files.rotation.generations import Generations, Sighting, find_generations
+from shuttle.input.files.rotation.survey import Survey
 from shuttle.input.files.trust import Trust
 
 LOOKS = 3  # at a directory: rotation takes milliseconds and comes once an hour, and a second one is no accident
@@ -46,6 +47,7 @@ class Surroundings:
         """The paths, links resolved, where files of it stood."""
         self._elsewhere = elsewhere
         self._is_patient = is_patient
+        self._survey = Survey(directories)
         self._error: OSError | None = None  # why something could not be read, in the look that is made
 
     def find_rest(
@@ -59,27 +61,35 @@ class Surroundings:
         Raises:
             OSError: One of those that were read is not found, and something that it may have become cannot be read now.
         """
-        seen = self._look(known)
         found = Generations(0, [])
         for _ in range(LOOKS):
             self._error = None
             found = find_generations(
                 known,
-                seen,
+                self._look(known),
                 holds=lambda one, read: _is_sure(one, read, sure) or self._holds(one, read),
                 is_foreign=is_foreign,
                 sure=sure,
             )
-            before, seen = seen, self._look(known)
-            if seen == before:
+            if self._survey.is_current():
                 break
+            self.forget()
             found = found._replace(settled=False)
+        self.forget()
         if self._error and found.found < len(known) and self._is_patient():
             raise self._error
         return found
 
+    def forget(self) -> None:
+        """Let the next `find_rest` look anew."""
+        self._survey = Survey(self._directories)
+
     def list_siblings(self) -> list[Sighting]:
-        """Return the files whose names rotation may have made of the path's, the path itself left out."""
+        """Return the files whose names rotation may have made of the path's, the path itself left out.
+
+        The next `find_rest` begins with them, unless something else stands there by then.
+        """
+        self.forget()
         return self._list(self._list_bases(), set())
 
     def _look(self, known: Sequence[Fingerprint]) -> list[Sighting]:
@@ -115,8 +125,10 @@ class Surroundings:
     def _list_bases(self) -> list[tuple[Path, str]]:
         """Return the directories and the names that the path has, and has had, in them."""
         places = [self.path]
-        with contextlib.suppress(OSError, RuntimeError):  # links may lead to each other
-            places.append(self.path.resolve())
+        beside = self._survey.list(self.path.parent)
+        if self.path.name in beside.links or not beside.names:
+            with contextlib.suppress(OSError, RuntimeError):  # links may lead to each other
+                places.append(self.path.resolve())
         return list(dict.fromkeys((place.parent, place.name) for place in (*places, *sorted(self.places))))
 
     def _list(self, bases: Sequence[tuple[Path, str]], inodes: set[int]) -> list[Sighting]:
@@ -124,11 +136,11 @@ class Surroundings:
 
         Files stand before links to them, and before what they are packed to.
         """
-        live = _sight(self.path, None)
+        live = self._sight(self.path, None, linked=False)
         taken = {live.key} if live else set()
         found: list[Sighting] = []
         for directory, ages in self._find_names(bases, inodes).items():
-            links = self._directories.list(directory).links
+            links = self._survey.list(directory).links
             twins: set[str] = set()
             for name in sorted(ages, key=lambda name: (name in links, strip_packing(name) != name, name)):
                 one = None if strip_packing(name) in twins else self._sight(directory / name, ages[name], name in links)
@@ -142,7 +154,7 @@ class Surroundings:
         """Return, by directory, the names of siblings and of what has one of `inodes`, with what they say of age."""
         found: dict[Path, dict[str, Age | None]] = {}
         for directory, base in bases:
-            listing = self._directories.list(directory)
+            listing = self._survey.list(directory)
             ages = found.setdefault(directory, {})
             for inode in inodes & listing.inodes.keys():
                 ages.update((name, read_age(name, base)) for name in listing.inodes[inode] if name not in ages)
@@ -155,7 +167,7 @@ class Surroundings:
         known = {self.path, *(one.path for one in seen)}
         found: dict[Path, Sighting] = {}
         for directory, _ in bases:
-            listing = self._directories.list(directory)
+            listing = self._survey.list(directory)
             for name in listing.names:
                 path = directory / name
                 if path not in known and (one := self._sight(path, None, name in listing.links)):
@@ -164,19 +176,14 @@ class Surroundings:
 
     def _sight(self, path: Path, age: Age | None, linked: bool) -> Sighting | None:
         """Return what stands at `path`; None if it is no regular file, or a link that may not be followed."""
-        return None if linked and self.trust.find_distrust(path) else _sight(path, age)
+        if linked and self.trust.find_distrust(path):
+            return None
+        status = self._survey.stat(path)  # through a link: the name of today's file may be one to a file with a date
+        if status is None or not stat.S_ISREG(status.st_mode):
+            return None
+        return Sighting(path, (status.st_dev, status.st_ino), age, status.st_mtime_ns)
 
 
 def _is_sure(one: Sighting, fingerprint: Fingerprint, sure: Collection[Key]) -> bool:
     """Say whether a file is the one that was read, whatever stands in it now: that one is open."""
     return one.key == (fingerprint.device, fingerprint.inode) and one.key in sure
-
-
-def _sight(path: Path, age: Age | None) -> Sighting | None:
-    """Return what stands at `path`; None if that is no regular file."""
-    try:
-        status = path.stat()  # through a link: the name of today's file may be one to a file with a date
-    except OSError:  # it has vanished, or is a link to nothing
-        return None
-    key = (status.st_dev, status.st_ino)
-    return Sighting(path, key, age, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None

@@ -67,6 +67,40 @@ async def test_files_that_are_written_in_turn_are_all_followed(logs: Path) -> No
 
 
 @virtual
+async def test_files_that_are_rotated_in_turn_are_all_followed(logs: Path) -> None:
+    """Most of them while they have no descriptor: they are known by their inodes."""
+    trial = Trial(logs / "*.log", from_="end")
+    paths = make_files(logs)
+    for path in paths:
+        path.touch()
+    with descriptors_left(DESCRIPTORS):
+        async with trial:
+            for path in paths:
+                trial.write(path, 2)
+                path.rename(path.with_name(f"{path.name}.1"))
+                trial.write(path, 2)
+                await soon()
+            await trial.expect_all(LONG)
+
+
+@virtual
+async def test_files_that_are_deleted_without_a_descriptor_are_no_loss_if_they_were_read(logs: Path) -> None:
+    trial = Trial(logs / "*.log")
+    paths = make_files(logs)
+    for path in paths:
+        trial.write(path, 2)
+    with descriptors_left(DESCRIPTORS):
+        async with trial:
+            await trial.expect_all(LONG)
+            for path in paths:
+                path.unlink()
+            await soon()
+            trial.write(logs / "new.log", 2)
+            await trial.expect_all(LONG)
+    assert not trial.log.about(paths[0])
+
+
+@virtual
 async def test_a_new_file_is_read_when_as_many_as_possible_are_open(logs: Path) -> None:
     """Today's: its name sorts last."""
     trial = Trial(logs / "*.log", from_="end")
