@@ -124,9 +124,8 @@ def test_an_interpreter_that_is_not_there_is_named_as_the_fault(tmp_path: Path) 
     script.chmod(0o700)
     ended = run("-logs-url", "http://127.0.0.1:9/", "--", str(script))
     assert ended.code == 127
-    assert ended.err.endswith(
-        "cannot be started: No such file or directory: the interpreter that its first line names\n"
-    )
+    fault = "its interpreter '/nonexistent/python' is not found, or is no program"
+    assert ended.err == f"log-shuttle: '{script}' cannot be started: {fault}\n"
 
 
 @pytest.mark.parametrize(("command", "code"), [("no-such-program", 127), ("/etc/passwd", 126), ("/", 126)])
