@@ -58,6 +58,17 @@ def read_message(frame: bytes) -> bytes:
     return frame[_match_header(frame).end() :].removeprefix(_NIL_DATA)
 
 
+def split_frame(frame: bytes) -> list[str]:
+    """Return the fields of `frame`, PRI VERSION TIMESTAMP HOSTNAME APP-NAME PROCID MSGID, and its message as a text.
+
+    The message is without a nil STRUCTURED-DATA and a newline at its end, and safe to show.
+    """
+    header = _match_header(frame)[0].decode("ascii").rstrip(" ")
+    first, *fields = header.split(" ")
+    pri, _, version = first.removeprefix("<").partition(">")
+    return [pri, version, *fields, show(read_message(frame).removesuffix(b"\n"))]
+
+
 def format_frame(frame: bytes) -> str:
     """Return `frame` as one line that is safe on a terminal; a report of a loss is marked with `!!`."""
     message = read_message(frame)
