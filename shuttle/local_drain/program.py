@@ -5,12 +5,15 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, TextIO
 
 from shuttle import __version__
 from shuttle.command.flags import Flag, format_help, parse_flags
 from shuttle.errors import ConfigError, UsageError
 from shuttle.local_drain.behaviour import Behaviour
+from shuttle.local_drain.page.drain_site import DrainSite
+from shuttle.local_drain.page.notebook import Notebook
 from shuttle.local_drain.printer import Printer, Ration
 from shuttle.local_drain.receiver import Exchange, LocalDrain
 from shuttle.local_drain.syslog import format_frame, show
@@ -61,7 +64,8 @@ _INTRODUCTION = f"""\
 usage: {NAME} [flags]
 
 A local drain to see log-shuttle work: it checks each request as logplex does, prints the messages on
-stdout and what it refuses on stderr.
+stdout and what it refuses on stderr. A browser shows them too, with charts, at the drain's own address;
+Prometheus finds the numbers at /metrics.
 
     {NAME} &
     echo Hello World | log-shuttle -logs-url http://token:x@127.0.0.1:{DEFAULT_PORT}/
@@ -110,8 +114,17 @@ def _serve(behaviour: Behaviour, stdout: TextIO | None) -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
     display = _Display(stdout, sys.stderr)
     try:
-        with LocalDrain(behaviour, display.show) as drain:
+        notebook = Notebook()
+
+        def watch(exchange: Exchange) -> None:
+            display.show(exchange)
+            if exchange.headers:
+                notebook.take(exchange.frames, asdict(drain.counts))
+
+        drain = LocalDrain(behaviour, watch, DrainSite(notebook))
+        with drain:
             display.tell(f"listening on {drain.url}")
+            display.tell(f"open {drain.url}")
             signal.sigwait(_STOPPING)
         display.close()
         display.tell(str(drain.counts))

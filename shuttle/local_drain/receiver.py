@@ -13,7 +13,7 @@ from typing import Self
 from shuttle.errors import ConfigError
 from shuttle.local_drain.behaviour import Behaviour
 from shuttle.local_drain.request import NO_ANSWER, read_count
-from shuttle.local_drain.server import HOST, Server
+from shuttle.local_drain.server import HOST, Pages, Server
 from shuttle.local_drain.syslog import read_message
 
 _IDS_REMEMBERED = 100_000  # some 15 MB; at 500 lines a request, 80 minutes of 10,000 lines/s
@@ -57,14 +57,21 @@ class LocalDrain:
     Args:
         behaviour: How it listens and behaves.
         watch: Called with each exchange, one at a time; by default they are kept in `exchanges`.
+        pages: What it answers to GET; by default, that this is no POST.
 
     Raises:
         ConfigError: On entering: the port cannot be bound, or the certificate cannot be used.
     """
 
-    def __init__(self, behaviour: Behaviour | None = None, watch: Callable[[Exchange], None] | None = None) -> None:
+    def __init__(
+        self,
+        behaviour: Behaviour | None = None,
+        watch: Callable[[Exchange], None] | None = None,
+        pages: Pages | None = None,
+    ) -> None:
         self.behaviour = behaviour or Behaviour()
         self.exchanges: list[Exchange] = []
+        self.pages = pages
         self.counts = Counts()
         self.stopping = threading.Event()
         self._watch = watch or self.exchanges.append
@@ -95,7 +102,8 @@ class LocalDrain:
             with contextlib.suppress(OSError):  # it has ended by itself
                 # Reading ends, and the answer that is under way still leaves. SSLSocket's own shutdown() forgets the
                 # keys under the thread that answers.
-                socket.socket.shutdown(connection, socket.SHUT_RD)
+                reader = connection in self._server.readers  # which may not take what is left of a page
+                socket.socket.shutdown(connection, socket.SHUT_RDWR if reader else socket.SHUT_RD)
         self._server.server_close()
         self._thread.join()
 

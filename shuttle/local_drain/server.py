@@ -9,6 +9,7 @@ import struct
 import sys
 import threading
 import time
+from collections.abc import Generator
 from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -21,11 +22,21 @@ HOST = "127.0.0.1"
 _NO_LINGER = struct.pack("ii", 1, 0)  # on, for 0 seconds: close() then sends a reset
 
 
+class Pages(Protocol):
+    """What is answered to GET."""
+
+    def answer(
+        self, target: str, headers: Message, *, behaviour: Behaviour, stopping: threading.Event
+    ) -> Generator[bytes, None, None]:
+        """Yield the answer, piece by piece, and end soon when `stopping` is set."""
+
+
 class Receiver(Protocol):
     """What becomes of the requests. Its methods are called in the threads of the connections."""
 
     behaviour: Behaviour
     stopping: threading.Event
+    pages: Pages | None
 
     def begin(self) -> Behaviour:
         """Count a request and return how to behave in it."""
@@ -54,6 +65,8 @@ class Server(socketserver.ThreadingTCPServer):
         super().__init__((HOST, drain.behaviour.port), Handler)
         self.drain = drain
         self.connections: dict[socket.socket, float] = {}
+        self.readers: set[socket.socket] = set()
+        """Those of the connections that get a page, and may be slow to take it."""
         if context:  # the handshake waits for the first read, in the connection's own thread
             self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
@@ -87,6 +100,7 @@ class Server(socketserver.ThreadingTCPServer):
     def shutdown_request(self, request: Any) -> None:
         """Close the connection at the end of its thread."""
         self.connections.pop(request, None)
+        self.readers.discard(request)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -129,7 +143,21 @@ class Handler(BaseHTTPRequestHandler):
             reason = f"kept waiting {behaviour.delay:g} s, as -delay says" if behaviour.delay else ""
             self._answer(drain.accept(self.headers, frames, status=HTTPStatus.NO_CONTENT, reason=reason))
 
-    do_GET = do_PUT = do_POST  # noqa: N815 - http.server looks these names up
+    do_PUT = do_POST  # noqa: N815 - http.server looks these names up
+
+    def do_GET(self) -> None:
+        """Send a page, if there are any. It is no delivery: nothing of it is counted, and no misbehaviour meets it."""
+        drain = self.server.drain
+        if drain.pages is None:
+            self.do_POST()
+            return
+        self.close_connection = True
+        self.server.readers.add(self.request)
+        pieces = drain.pages.answer(self.path, self.headers, behaviour=drain.behaviour, stopping=drain.stopping)
+        with contextlib.closing(pieces), contextlib.suppress(OSError):  # a reader may go at any time
+            for piece in pieces:
+                self.server.limit(self.request)
+                self.wfile.write(piece)
 
     def _check(self, body: bytes, behaviour: Behaviour) -> list[bytes]:
         if behaviour.reset:

@@ -1,6 +1,7 @@
 """The syslog messages of a request's body: cut out by their lengths, judged as logplex does, shown on a terminal."""
 
 import re
+from datetime import datetime
 
 from shuttle.core.escape import escape
 
@@ -67,6 +68,15 @@ def split_frame(frame: bytes) -> list[str]:
     first, *fields = header.split(" ")
     pri, _, version = first.removeprefix("<").partition(">")
     return [pri, version, *fields, show(read_message(frame).removesuffix(b"\n"))]
+
+
+def read_timestamp(frame: bytes) -> float | None:
+    """Return the time in `frame`'s header as seconds since 1970; None if it has none, or one that there is not."""
+    text = frame.split(b" ", 2)[1].decode("ascii")
+    try:
+        return None if text == "-" else datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return None
 
 
 def format_frame(frame: bytes) -> str:

@@ -1,7 +1,7 @@
 """What guards a page on this machine: a browser runs the scripts of others, and they can reach it.
 
-A site may give its own name the address 127.0.0.1, and would then read the page as its own; so the Host header must have
-a name of this machine. Another site may embed the page or load from it; so it must not come from there.
+A site may give its own name the address 127.0.0.1, and would then read the page as its own: so the Host header must
+have a name of this machine. Another site may load from the page: so a request must not come from there.
 """
 
 import re

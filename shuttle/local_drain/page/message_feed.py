@@ -1,8 +1,8 @@
 """The feed of messages: what one browser gets, as server-sent events that it can resume by their ids.
 
 An id is `EPOCH-NUMBER`. Each run of a drain has an epoch of its own, so that the ids of two runs are never taken for
-each other's. A feed holds no messages: it knows how far it has come in the ring. Whoever reads more slowly than messages
-come is overtaken by the ring, and is told how many it has missed.
+each other's. A feed holds no messages: it knows how far it has come in the ring. Who reads more slowly than messages
+come is overtaken by the ring, and is told how many were missed.
 """
 
 import json
