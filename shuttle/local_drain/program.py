@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, TextIO
 
 from shuttle import __version__
@@ -13,7 +12,6 @@ from shuttle.command.flags import Flag, format_help, parse_flags
 from shuttle.errors import ConfigError, UsageError
 from shuttle.local_drain.behaviour import Behaviour
 from shuttle.local_drain.page.drain_site import DrainSite
-from shuttle.local_drain.page.notebook import Notebook
 from shuttle.local_drain.printer import Printer, Ration
 from shuttle.local_drain.receiver import Exchange, LocalDrain
 from shuttle.local_drain.syslog import format_frame, show
@@ -114,15 +112,7 @@ def _serve(behaviour: Behaviour, stdout: TextIO | None) -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
     display = _Display(stdout, sys.stderr)
     try:
-        notebook = Notebook()
-
-        def watch(exchange: Exchange) -> None:
-            display.show(exchange)
-            if exchange.headers:
-                notebook.take(exchange.frames, asdict(drain.counts))
-
-        drain = LocalDrain(behaviour, watch, DrainSite(notebook))
-        with drain:
+        with LocalDrain(behaviour, display.show, DrainSite()) as drain:
             display.tell(f"listening on {drain.url}")
             display.tell(f"open {drain.url}")
             signal.sigwait(_STOPPING)

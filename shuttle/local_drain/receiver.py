@@ -153,7 +153,7 @@ class LocalDrain:
                 self.counts.dropped += read_count(headers, "Logplex-Drop-Count")
                 self.counts.lost += read_count(headers, "Logplex-Lost-Count")
                 self._remember(frame_id)
-            self._watch(Exchange(headers=headers, status=status, frames=frames, reason=reason))
+            self._settle(Exchange(headers=headers, status=status, frames=frames, reason=reason))
             self._changed.notify_all()
         return status
 
@@ -161,12 +161,17 @@ class LocalDrain:
         """Count and show a request that is not accepted."""
         with self._changed:
             self.counts.refused += 1
-            self._watch(Exchange(headers=headers, status=status, reason=reason))
+            self._settle(Exchange(headers=headers, status=status, reason=reason))
 
     def note(self, reason: str) -> None:
         """Show what became of a connection outside of a request."""
         with self._changed:
             self._watch(Exchange(reason=reason))
+
+    def _settle(self, exchange: Exchange) -> None:
+        self._watch(exchange)
+        if self.pages:
+            self.pages.take(exchange.frames, asdict(self.counts))
 
     def _remember(self, frame_id: str | None) -> None:
         if frame_id is None:

@@ -9,7 +9,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -23,7 +23,10 @@ _NO_LINGER = struct.pack("ii", 1, 0)  # on, for 0 seconds: close() then sends a 
 
 
 class Pages(Protocol):
-    """What is answered to GET."""
+    """What is answered to GET. Its methods are called in the threads of the connections."""
+
+    def take(self, frames: Sequence[bytes], counts: Mapping[str, int]) -> None:
+        """Take in the accepted frames of a request, if any, and what has been counted up to it."""
 
     def answer(
         self, target: str, headers: Message, *, behaviour: Behaviour, stopping: threading.Event

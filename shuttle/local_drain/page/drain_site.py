@@ -8,7 +8,7 @@ import base64
 import binascii
 import secrets
 import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from email.message import Message
 from http import HTTPStatus
@@ -37,14 +37,18 @@ _TYPES = {
 
 
 class DrainSite:
-    """The pages of a drain, whose exchanges stand in `notebook`."""
+    """The pages of a drain, to which it tells all that comes."""
 
-    def __init__(self, notebook: Notebook) -> None:
-        self._notebook = notebook
+    def __init__(self) -> None:
+        self._notebook = Notebook()
         self._epoch = secrets.token_hex(8)
         self._files = dict(_load())
         self._lock = threading.Lock()
         self._open = {"answers": 0, "feeds": 0}
+
+    def take(self, frames: Sequence[bytes], counts: Mapping[str, int]) -> None:
+        """Take in the frames of a request, and the drain's counts after it."""
+        self._notebook.take(frames, counts)
 
     def answer(
         self, target: str, headers: Message, *, behaviour: Behaviour, stopping: threading.Event
@@ -122,7 +126,7 @@ def _refuse(headers: Message, behaviour: Behaviour) -> list[bytes]:
 
 
 def _is_let_in(authorization: str, behaviour: Behaviour) -> bool:
-    """Return whether it is what a delivery needs, or has the token as a password: a browser can ask a person for that."""
+    """Return whether it is what a delivery needs, or has the token as a password, which a browser can ask for."""
     if not behaviour.authorizations or authorization in behaviour.authorizations:
         return True
     scheme, _, given = authorization.partition(" ")
