@@ -113,7 +113,9 @@ def start_browser() -> Iterator[Browser]:
     ):
         try:
             assert process.stdout
-            port = next(found[1] for line in process.stdout if (found := re.search(r"successfully on port (\d+)", line)))
+            port = next(
+                found[1] for line in process.stdout if (found := re.search(r"successfully on port (\d+)", line))
+            )
             options = {"args": [*_FLAGS, f"--user-data-dir={profile}"]}
             wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=2 * LONGEST, trust_env=False) as client:

@@ -39,8 +39,8 @@ _TYPES = {
 class DrainSite:
     """The pages of a drain, to which it tells all that comes."""
 
-    def __init__(self) -> None:
-        self._notebook = Notebook()
+    def __init__(self, notebook: Notebook | None = None) -> None:
+        self._notebook = notebook or Notebook()
         self._epoch = secrets.token_hex(8)
         self._files = dict(_load())
         self._lock = threading.Lock()

@@ -1,13 +1,13 @@
 """The page in a real browser: what was posted is there, however much it is and whatever is in it."""
 
-import http.client
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 
 from shuttle.local_drain import Behaviour, LocalDrain
 from shuttle.local_drain.page.drain_site import DrainSite
 from tests.helpers.browser import MISSING, Browser, start_browser
+from tests.helpers.deliveries import post
 from tests.helpers.process import find_closed_port
 
 pytestmark = [pytest.mark.process, pytest.mark.skipif(bool(MISSING), reason=MISSING)]
@@ -40,19 +40,6 @@ def drain() -> Iterator[LocalDrain]:
         yield drain
 
 
-def post(drain: LocalDrain, messages: Sequence[str], *, pri: int = 190, appname: str = "shop", size: int = 500) -> None:
-    head = f"<{pri}>1 2024-01-02T03:04:05.123456+00:00 host {appname} web.1 - - "
-    connection = http.client.HTTPConnection(drain.url.split("/")[2])
-    for start in range(0, len(messages), size):
-        frames = [f"{head}{message}\n".encode() for message in messages[start : start + size]]
-        headers = {"Content-Type": "application/logplex-1", "Logplex-Msg-Count": str(len(frames))}
-        connection.request("POST", "/", b"".join(b"%d %b" % (len(frame), frame) for frame in frames), headers)
-        with connection.getresponse() as answer:
-            assert answer.read() == b""
-            assert answer.status == 204
-    connection.close()
-
-
 def wait_for_text(browser: Browser, text: str) -> list[str]:
     """Wait until the last row has this text, and return all texts in sight."""
     texts: list[str] = browser.wait(f"(({TEXTS}).at(-1) === {text!r}) && {TEXTS}")
@@ -68,3 +55,173 @@ def test_the_page_shows_what_was_posted(browser: Browser, drain: LocalDrain) -> 
     tile = "document.querySelector('[data-name=messages] span:last-child').textContent"
     browser.wait(f"{tile} === '3 in all'")
     assert browser.get(SHOWN) == "3 messages"
+
+
+def test_the_filter_works_as_one_types(browser: Browser, drain: LocalDrain) -> None:
+    post(drain, [f"GET /{number} status={200 + number}" for number in range(50)])
+    browser.open(drain.url)
+    wait_for_text(browser, "GET /49 status=249")
+    browser.type("#filter", "STATUS=21")
+    browser.wait(f"{SHOWN} === '10 of 50 messages'")
+    browser.type("#filter", r"/\/4[0-3] /")
+    browser.wait(f"{SHOWN} === '4 of 50 messages'")
+    assert browser.get(TEXTS) == [f"GET /{number} status={200 + number}" for number in range(40, 44)]
+    post(drain, ["GET /42 again", "GET /52 again"])
+    wait_for_text(browser, "GET /42 again")
+    browser.type("#filter", "/(/")
+    browser.wait("document.getElementById('filter').getAttribute('aria-invalid') === 'true'")
+    assert "Unterminated group" in browser.get(SHOWN)
+    browser.press("Escape")
+    browser.wait(f"{SHOWN} === '52 messages'")
+
+
+def test_chips_choose_sources(browser: Browser, drain: LocalDrain) -> None:
+    post(drain, ["of the shop"])
+    post(drain, ["of the bank"], appname="bank")
+    post(drain, ["of the post"], appname="post")
+    browser.open(drain.url)
+    wait_for_text(browser, "of the post")
+    assert browser.get("[...document.querySelectorAll('#chips button')].map((chip) => chip.textContent)") == [
+        "shop[web.1]",
+        "bank[web.1]",
+        "post[web.1]",
+    ]
+    browser.click("#chips [data-name='bank[web.1]']")
+    assert wait_for_text(browser, "of the bank") == ["of the bank"]
+    browser.click("#chips [data-name='shop[web.1]']")
+    browser.wait(f"{SHOWN} === '2 of 3 messages'")
+    assert browser.get(TEXTS) == ["of the shop", "of the bank"]
+
+
+def test_a_pause_counts_what_arrives(browser: Browser, drain: LocalDrain) -> None:
+    post(drain, ["before"])
+    browser.open(drain.url)
+    wait_for_text(browser, "before")
+    browser.click("#pause")
+    post(drain, ["one", "two", "three"])
+    browser.wait("document.getElementById('pause').textContent === 'Resume (3 arrived)'")
+    assert browser.get(TEXTS) == ["before"]
+    browser.press("p")
+    assert wait_for_text(browser, "three") == ["before", "one", "two", "three"]
+
+
+def test_a_message_opens_to_all_its_fields(browser: Browser, drain: LocalDrain) -> None:
+    post(drain, ["first", "it burns " + "x" * 5000], pri=11)
+    browser.open(drain.url)
+    browser.wait(f"({TEXTS}).length === 2")
+    browser.click("#stream")  # where the last row is not
+    browser.press("Up", "Enter")
+    browser.wait("document.getElementById('details').open")
+    pairs = (
+        "[...document.querySelectorAll('#fields dt')].map((term) => [term.textContent, term.nextSibling.textContent])"
+    )
+    fields = dict(browser.get(pairs))
+    assert fields == {
+        "severity": "err (3)",
+        "facility": "user (1)",
+        "version": "1",
+        "timestamp": "2024-01-02T03:04:05.123456+00:00",
+        "hostname": "host",
+        "app-name": "shop",
+        "procid": "web.1",
+        "msgid": "-",
+        "message": "it burns " + "x" * 5000,
+        "frame": "5,069 bytes",
+        "number": "2 since the drain has started",
+    }
+    browser.press("Escape")
+    browser.wait("!document.getElementById('details').open")
+    browser.press("Up", "Enter")
+    browser.wait("document.getElementById('details').open")
+    assert ["message", "first"] in browser.get(pairs)
+    browser.click("#details button")
+    browser.wait("!document.getElementById('details').open")
+
+
+HOSTILE = [
+    "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>",
+    "</span></div><h1>big</h1>&lt;&amp;",
+    "\x1b[31mred\x1b[0m \x1b]0;title\x07 \x9b2J",
+    "a\u202egnp.exe \u200b\ufeff",
+    "event: numbers data: {} id: 1",
+    "javascript:alert(1) \"quoted\" 'single' `${document.title='owned'}`",
+]
+
+
+def test_a_hostile_message_is_text(browser: Browser, drain: LocalDrain) -> None:
+    post(drain, [*HOSTILE, "many\nlines\r\n\nevent: numbers"])
+    post(drain, ["count#<b>a</b>=1 source=<i>x</i>", "last"], appname="<i>app</i>")
+    browser.open(drain.url)
+    texts = wait_for_text(browser, "last")
+    assert texts[:4] == [
+        HOSTILE[0],
+        HOSTILE[1],
+        r"\x1b[31mred\x1b[0m \x1b]0;title\x07 \x9b2J",
+        r"a\u202egnp.exe \u200b\ufeff",
+    ]
+    assert texts[4:7] == [*HOSTILE[4:], r"many\nlines\r\n\nevent: numbers"]
+    browser.wait("document.querySelector('.card h3')?.textContent === '<b>a</b> <i>x</i>'")
+    assert browser.get("document.title") == "log-shuttle-drain"
+    assert browser.get("document.querySelectorAll('#stream :is(img, script, h1, i), .card :is(b, i)').length") == 0
+    for row in range(1, len(texts) + 1):
+        browser.click(f".row[aria-posinset='{row}']")
+        shown = browser.wait("document.getElementById('details').open && document.getElementById('fields').textContent")
+        assert texts[row - 1] in shown
+        browser.press("Escape")
+        browser.wait("!document.getElementById('details').open")
+
+
+def test_it_goes_on_after_the_drain_was_restarted(browser: Browser) -> None:
+    port = find_closed_port()
+    with make_drain(port) as drain:
+        post(drain, ["one", "two"])
+        browser.open(drain.url)
+        wait_for_text(browser, "two")
+    browser.wait("document.getElementById('connection').dataset.state === 'closed'")
+    with make_drain(port) as drain:
+        post(drain, ["three"])
+        assert wait_for_text(browser, "three") == ["one", "two", "the drain was started again", "three"]
+        post(drain, ["four"])
+        wait_for_text(browser, "four")
+        assert browser.get(SHOWN) == "5 messages"
+    browser.wait("document.getElementById('connection').dataset.state === 'closed'")
+    assert all("ERR_" in entry for entry in browser.read_log())  # what the browser says of the drain being away
+
+
+def test_a_hundred_thousand_messages_take_no_more_memory_than_twenty_thousand(
+    browser: Browser, drain: LocalDrain
+) -> None:
+    nodes = "document.querySelectorAll('*').length"
+    browser.open(drain.url)
+
+    def flood(first: int, count: int) -> tuple[int, int]:
+        for start in range(first, first + count, 5000):  # what the ring holds twice: the page takes all of it
+            post(drain, [f"line {number:06d} {'x' * 80}" for number in range(start, start + 5000)])
+            wait_for_text(browser, f"line {start + 4999:06d} {'x' * 80}")
+        return browser.read_heap(), browser.get(nodes)
+
+    heap, elements = flood(0, 20_000)
+    heap_after, elements_after = flood(20_000, 80_000)
+    assert browser.get(SHOWN) == "10,000 messages"
+    assert browser.get("document.getElementById('gap').hidden")
+    assert heap_after < heap * 1.25
+    assert elements_after == elements < 500
+
+
+def test_who_is_too_slow_is_told_what_is_missing(browser: Browser, drain: LocalDrain) -> None:
+    """The ring holds 10,000; the page stands still while 25,000 come."""
+    post(drain, ["first"])
+    browser.open(drain.url)
+    wait_for_text(browser, "first")
+    browser.call("Network.enable")
+    browser.call(
+        "Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=-1, uploadThroughput=-1
+    )
+    drain._server.readers.copy().pop().shutdown(2)
+    browser.wait("document.getElementById('connection').dataset.state === 'closed'")
+    post(drain, [f"line {number}" for number in range(25_000)])
+    online = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    browser.call("Network.emulateNetworkConditions", **online)
+    wait_for_text(browser, "line 24999")
+    assert browser.get("document.getElementById('gap').textContent").startswith("15,000 messages came faster")
+    assert all("ERR_" in entry for entry in browser.read_log())

@@ -1,0 +1,28 @@
+"""Deliveries to a local drain, without a shuttle."""
+
+import http.client
+from collections.abc import Sequence
+
+from shuttle.local_drain import LocalDrain
+
+
+def post(
+    drain: LocalDrain,
+    messages: Sequence[str],
+    *,
+    pri: int = 190,
+    appname: str = "shop",
+    procid: str = "web.1",
+    timestamp: str = "2024-01-02T03:04:05.123456+00:00",
+    size: int = 500,
+) -> None:
+    """Post `messages` as log-shuttle would, `size` in a request."""
+    head = f"<{pri}>1 {timestamp} host {appname} {procid} - - "
+    connection = http.client.HTTPConnection(drain.url.split("/")[2])
+    for start in range(0, len(messages), size):
+        frames = [f"{head}{message}\n".encode() for message in messages[start : start + size]]
+        headers = {"Content-Type": "application/logplex-1", "Logplex-Msg-Count": str(len(frames))}
+        connection.request("POST", "/", b"".join(b"%d %b" % (len(frame), frame) for frame in frames), headers)
+        with connection.getresponse() as answer:
+            assert (answer.status, answer.read()) == (204, b"")
+    connection.close()
