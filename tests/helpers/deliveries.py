@@ -1,5 +1,6 @@
 """Deliveries to a local drain, without a shuttle."""
 
+import contextlib
 import http.client
 from collections.abc import Sequence
 
@@ -18,11 +19,10 @@ def post(
 ) -> None:
     """Post `messages` as log-shuttle would, `size` in a request."""
     head = f"<{pri}>1 {timestamp} host {appname} {procid} - - "
-    connection = http.client.HTTPConnection(drain.url.split("/")[2])
-    for start in range(0, len(messages), size):
-        frames = [f"{head}{message}\n".encode() for message in messages[start : start + size]]
-        headers = {"Content-Type": "application/logplex-1", "Logplex-Msg-Count": str(len(frames))}
-        connection.request("POST", "/", b"".join(b"%d %b" % (len(frame), frame) for frame in frames), headers)
-        with connection.getresponse() as answer:
-            assert (answer.status, answer.read()) == (204, b"")
-    connection.close()
+    with contextlib.closing(http.client.HTTPConnection(drain.url.split("/")[2])) as connection:
+        for start in range(0, len(messages), size):
+            frames = [f"{head}{message}\n".encode() for message in messages[start : start + size]]
+            headers = {"Content-Type": "application/logplex-1", "Logplex-Msg-Count": str(len(frames))}
+            connection.request("POST", "/", b"".join(b"%d %b" % (len(frame), frame) for frame in frames), headers)
+            with connection.getresponse() as answer:
+                assert (answer.status, answer.read()) == (204, b"")

@@ -25,13 +25,12 @@ _SPAN = 300  # seconds of traffic
 def show_drain(browser: Browser) -> Iterator[None]:
     """Show the drain's page after five minutes of a shop's messages."""
     ago = [float(_SPAN)]
-    notebook = Notebook(monotonic=lambda: time.monotonic() - ago[0])
-    chance = random.Random(5424)  # noqa: S311 - its traffic is invented
+    notebook = Notebook(monotonic=lambda: time.monotonic() - ago[0], wall=lambda: time.time() - ago[0])
+    chance = random.Random(5424)  # its traffic is invented
     with LocalDrain(pages=DrainSite(notebook)) as drain:
         for second in range(_SPAN):
             ago[0] = float(_SPAN - second)
-            now = datetime.now(UTC)
-            _trade(drain, chance, now, second)
+            _trade(drain, chance, datetime.now(UTC) - timedelta(seconds=ago[0]), second)
         ago[0] = 0.0
         browser.open(drain.url)
         browser.wait("document.querySelectorAll('.row').length > 10 && document.querySelectorAll('.card').length > 5")
@@ -50,10 +49,11 @@ def _trade(drain: LocalDrain, chance: random.Random, now: datetime, second: int)
         post(drain, [f"source=web.1 {db}"], timestamp=written)
     if second % 20 == 0:
         memory = f"source=web.1 sample#memory_total={184 + second / 10:.1f}MB sample#load_avg_1m={chance.random():.2f}"
-        post(drain, [memory], appname="heroku", procid="web.1")
+        post(drain, [memory], appname="heroku", procid="web.1", timestamp=now.isoformat(timespec="microseconds"))
     if second % 37 == 0:
-        post(drain, ["TimeoutError: the bank did not answer within 3 s"], pri=187)
-        post(drain, ["payment is tried again"], pri=188)
+        written = now.isoformat(timespec="microseconds")
+        post(drain, ["TimeoutError: the bank did not answer within 3 s"], pri=187, timestamp=written)
+        post(drain, ["payment is tried again"], pri=188, timestamp=written)
 
 
 PAGES: dict[str, Callable[[Browser], AbstractContextManager[None]]] = {"drain-page": show_drain}

@@ -1,49 +1,14 @@
 """The page in a real browser: what was posted is there, however much it is and whatever is in it."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from shuttle.local_drain import Behaviour, LocalDrain
-from shuttle.local_drain.page.drain_site import DrainSite
-from tests.helpers.browser import MISSING, Browser, start_browser
+from shuttle.local_drain import LocalDrain
+from tests.helpers.browser import MISSING, Browser
 from tests.helpers.deliveries import post
+from tests.helpers.drain_page import SHOWN, TEXTS, make_drain, wait_for_text
 from tests.helpers.process import find_closed_port
 
 pytestmark = [pytest.mark.process, pytest.mark.skipif(bool(MISSING), reason=MISSING)]
-
-TEXTS = "[...document.querySelectorAll('.row:not([hidden]) .text')].map((cell) => cell.textContent)"
-SHOWN = "document.getElementById('shown').textContent"
-
-
-@pytest.fixture(scope="module")
-def session() -> Iterator[Browser]:
-    with start_browser() as browser:
-        yield browser
-
-
-@pytest.fixture
-def browser(session: Browser) -> Iterator[Browser]:
-    session.set_size(1200, 900)
-    session.set_scheme("light")
-    yield session
-    assert session.read_log() == []
-
-
-def make_drain(port: int = 0) -> LocalDrain:
-    return LocalDrain(Behaviour(port=port), pages=DrainSite())
-
-
-@pytest.fixture
-def drain() -> Iterator[LocalDrain]:
-    with make_drain() as drain:
-        yield drain
-
-
-def wait_for_text(browser: Browser, text: str) -> list[str]:
-    """Wait until the last row has this text, and return all texts in sight."""
-    texts: list[str] = browser.wait(f"(({TEXTS}).at(-1) === {text!r}) && {TEXTS}")
-    return texts
 
 
 def test_the_page_shows_what_was_posted(browser: Browser, drain: LocalDrain) -> None:

@@ -21,7 +21,9 @@ export function short(number) {
 }
 
 export function quantity(number, unit) {
-  return number === undefined || number === null ? "–" : short(number) + (unit ? ` ${unit}` : "");
+  if (number === undefined || number === null) return "–";
+  const digits = number >= 100 && number < 1e6 ? whole(Math.round(number)) : short(number);
+  return unit ? `${digits} ${unit}` : digits;
 }
 
 // A message as the drain sends it, by its fields' names.

@@ -1,0 +1,29 @@
+"""A browser for the tests of the page, and a drain that has one."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from shuttle.local_drain import LocalDrain
+from tests.helpers.browser import Browser, start_browser
+from tests.helpers.drain_page import make_drain
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[Browser]:
+    with start_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(session: Browser) -> Iterator[Browser]:
+    session.set_size(1200, 900)
+    session.set_scheme("light")
+    yield session
+    assert session.read_log() == []
+
+
+@pytest.fixture
+def drain() -> Iterator[LocalDrain]:
+    with make_drain() as drain:
+        yield drain
