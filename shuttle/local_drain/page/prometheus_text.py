@@ -44,7 +44,7 @@ def format_numbers(totals: Mapping[str, int], rows: Rows, accept: str) -> tuple[
             yield from _collect_rows(rows)
 
     registry = CollectorRegistry()
-    registry.register(Numbers())  # type: ignore[arg-type]  # it is one by what it does
+    registry.register(Numbers())
     encode, content_type = choose_encoder(accept)
     return content_type, encode(registry)
 

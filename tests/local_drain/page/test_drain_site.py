@@ -4,6 +4,7 @@ import http.client
 import json
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from shuttle.local_drain import Behaviour, LocalDrain
+from shuttle.local_drain import Behaviour, Exchange, LocalDrain
 from shuttle.local_drain.page import drain_site
 from shuttle.local_drain.page.drain_site import MOST_FEEDS, DrainSite
 from tests.helpers.deliveries import post
@@ -155,7 +156,7 @@ def test_two_runs_never_share_an_id() -> None:
     epochs = set()
     for _ in range(2):
         with LocalDrain(pages=DrainSite()) as drain, open_feed(drain) as client:
-            epochs.add(re.search(rb'"epoch":"(\w+)"', read_until(client, b"event: numbers"))[1])  # type: ignore[index]
+            epochs |= set(re.findall(rb'"epoch":"(\w+)"', read_until(client, b"event: numbers")))
     assert len(epochs) == 2
 
 
@@ -182,9 +183,9 @@ def test_readers_that_take_nothing_cost_no_delivery_and_little_memory(drain: Loc
         for client in feeds:
             read_until(client, b"event: numbers")
         text = "x" * 5000
-        post(drain, [f"{number} {text}" for number in range(5000)])  # 25 MB, and the ring has 16
-        assert drain.counts.messages == 5000
-        read = read_until(feeds[0], b'"4999 x')
+        post(drain, [f"{number} {text}" for number in range(3500)])  # 17 MB, and the ring has 16
+        assert drain.counts.messages == 3500
+        read = read_until(feeds[0], b'"3499 x')
         assert re.search(rb'"skipped":[1-9]', read)
 
 
@@ -201,13 +202,16 @@ def test_the_end_waits_for_no_reader() -> None:
 
 
 def test_a_reader_that_takes_nothing_is_dropped() -> None:
-    with LocalDrain(Behaviour(patience=0.5), pages=DrainSite()) as drain, open_feed(drain) as client:
+    ended = threading.Event()
+
+    def watch(exchange: Exchange) -> None:
+        if exchange.reason.startswith("connection ended"):
+            ended.set()
+
+    with LocalDrain(Behaviour(patience=0.5), watch, DrainSite()) as drain, open_feed(drain) as client:
         read_until(client, b"event: hello")
         post(drain, ["x" * 9000] * 1500)  # more than the kernel keeps
-        [reader] = drain._server.readers
-        while drain._server.readers:  # until its thread has ended
-            time.sleep(0)
-    assert reader.fileno() == -1
+        assert ended.wait(30)
 
 
 def read_samples(text: str) -> dict[tuple[str, str, str], float]:
@@ -241,7 +245,8 @@ def test_openmetrics_is_given_where_it_is_asked_for(drain: LocalDrain) -> None:
     post(drain, ["measure#db=4ms count#pay=2 sample#size=3GB"])
     answer, text = get(drain, "/metrics", {"Accept": "application/openmetrics-text; version=1.0.0"})
     assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
-    assert {family.name for family in parse_openmetrics(text)} >= {"log_shuttle_drain_l2met_measure"}
+    families = parse_openmetrics(text)  # type: ignore[no-untyped-call]
+    assert "log_shuttle_drain_l2met_measure" in {family.name for family in families}
 
 
 def test_the_page_shows_some_of_many_series(drain: LocalDrain, monkeypatch: pytest.MonkeyPatch) -> None:
