@@ -183,9 +183,9 @@ def test_readers_that_take_nothing_cost_no_delivery_and_little_memory(drain: Loc
         for client in feeds:
             read_until(client, b"event: numbers")
         text = "x" * 5000
-        post(drain, [f"{number} {text}" for number in range(3500)])  # 17 MB, and the ring has 16
-        assert drain.counts.messages == 3500
-        read = read_until(feeds[0], b'"3499 x')
+        post(drain, [f"{number} {text}" for number in range(5000)])  # 25 MB, and the ring has 16
+        assert drain.counts.messages == 5000
+        read = read_until(feeds[0], b'"4999 x')
         assert re.search(rb'"skipped":[1-9]', read)
 
 
