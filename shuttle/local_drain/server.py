@@ -161,6 +161,7 @@ class Handler(BaseHTTPRequestHandler):
             for piece in pieces:
                 self.server.limit(self.request)
                 self.wfile.write(piece)
+                self.server.lift_limit(self.request)
 
     def _check(self, body: bytes, behaviour: Behaviour) -> list[bytes]:
         if behaviour.reset:

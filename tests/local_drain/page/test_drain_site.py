@@ -3,7 +3,9 @@
 import http.client
 import json
 import re
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -21,6 +23,7 @@ from tests.helpers.deliveries import post
 ASSETS = (
     "/ /chart.js /feed.js /filter.js /format.js /icon.svg /list.js /main.js /metrics.js /page.css /store.js /traffic.js"
 )
+PROMTOOL = shutil.which("promtool")
 NOW = "%Y-%m-%dT%H:%M:%S.000000+00:00"
 
 
@@ -214,6 +217,12 @@ def test_a_reader_that_takes_nothing_is_dropped() -> None:
         assert ended.wait(30)
 
 
+def test_a_reader_is_kept_however_long_no_message_comes() -> None:
+    with LocalDrain(Behaviour(patience=0.3), pages=DrainSite()) as drain, open_feed(drain) as client:
+        for _ in range(3):  # a second from one to the next
+            read_until(client, b"event: numbers")
+
+
 def read_samples(text: str) -> dict[tuple[str, str, str], float]:
     families = text_string_to_metric_families(text)
     return {
@@ -239,6 +248,18 @@ def test_prometheus_reads_the_same_numbers(drain: LocalDrain) -> None:
     assert samples["l2met_sample", "size", ""] == 3
     assert samples["l2met_measure", "db", "0.5"] in (4, 6)  # one of each source
     assert 'l2met_count_total{name="pay",source="web.1",unit=""} 5.0' in text
+
+
+@pytest.mark.skipif(not PROMTOOL, reason="needs promtool (Debian: prometheus)")
+def test_promtool_finds_no_fault(drain: LocalDrain) -> None:
+    post(
+        drain, ["measure#db=4ms count#pay=2 sample#size=3GB source=größe"], timestamp=time.strftime(NOW, time.gmtime())
+    )
+    text = get(drain, "/metrics")[1]
+    checked = subprocess.run(
+        [str(PROMTOOL), "check", "metrics"], input=text, capture_output=True, text=True, check=False
+    )
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
 
 
 def test_openmetrics_is_given_where_it_is_asked_for(drain: LocalDrain) -> None:
