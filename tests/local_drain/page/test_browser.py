@@ -22,6 +22,47 @@ def test_the_page_shows_what_was_posted(browser: Browser, drain: LocalDrain) -> 
     assert browser.get(SHOWN) == "3 messages"
 
 
+def test_trouble_is_counted(browser: Browser, drain: LocalDrain) -> None:
+    frame_id = {"Logplex-Frame-Id": "a" * 32}
+    reported = {"Logplex-Drop-Count": "12", "Logplex-Lost-Count": "3"}
+    post(drain, ["one", "two"], more=frame_id)
+    post(drain, ["one", "two"], more=frame_id)
+    post(drain, ["three"], more={"Content-Type": "text/plain"}, status=415)
+    post(drain, ["Error L12: 12 messages dropped since then"], more=reported)
+    browser.open(drain.url)
+    number = "document.querySelector('[data-name=%s] b').textContent"
+    browser.wait(f"{number % 'refused'} === '1'")
+    names = ("duplicates", "dropped", "lost")
+    assert [browser.get(number % name) for name in names] == ["2", "12", "3"]
+    assert browser.get("[...document.querySelectorAll('[data-bad=true]')].map((tile) => tile.dataset.name)") == [
+        "refused",
+        *names,
+    ]
+
+
+def test_metrics_in_lines_become_charts(browser: Browser, drain: LocalDrain) -> None:
+    for number in range(1, 100):
+        post(drain, [f"source=db.1 measure#db.latency={number}ms count#checkout=2 sample#db.size=100GB"], timestamp="-")
+    router = 'method=GET path="/" dyno=web.1 connect=1ms service=%dms status=%d bytes=2'
+    post(drain, [router % (12, 200), router % (999, 503)], appname="heroku", procid="router", timestamp="-")
+    post(drain, ["source=web.1 dyno=heroku.1.2 sample#memory_total=184.23MB"], appname="heroku", timestamp="-")
+    browser.open(drain.url)
+    browser.wait("document.querySelectorAll('.card').length === 8")
+    cards = browser.get("[...document.querySelectorAll('.card')].map((card) => card.innerText.replace(/\\s+/g, ' '))")
+    assert cards == [
+        "checkout db.1 198 a minute total 198 values 99",
+        "db.latency db.1 50 ms median min 1 ms median 50 ms p95 95 ms p99 99 ms max 99 ms values 99",
+        "router.connect web.1 1 ms median min 1 ms median 1 ms p95 1 ms p99 1 ms max 1 ms values 2",
+        "router.service web.1 506 ms median min 12 ms median 506 ms p95 999 ms p99 999 ms max 999 ms values 2",
+        "router.status.200 12 ms median min 12 ms median 12 ms p95 12 ms p99 12 ms max 12 ms values 1",
+        "router.status.503 999 ms median min 999 ms median 999 ms p95 999 ms p99 999 ms max 999 ms values 1",
+        "db.size db.1 100 GB values 99",
+        "memory_total web.1 184 MB values 1",
+    ]
+    drawn = "[...document.querySelectorAll('.card .line')].filter((line) => line.getAttribute('d')).length"
+    assert browser.get(drawn) == 8
+
+
 def test_the_filter_works_as_one_types(browser: Browser, drain: LocalDrain) -> None:
     post(drain, [f"GET /{number} status={200 + number}" for number in range(50)])
     browser.open(drain.url)
