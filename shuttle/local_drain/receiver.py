@@ -13,7 +13,8 @@ from typing import Self
 from shuttle.errors import ConfigError
 from shuttle.local_drain.behaviour import Behaviour
 from shuttle.local_drain.request import NO_ANSWER, read_count
-from shuttle.local_drain.server import HOST, Pages, Server
+from shuttle.local_drain.roles import Pages
+from shuttle.local_drain.server import HOST, Server
 from shuttle.local_drain.syslog import read_message
 
 _IDS_REMEMBERED = 100_000  # some 15 MB; at 500 lines a request, 80 minutes of 10,000 lines/s

@@ -7,51 +7,17 @@ import socketserver
 import ssl
 import struct
 import sys
-import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
-from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import Any, Protocol
+from typing import Any
 
 from shuttle.local_drain.behaviour import Behaviour
 from shuttle.local_drain.request import BODY_LIMIT, NO_ANSWER, BodyError, RequestError, check_request, read_body
+from shuttle.local_drain.roles import Receiver
 
 HOST = "127.0.0.1"
 _NO_LINGER = struct.pack("ii", 1, 0)  # on, for 0 seconds: close() then sends a reset
-
-
-class Pages(Protocol):
-    """What is answered to GET. Its methods are called in the threads of the connections."""
-
-    def take(self, frames: Sequence[bytes], counts: Mapping[str, int]) -> None:
-        """Take in the accepted frames of a request, if any, and what has been counted up to it."""
-
-    def answer(
-        self, target: str, headers: Message, *, behaviour: Behaviour, stopping: threading.Event
-    ) -> Generator[bytes, None, None]:
-        """Yield the answer, piece by piece, and end soon when `stopping` is set."""
-
-
-class Receiver(Protocol):
-    """What becomes of the requests. Its methods are called in the threads of the connections."""
-
-    behaviour: Behaviour
-    stopping: threading.Event
-    pages: Pages | None
-
-    def begin(self) -> Behaviour:
-        """Count a request and return how to behave in it."""
-
-    def accept(self, headers: Message, frames: list[bytes], *, status: int, reason: str) -> int:
-        """Take the frames of a request and return the status to answer."""
-
-    def refuse(self, headers: Message, *, status: int, reason: str) -> None:
-        """Count and show a request that is not accepted."""
-
-    def note(self, reason: str) -> None:
-        """Show what became of a connection outside of a request."""
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -181,7 +147,7 @@ class Handler(BaseHTTPRequestHandler):
         if status == HTTPStatus.UNAUTHORIZED:
             self.send_header("WWW-Authenticate", 'Basic realm="log-shuttle-drain"')
         if status == HTTPStatus.METHOD_NOT_ALLOWED:
-            self.send_header("Allow", "POST")
+            self.send_header("Allow", "GET, POST" if self.server.drain.pages else "POST")
         if retry_after is not None:
             self.send_header("Retry-After", str(retry_after))
         if self.close_connection or self.server.drain.stopping.is_set():

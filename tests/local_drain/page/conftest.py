@@ -9,7 +9,7 @@ from tests.helpers.browser import Browser, start_browser
 from tests.helpers.drain_page import make_drain
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def session() -> Iterator[Browser]:
     with start_browser() as browser:
         yield browser
