@@ -29,7 +29,7 @@ const ends = performance.now() + %d;
   try { found = (() => %s)(); } catch (error) { found = null; }
   if (found) done(found);
   else if (performance.now() > ends) done(null);
-  else requestAnimationFrame(look);
+  else setTimeout(look, 16);
 })();
 """
 
@@ -54,7 +54,7 @@ class Browser:
         return self._do("POST", "/execute/sync", {"script": f"return {expression}", "args": []})
 
     def wait(self, expression: str) -> Any:
-        """Wait until an expression is true, and return it; it is looked at before each frame."""
+        """Wait until an expression is true, and return it; it is looked at some sixty times a second."""
         script = _WAIT % (LONGEST * 1000, expression)
         found = self._do("POST", "/execute/async", {"script": script, "args": []})
         assert found, f"{expression} does not become true; the page says: {self.get('document.body.innerText')[:2000]}"

@@ -99,7 +99,11 @@ def test_everything_is_reached_by_keyboard(browser: Browser, drain: LocalDrain) 
     assert browser.get(chosen) == "line 0"  # whoever reads is not taken elsewhere
     browser.press("End", "Up", "Enter")
     browser.wait("document.getElementById('fields').textContent.includes('line 999')")
-    browser.press("Escape", "p")
+    browser.press("Escape")
+    post(drain, [f"and {number}" for number in range(50)])
+    browser.wait(f"{SHOWN} === '1,051 messages'")
+    assert browser.get(chosen) == "line 999"  # though the end was in sight
+    browser.press("p")
     browser.wait("document.getElementById('pause').getAttribute('aria-pressed') === 'true'")
     browser.press("p")
     stops = []

@@ -70,3 +70,16 @@ def test_who_is_too_slow_is_told_what_is_missing(browser: Browser, drain: LocalD
     wait_for_text(browser, "line 24999")
     assert browser.get("document.getElementById('gap').textContent").startswith("15,000 messages came faster")
     assert all("ERR_" in entry for entry in browser.read_log())
+
+
+def test_the_list_follows_though_messages_come_before_it_is_drawn(browser: Browser, drain: LocalDrain) -> None:
+    """A scroll event of what was drawn before says nothing of what has come since."""
+    post(drain, [f"line {number}" for number in range(1000)])
+    browser.open(drain.url)
+    wait_for_text(browser, "line 999")
+    browser.get("[window.held = [], window.requestAnimationFrame = (draw) => held.push(draw)]")
+    post(drain, [f"more {number}" for number in range(100)])
+    browser.wait("held.length")
+    browser.get("stream.dispatchEvent(new Event('scroll'))")
+    browser.get("held.splice(0).forEach((draw) => draw())")
+    wait_for_text(browser, "more 99")

@@ -28,7 +28,7 @@ export class List {
   }
 
   scrolled() {
-    this.following = this.box.scrollTop + this.box.clientHeight >= this.count * ROW - ROW;
+    this.following = this.box.scrollTop + this.box.clientHeight >= this.box.scrollHeight - ROW; // of what is drawn
     this.draw();
   }
 
