@@ -4,7 +4,7 @@ from collections import defaultdict
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shuttle.local_drain.l2met.window import MOST, SPAN, Slots, Window
@@ -33,6 +33,7 @@ def test_old_values_are_left_out(now: float, values: int) -> None:
     assert len({shown.get("min"), shown.get("max")} - {None}) == values
 
 
+@settings(deadline=None)  # thousands of values on a machine that may be busy
 @given(st.integers(0, 2 * MOST), st.integers())
 def test_the_newest_are_kept(more: int, seed: int) -> None:
     window = Window()

@@ -25,7 +25,6 @@ def test_it_goes_on_after_the_drain_was_restarted(browser: Browser) -> None:
         wait_for_text(browser, "four")
         assert browser.get(SHOWN) == "5 messages"
     browser.wait("document.getElementById('connection').dataset.state === 'closed'")
-    assert all("ERR_" in entry for entry in browser.read_log())  # what the browser says of the drain being away
 
 
 def test_a_hundred_thousand_messages_take_no_more_memory_than_twenty_thousand(
@@ -69,7 +68,6 @@ def test_who_is_too_slow_is_told_what_is_missing(browser: Browser, drain: LocalD
     browser.call("Network.emulateNetworkConditions", **online)
     wait_for_text(browser, "line 24999")
     assert browser.get("document.getElementById('gap').textContent").startswith("15,000 messages came faster")
-    assert all("ERR_" in entry for entry in browser.read_log())
 
 
 def test_the_list_follows_though_messages_come_before_it_is_drawn(browser: Browser, drain: LocalDrain) -> None:

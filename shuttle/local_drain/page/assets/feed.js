@@ -10,7 +10,6 @@ export class Feed {
   constructor(told) {
     this.told = told;
     this.epoch = "";
-    this.next = 0; // the number that the next message should have
     this.last = "";
     this.order = 0; // goes on over restarts, unlike the drain's numbers
     this.connect();
@@ -29,10 +28,7 @@ export class Feed {
   }
 
   greet({ epoch }) {
-    if (this.epoch && this.epoch !== epoch) {
-      this.next = 0;
-      this.told.restart();
-    }
+    if (this.epoch && this.epoch !== epoch) this.told.restart();
     this.epoch = epoch;
   }
 
@@ -40,13 +36,11 @@ export class Feed {
     const { first, skipped, messages } = JSON.parse(event.data);
     this.last = event.lastEventId;
     if (skipped > 0) this.told.gap(skipped);
-    const known = Math.max(0, this.next - first);
-    const list = messages.slice(known).map(readMessage);
+    const list = messages.map(readMessage);
     list.forEach((message, index) => {
-      message.number = first + known + index;
+      message.number = first + index;
       message.order = this.order++;
     });
-    this.next = first + messages.length;
     this.told.messages(list);
   }
 }

@@ -15,6 +15,7 @@ export class List {
     this.pool = [];
     this.following = true;
     this.removed = 0;
+    this.placed = 0; // where the list was scrolled to from here
     this.chosen = null; // a message
     this.drawn = "";
     this.box.addEventListener("scroll", () => this.scrolled());
@@ -27,9 +28,17 @@ export class List {
     return this.store.shown.length;
   }
 
+  // The event of a scroll comes later. That of a person decides whether the list follows; that of `place` decides nothing.
   scrolled() {
-    this.following = this.box.scrollTop + this.box.clientHeight >= this.box.scrollHeight - ROW; // of what is drawn
+    const { scrollTop, clientHeight, scrollHeight } = this.box;
+    if (scrollTop !== this.placed) this.following = scrollTop + clientHeight >= scrollHeight - ROW;
+    this.placed = scrollTop;
     this.draw();
+  }
+
+  place(top) {
+    this.box.scrollTop = top;
+    this.placed = this.box.scrollTop;
   }
 
   // Show what there is now. Whoever has scrolled up goes on seeing the same messages, though older ones leave.
@@ -38,8 +47,8 @@ export class List {
     this.removed = this.store.removed;
     const top = this.box.scrollTop;
     this.rows.style.height = `${this.count * ROW}px`;
-    if (this.following) this.box.scrollTop = this.count * ROW;
-    else if (gone > 0) this.box.scrollTop = Math.max(0, top - gone * ROW);
+    if (this.following) this.place(this.count * ROW);
+    else if (gone > 0) this.place(Math.max(0, top - gone * ROW));
     this.draw();
   }
 
@@ -126,8 +135,8 @@ export class List {
     const index = Math.min(this.count - 1, Math.max(0, start + step));
     this.chosen = this.store.shown[index];
     const top = index * ROW;
-    if (top < this.box.scrollTop) this.box.scrollTop = top;
-    if (top + ROW > this.box.scrollTop + this.box.clientHeight) this.box.scrollTop = top + ROW - this.box.clientHeight;
+    if (top < this.box.scrollTop) this.place(top);
+    if (top + ROW > this.box.scrollTop + this.box.clientHeight) this.place(top + ROW - this.box.clientHeight);
     this.following = index === this.count - 1;
     this.draw();
   }
