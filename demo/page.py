@@ -3,6 +3,7 @@
 log-shuttle's own statistics go the same way: what it writes on stdout is what a second one reads.
 """
 
+import signal
 import subprocess
 import sys
 import threading
@@ -16,11 +17,11 @@ _BIN = Path(sys.executable).parent
 
 def main() -> int:
     """Run the application until Ctrl-C and return the exit code: 0 if every part ended well."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the same as Ctrl-C
     drain = Program("drain", _BIN / "log-shuttle-drain", "-quiet", *sys.argv[1:], apart=True)
-    told = drain.hear()
-    if drain.process.poll():
-        return 1
-    url = told.rpartition(" ")[2]
+    url = drain.hear().rpartition(" ")[2]
+    if not url.startswith("http"):  # it has said why
+        return drain.finish()
     app = Program("app", sys.executable, _HERE / "app.py", "--metrics", piped=True, apart=True)
     statistics = ("-stats-interval", "5s", "-stats-format", "l2met", "-stats-source", "web.1")
     flags = ("-logs-url", url, "-appname", "shop", "-procid", "web.1", *statistics)
