@@ -19,13 +19,16 @@ PYTHONS = $(shell for name in $(BIN)/python python3.11 python3.12 python3.13 pyt
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name; done; true)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint lowest lock pyz reference bench clean
+.PHONY: help demo demo-page test lint lowest lock pyz reference screenshots bench clean
 
 help: ## list what there is to make
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/installed ## see it work: an application, log-shuttle and a local drain, for five seconds
 	$(BIN)/python demo/run.py
+
+demo-page: $(VENV)/installed ## the same application with charts of its metrics, on a page that stays until Ctrl-C
+	$(BIN)/python demo/page.py
 
 test: lint ## everything that must pass: lint, then the tests
 	$(BIN)/python $(TEST)
@@ -53,6 +56,9 @@ reference: $(VENV)/installed ## write what is made of the code: the flags and th
 	$(BIN)/python -m shuttle.command.reference README.md
 	$(BIN)/python -m release.shared share
 	$(BIN)/python -m tests.helpers.rooms docs/rooms.md
+
+screenshots: $(VENV)/installed-test ## draw the pages that the documents show, with a real browser (Debian: chromium-driver)
+	$(BIN)/python -m tests.helpers.screenshots docs
 
 bench: $(VENV)/installed-test ## measure; make bench BENCH='--peer go=./log-shuttle' puts a peer beside it
 	$(BIN)/python -m bench.micro

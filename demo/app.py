@@ -1,7 +1,7 @@
 """A sample application: a shop that answers requests and writes a line or more about each on stdout.
 
 Told to stop, it does not fall silent: it finishes what it has begun, as a web server does, and goes on writing.
-On stderr it says at the end how many lines it wrote.
+On stderr it says at the end how many lines it wrote. With `--metrics` it also writes what l2met charts.
 """
 # ruff: noqa: T201, S311 - it prints, as applications do; its traffic is invented
 
@@ -21,6 +21,14 @@ Traceback (most recent call last):
 TimeoutError: the bank did not answer within 3 s"""
 
 
+def measure(number: int, chance: random.Random) -> Iterator[str]:
+    """Yield the lines with metrics that the request of this number makes."""
+    took = chance.lognormvariate(1.4, 0.5)
+    yield f"source=web.1 measure#db.latency={took:.1f}ms count#checkout={chance.randint(0, 2)}"
+    if number % 25 == 0:
+        yield f"source=web.1 sample#memory_total={184 + number / 50:.1f}MB sample#db.size=100GB"
+
+
 def handle(number: int, chance: random.Random) -> Iterator[str]:
     """Yield the lines that the request of this number makes."""
     path = chance.choice(_PATHS)
@@ -33,6 +41,7 @@ def handle(number: int, chance: random.Random) -> Iterator[str]:
 
 def main() -> None:
     """Answer requests until SIGTERM or SIGINT, then those that are under way."""
+    measured = "--metrics" in sys.argv[1:]
     told: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: told.append(number))
@@ -49,7 +58,7 @@ def main() -> None:
     request = 0
     while request < last:
         request += 1
-        for line in handle(request, chance):
+        for line in (*handle(request, chance), *(measure(request, chance) if measured else ())):
             write(line)
         time.sleep(PAUSE)
         if told and last == sys.maxsize:

@@ -32,12 +32,19 @@ _NUMBER = re.compile(r"(\w+)=(\d+)")
 class Program:
     """A process whose lines are shown, its name before each; `told` is the last of its stderr."""
 
-    def __init__(self, name: str, *command: str | Path, stdin: IO[bytes] | None = None, piped: bool = False) -> None:
-        """Start `command`. With `piped` its stdout is left for another to read."""
+    def __init__(
+        self, name: str, *command: str | Path, stdin: IO[bytes] | None = None, piped: bool = False, apart: bool = False
+    ) -> None:
+        """Start `command`. With `piped` its stdout is left for another to read; with `apart` no Ctrl-C reaches it."""
         self.told = ""
         self._label = f"\x1b[{_COLOURS[name]}m{name:>7} |\x1b[0m" if _COLOURED else f"{name:>7} |"
         self.process = subprocess.Popen(
-            command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_ENVIRON
+            command,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_ENVIRON,
+            start_new_session=apart,
         )
         assert self.process.stdout
         assert self.process.stderr

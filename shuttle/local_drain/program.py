@@ -11,6 +11,7 @@ from shuttle import __version__
 from shuttle.command.flags import Flag, format_help, parse_flags
 from shuttle.errors import ConfigError, UsageError
 from shuttle.local_drain.behaviour import Behaviour
+from shuttle.local_drain.page.drain_site import DrainSite
 from shuttle.local_drain.printer import Printer, Ration
 from shuttle.local_drain.receiver import Exchange, LocalDrain
 from shuttle.local_drain.syslog import format_frame, show
@@ -61,7 +62,8 @@ _INTRODUCTION = f"""\
 usage: {NAME} [flags]
 
 A local drain to see log-shuttle work: it checks each request as logplex does, prints the messages on
-stdout and what it refuses on stderr.
+stdout and what it refuses on stderr. A browser shows them too, with charts, at the drain's own address;
+Prometheus finds the numbers at /metrics.
 
     {NAME} &
     echo Hello World | log-shuttle -logs-url http://token:x@127.0.0.1:{DEFAULT_PORT}/
@@ -110,8 +112,9 @@ def _serve(behaviour: Behaviour, stdout: TextIO | None) -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
     display = _Display(stdout, sys.stderr)
     try:
-        with LocalDrain(behaviour, display.show) as drain:
+        with LocalDrain(behaviour, display.show, DrainSite()) as drain:
             display.tell(f"listening on {drain.url}")
+            display.tell(f"open {drain.url}")
             signal.sigwait(_STOPPING)
         display.close()
         display.tell(str(drain.counts))

@@ -13,6 +13,7 @@ from typing import Self
 from shuttle.errors import ConfigError
 from shuttle.local_drain.behaviour import Behaviour
 from shuttle.local_drain.request import NO_ANSWER, read_count
+from shuttle.local_drain.roles import Pages
 from shuttle.local_drain.server import HOST, Server
 from shuttle.local_drain.syslog import read_message
 
@@ -57,14 +58,21 @@ class LocalDrain:
     Args:
         behaviour: How it listens and behaves.
         watch: Called with each exchange, one at a time; by default they are kept in `exchanges`.
+        pages: What it answers to GET; by default, that this is no POST.
 
     Raises:
         ConfigError: On entering: the port cannot be bound, or the certificate cannot be used.
     """
 
-    def __init__(self, behaviour: Behaviour | None = None, watch: Callable[[Exchange], None] | None = None) -> None:
+    def __init__(
+        self,
+        behaviour: Behaviour | None = None,
+        watch: Callable[[Exchange], None] | None = None,
+        pages: Pages | None = None,
+    ) -> None:
         self.behaviour = behaviour or Behaviour()
         self.exchanges: list[Exchange] = []
+        self.pages = pages
         self.counts = Counts()
         self.stopping = threading.Event()
         self._watch = watch or self.exchanges.append
@@ -95,7 +103,8 @@ class LocalDrain:
             with contextlib.suppress(OSError):  # it has ended by itself
                 # Reading ends, and the answer that is under way still leaves. SSLSocket's own shutdown() forgets the
                 # keys under the thread that answers.
-                socket.socket.shutdown(connection, socket.SHUT_RD)
+                reader = connection in self._server.readers  # which may not take what is left of a page
+                socket.socket.shutdown(connection, socket.SHUT_RDWR if reader else socket.SHUT_RD)
         self._server.server_close()
         self._thread.join()
 
@@ -145,7 +154,7 @@ class LocalDrain:
                 self.counts.dropped += read_count(headers, "Logplex-Drop-Count")
                 self.counts.lost += read_count(headers, "Logplex-Lost-Count")
                 self._remember(frame_id)
-            self._watch(Exchange(headers=headers, status=status, frames=frames, reason=reason))
+            self._settle(Exchange(headers=headers, status=status, frames=frames, reason=reason))
             self._changed.notify_all()
         return status
 
@@ -153,12 +162,17 @@ class LocalDrain:
         """Count and show a request that is not accepted."""
         with self._changed:
             self.counts.refused += 1
-            self._watch(Exchange(headers=headers, status=status, reason=reason))
+            self._settle(Exchange(headers=headers, status=status, reason=reason))
 
     def note(self, reason: str) -> None:
         """Show what became of a connection outside of a request."""
         with self._changed:
             self._watch(Exchange(reason=reason))
+
+    def _settle(self, exchange: Exchange) -> None:
+        self._watch(exchange)
+        if self.pages:
+            self.pages.take(exchange.frames, asdict(self.counts))
 
     def _remember(self, frame_id: str | None) -> None:
         if frame_id is None:

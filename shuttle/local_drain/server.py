@@ -7,37 +7,17 @@ import socketserver
 import ssl
 import struct
 import sys
-import threading
 import time
-from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import Any, Protocol
+from typing import Any
 
 from shuttle.local_drain.behaviour import Behaviour
 from shuttle.local_drain.request import BODY_LIMIT, NO_ANSWER, BodyError, RequestError, check_request, read_body
+from shuttle.local_drain.roles import Receiver
 
 HOST = "127.0.0.1"
 _NO_LINGER = struct.pack("ii", 1, 0)  # on, for 0 seconds: close() then sends a reset
-
-
-class Receiver(Protocol):
-    """What becomes of the requests. Its methods are called in the threads of the connections."""
-
-    behaviour: Behaviour
-    stopping: threading.Event
-
-    def begin(self) -> Behaviour:
-        """Count a request and return how to behave in it."""
-
-    def accept(self, headers: Message, frames: list[bytes], *, status: int, reason: str) -> int:
-        """Take the frames of a request and return the status to answer."""
-
-    def refuse(self, headers: Message, *, status: int, reason: str) -> None:
-        """Count and show a request that is not accepted."""
-
-    def note(self, reason: str) -> None:
-        """Show what became of a connection outside of a request."""
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -54,6 +34,8 @@ class Server(socketserver.ThreadingTCPServer):
         super().__init__((HOST, drain.behaviour.port), Handler)
         self.drain = drain
         self.connections: dict[socket.socket, float] = {}
+        self.readers: set[socket.socket] = set()
+        """Those of the connections that get a page, and may be slow to take it."""
         if context:  # the handshake waits for the first read, in the connection's own thread
             self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
@@ -87,6 +69,7 @@ class Server(socketserver.ThreadingTCPServer):
     def shutdown_request(self, request: Any) -> None:
         """Close the connection at the end of its thread."""
         self.connections.pop(request, None)
+        self.readers.discard(request)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -129,7 +112,22 @@ class Handler(BaseHTTPRequestHandler):
             reason = f"kept waiting {behaviour.delay:g} s, as -delay says" if behaviour.delay else ""
             self._answer(drain.accept(self.headers, frames, status=HTTPStatus.NO_CONTENT, reason=reason))
 
-    do_GET = do_PUT = do_POST  # noqa: N815 - http.server looks these names up
+    do_PUT = do_POST  # noqa: N815 - http.server looks these names up
+
+    def do_GET(self) -> None:
+        """Send a page, if there are any. It is no delivery: nothing of it is counted, and no misbehaviour meets it."""
+        drain = self.server.drain
+        if drain.pages is None:
+            self.do_POST()
+            return
+        self.close_connection = True
+        self.server.readers.add(self.request)
+        pieces = drain.pages.answer(self.path, self.headers, behaviour=drain.behaviour, stopping=drain.stopping)
+        with contextlib.closing(pieces), contextlib.suppress(OSError):  # a reader may go at any time
+            for piece in pieces:
+                self.server.limit(self.request)
+                self.wfile.write(piece)
+                self.server.lift_limit(self.request)
 
     def _check(self, body: bytes, behaviour: Behaviour) -> list[bytes]:
         if behaviour.reset:
@@ -149,7 +147,7 @@ class Handler(BaseHTTPRequestHandler):
         if status == HTTPStatus.UNAUTHORIZED:
             self.send_header("WWW-Authenticate", 'Basic realm="log-shuttle-drain"')
         if status == HTTPStatus.METHOD_NOT_ALLOWED:
-            self.send_header("Allow", "POST")
+            self.send_header("Allow", "GET, POST" if self.server.drain.pages else "POST")
         if retry_after is not None:
             self.send_header("Retry-After", str(retry_after))
         if self.close_connection or self.server.drain.stopping.is_set():

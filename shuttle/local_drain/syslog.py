@@ -1,6 +1,7 @@
 """The syslog messages of a request's body: cut out by their lengths, judged as logplex does, shown on a terminal."""
 
 import re
+from datetime import datetime
 
 from shuttle.core.escape import escape
 
@@ -56,6 +57,26 @@ def parse_frames(body: bytes) -> list[bytes]:
 def read_message(frame: bytes) -> bytes:
     """Return what stands behind the header of `frame` and behind a nil STRUCTURED-DATA, its newline included."""
     return frame[_match_header(frame).end() :].removeprefix(_NIL_DATA)
+
+
+def split_frame(frame: bytes) -> list[str]:
+    """Return the fields of `frame`, PRI VERSION TIMESTAMP HOSTNAME APP-NAME PROCID MSGID, and its message as a text.
+
+    The message is without a nil STRUCTURED-DATA and a newline at its end, and safe to show.
+    """
+    header = _match_header(frame)[0].decode("ascii").rstrip(" ")
+    first, *fields = header.split(" ")
+    pri, _, version = first.removeprefix("<").partition(">")
+    return [pri, version, *fields, show(read_message(frame).removesuffix(b"\n"))]
+
+
+def read_timestamp(frame: bytes) -> float | None:
+    """Return the time in `frame`'s header as seconds since 1970; None if it has none, or one that there is not."""
+    text = frame.split(b" ", 2)[1].decode("ascii")
+    try:
+        return None if text == "-" else datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return None
 
 
 def format_frame(frame: bytes) -> str:

@@ -44,6 +44,7 @@ def start(*flags: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
                 r"log-shuttle-drain: listening on https?://127\.0\.0\.1:(\d+)/\n", process.stderr.readline()
             )
             assert listening
+            assert process.stderr.readline() == listening[0].replace("listening on", "open")
             yield process, int(listening[1])
         finally:
             process.kill()
@@ -84,6 +85,19 @@ def test_quiet_counts_and_prints_no_message() -> None:
     assert "messages=2 " in stderr
 
 
+def test_it_has_a_page_at_its_own_address() -> None:
+    with start("-quiet") as (process, port):
+        post(port)
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.request("GET", "/")
+        with connection.getresponse() as answer:
+            assert b"<title>log-shuttle-drain</title>" in answer.read()
+        connection.close()
+        process.terminate()
+        _, stderr = process.communicate()
+    assert stderr == "log-shuttle-drain: requests=1 refused=0 messages=2 duplicates=0 dropped=2 lost=0\n"
+
+
 def test_an_open_connection_does_not_delay_the_end() -> None:
     with start() as (process, port), socket.create_connection(("127.0.0.1", port)):
         process.terminate()
@@ -105,7 +119,7 @@ def test_a_closed_stdout_ends_it_quietly() -> None:
 def be_refused(port: int, times: int) -> None:
     """Send requests that are refused, one right behind the other, and read the answers."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
-        client.sendall(b"GET / HTTP/1.1\r\n\r\n" * (times - 1) + b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        client.sendall(b"PUT / HTTP/1.1\r\n\r\n" * (times - 1) + b"PUT / HTTP/1.1\r\nConnection: close\r\n\r\n")
         while client.recv(65536):
             pass
 
@@ -125,7 +139,7 @@ def test_a_connection_fills_stderr_with_some_lines_only() -> None:
         process.terminate()
         _, stderr = process.communicate()
     *lines, counts = stderr.splitlines()
-    assert set(lines[:100]) == {"log-shuttle-drain: answered 405: log-shuttle sends POST and not GET"}
+    assert set(lines[:100]) == {"log-shuttle-drain: answered 405: log-shuttle sends POST and not PUT"}
     assert len(lines) < 1000
     assert "requests=5000 refused=5000 " in counts
 
