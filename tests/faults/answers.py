@@ -1,9 +1,9 @@
 """Answers mutated at random: whatever a drain says, batches are retried or delivered, and nothing else comes of it.
 
-    python -m tests.faults.answers --seconds 60 --seed 1
+    python -m tests.faults.answers --seconds 60 --seed 1 --parser h11
 
-The wire is in memory, and the event loop skips the time in which nothing happens. Each request gets an answer that is
-good, or is changed somewhere, or never ends; it comes in pieces, and may break off. What must hold:
+The wire is in memory. Each request gets an answer that is good, or is changed somewhere, or never ends; it comes in
+pieces, and may break off. Time is virtual: as many requests from the same seed are the same run. What must hold:
 
 - Every line is accounted for, and the shuttle comes to its end.
 - A batch is delivered only if something like a 2xx status was sent, and lost only if something like a 4xx was.
@@ -30,7 +30,8 @@ from shuttle.drain.http.connection import ANSWER_LIMIT, Connection
 from shuttle.drain.http.transport import DirectTransport
 from shuttle.shuttle import Shuttle
 from tests.faults.mutations import FAILING, GOOD, mutate
-from tests.helpers.loops import SkippingLoop
+from tests.helpers.loops import VirtualLoop
+from tests.helpers.parsers import PARSERS, use_parser
 
 LINES = 3  # of a batch
 TIMEOUT = 0.05  # seconds
@@ -148,7 +149,7 @@ class Run:
     def run(self, *, requests: float = math.inf, seconds: float = math.inf) -> str:
         """Make so many requests, or make them for so long; and return the ledger."""
         ends = time.monotonic() + seconds
-        with asyncio.Runner(loop_factory=SkippingLoop) as runner:
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
             return runner.run(self._run(lambda: self.books.requests >= requests or time.monotonic() >= ends))
 
     async def _run(self, is_over: Callable[[], bool]) -> str:
@@ -212,10 +213,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.answers", description="Answers mutated at random.")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    parser.add_argument("--parser", choices=PARSERS, default=PARSERS[0])
     options = parser.parse_args()
     run = Run(options.seed)
-    ledger = run.run(seconds=options.seconds)
-    sys.stdout.write(f"seed={options.seed} requests={run.books.requests} {ledger}\n")
+    with use_parser(options.parser):
+        ledger = run.run(seconds=options.seconds)
+    sys.stdout.write(f"seed={options.seed} parser={options.parser} requests={run.books.requests} {ledger}\n")
     for problem in run.books.problems[:20]:
         sys.stdout.write(f"{problem[:300]}\n")
     return 1 if run.books.problems else 0
