@@ -23,7 +23,7 @@ class Part:
     late: int = 0
     """How many of these were sent and had no answer in time."""
     not_before: float = 0.0
-    """When it may be tried again; 0 before it has failed."""
+    """When it may be tried again; 0 if neither it nor what it is a part of has failed."""
     not_before_if_proven: float = 0.0
     """The same, once the drain has accepted something since it failed."""
 
@@ -58,11 +58,16 @@ class Part:
         self.failures = self.counted = self.late = 0
         self.not_before = self.not_before_if_proven = 0.0
 
-    def halve(self) -> list["Part"]:
-        """Return its halves, in order."""
+    def halve(self, now: float) -> list["Part"]:
+        """Return its halves, in order. If it has failed, they may be tried `now`."""
         batches = self.batch.halve()
-        suspicions = self.suspicion.halve() if self.suspicion and len(batches) > 1 else (None, None)
-        return [Part(batch, suspicion) for batch, suspicion in zip(batches, suspicions, strict=False)]
+        if self.suspicion is None or len(batches) == 1:
+            return [Part(batch) for batch in batches]
+        suspicions = self.suspicion.halve()
+        return [
+            Part(batch, suspicion, not_before=now, not_before_if_proven=now)
+            for batch, suspicion in zip(batches, suspicions, strict=True)
+        ]
 
 
 @dataclass(slots=True, eq=False)

@@ -217,7 +217,7 @@ class Outlet:
     def _halve(self, delivery: Delivery) -> None:
         """Send the current part as two halves, the first one next."""
         self._unload(delivery)
-        delivery.parts[-1:] = reversed(delivery.part.halve())
+        delivery.parts[-1:] = reversed(delivery.part.halve(self._clock()))
 
     def _conclude(self, delivery: Delivery) -> None:
         """Count the lines of the current part that were taken as delivered, and the rest as lost."""

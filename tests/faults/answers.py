@@ -6,7 +6,8 @@ The wire is in memory. Each request gets an answer that is good, or is changed s
 pieces, and may break off. Time is virtual: as many requests from the same seed are the same run. What must hold:
 
 - Every line is accounted for, and the shuttle comes to its end.
-- A batch is delivered only if something like a 2xx status was sent, and lost only if something like a 4xx was.
+- A line is delivered only if something like a 2xx status was sent in answer to it, and lost only if something like a
+  status was that refuses its lines (400, 413, 422). No line is taken for a culprit: the drain fails by chance.
 - A batch whose good answer has arrived whole is not sent again.
 - A connection takes no more bytes than an answer may have.
 """
