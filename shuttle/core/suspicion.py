@@ -21,7 +21,7 @@ and are left out of this until the drain takes them.
 from typing import NamedTuple
 
 STRIKES = 3  # failures while others were accepted
-IMPROBABLE = 1e-8  # a drain that fails half of the time takes a million batches, and hardly one of them loses a line
+IMPROBABLE = 1e-8  # of 100 million batches one or two lose a line by chance, however often the drain fails
 IMPROBABLE_ENOUGH = 1e-4  # 256 lines are halved eight times, and eight halves are taken meanwhile
 
 
@@ -31,6 +31,14 @@ class Attempts(NamedTuple):
     accepted: int
     failed: int
     """Those that failed, but not those that are held against suspects."""
+
+
+def find_chance(strikes: int, passed: int, failed: int) -> float:
+    """Return how probable so many failures in a row are where `passed` attempts were accepted and `failed` were not."""
+    chance = 1.0
+    for strike in range(strikes):
+        chance *= (failed + 1 + strike) / (passed + failed + 2 + strike)
+    return chance
 
 
 class Suspicion:
@@ -70,9 +78,7 @@ class Suspicion:
             strikes, counted, before = strikes + one.own_strikes, counted + one.counted, one.before
         passed = self._last.accepted - before.accepted
         failed = max(0, self._last.failed - before.failed - counted)
-        chance = 1.0
-        for strike in range(strikes):
-            chance *= (failed + 1 + strike) / (passed + failed + 2 + strike)
+        chance = find_chance(strikes, passed, failed)
         return self.is_suspect and chance < (IMPROBABLE_ENOUGH if quiet else IMPROBABLE)
 
     def has_proof(self, now: Attempts) -> bool:

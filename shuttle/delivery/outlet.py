@@ -32,7 +32,7 @@ from shuttle.delivery.gate import Gate
 from shuttle.delivery.queue import Queue
 from shuttle.delivery.shipment import Drain, Shipment
 from shuttle.delivery.size_limit import SizeLimit
-from shuttle.delivery.steps import Limits, Step, Steps
+from shuttle.delivery.steps import Limits, NextStep, Steps
 from shuttle.event_loop import is_stray
 
 HOPELESS = 16  # lines of a batch refused one by one, by a hopeless drain, before the rest is given up
@@ -154,21 +154,21 @@ class Outlet:
         step = self._steps.choose(delivery)
         leaves = self._steps.is_to_leave(delivery)
         match step:
-            case Step.GIVE_UP:
+            case NextStep.GIVE_UP:
                 self._conclude(delivery)
                 while delivery.parts and self._steps.is_too_old(delivery):
                     self._conclude(delivery)
                 return True
-            case Step.CONVICT:
+            case NextStep.CONVICT:
                 delivery.outcome = delivery.outcome._replace(
                     error=f"the drain fails on this line, and takes others: {delivery.outcome.error}"
                 )
                 self._conclude(delivery)
                 return True
-            case Step.HALVE:
+            case NextStep.HALVE:
                 self._halve(delivery)
                 leaves = False  # its halves may have another fate
-            case Step.POSTPONE:
+            case NextStep.POSTPONE:
                 self._unload(delivery)
                 delivery.postpone_part(behind_all=self._steps.is_to_go_last(delivery))
         return not (self._steps.is_to_leave(delivery) if delivery.is_suspect else leaves)

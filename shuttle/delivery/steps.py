@@ -7,23 +7,25 @@ Theory of operation. The first of these that holds is the next step:
   a journal not even that: somebody may put the endpoint right. The part is lost. If that is because of its age, so are
   the other parts that are too old: the drain is down, and they need no attempt each.
 - CONVICT: it is a single line, and certain to be the culprit (core/suspicion.py). It is lost.
-- HALVE, with proof: it is suspect, or a half of a batch that failed, and the drain has accepted something since it
-  failed before. A half that fails after the other half was accepted is halved at its first failure. So it takes about
-  two failures to halve the search for a line.
-- HALVE, without proof: it has failed FAILURES times with an answer, or HANGS times with none, and only failing batches
-  can be tried. If outlets are idle because nothing waits, the first halving takes LONE_FAILURES. A drain that is down
-  costs nothing by that but requests; no line is lost without proof.
+- HALVE, with proof: it is suspect, or a half of a batch that failed, and the drain has accepted something between its
+  last two failures. So a half is halved as soon as it fails after the other half was accepted.
 - HALVE, because of its size: it was too late LATE times, or once and had not arrived.
-- POSTPONE: other parts of its batch go first. If the drain takes one of them, that is proof. So where there is no other
-  proof to be had, it lets only one go first, as long as the drain takes them.
+- HALVE, without proof: only failing batches can be tried, and this one has failed FAILURES times with an answer, or
+  HANGS times with none. If outlets are idle because nothing waits, it takes LONE_FAILURES. Its halves are halved at
+  their first failure, until the drain accepts something or the delivery has failed DESCENT times in a row. Then it
+  takes FAILURES of each. So if the drain is down, a batch is in few parts when it is back. No line is lost by that.
+- POSTPONE: it is suspect, or a half, or fails without proof, and other parts of its batch are left. They go first: if
+  the drain takes one of them, that is proof. If there is no other proof to be had, only one goes first, as long as the
+  drain takes them.
 - STAY.
 
-A delivery that fails may have to leave its outlet to others (deliveries.py). A suspect part that is tried again waits
-for STRUCK_DELAY at most if the drain has accepted something since it failed. Else nothing new can be learned, and the
-delay grows with each failure of the delivery, up to UNPROVEN_DELAY.
+A suspect part is tried again after STRUCK_DELAY at most if the drain has accepted something since it failed. Else
+nothing can be learned, and the delay grows with each failure of the delivery up to UNPROVEN_DELAY for each of its
+parts. The outlet does not wait with it: the delivery steps aside (deliveries.py).
 
-With a single outlet, order matters. So a part stays in its place as long as there is patience: until it is suspect, or
-its delivery has failed for ORDER_PATIENCE without a part accepted.
+With a single outlet, order matters. So a part stays in its place, and is not postponed, until its delivery has failed
+for ORDER_PATIENCE without a part accepted; for PROVEN_PATIENCE if it has a strike; or not at all if it is suspect. With
+one that is struck, or that comes after a batch that is aside, there is no patience if others wait for the outlet.
 """
 
 from collections.abc import Callable
@@ -42,12 +44,12 @@ from shuttle.delivery.size_limit import SizeLimit
 LATE = 2  # requests of a batch that were sent and had no answer in time show that it is too large
 LONE_FAILURES = 12  # after which a batch is halved if no other is tried: in a short outage it keeps its id
 HANGS = 4  # failures without an answer; the drain may have the batch, under its own id
-FAILURES = 3
-DESCENT = 12  # failures without proof: as many as lead from 500 lines down to one
-STRUCK_DELAY = 1.0  # seconds
-UNPROVEN_DELAY = 30.0  # seconds
-ORDER_PATIENCE = 60.0  # seconds
-PROVEN_PATIENCE = 5.0  # seconds
+FAILURES = 3  # with an answer: the drain does not have the batch
+DESCENT = 12  # failures: as many as lead from 500 lines to one
+STRUCK_DELAY = 1.0  # seconds; as short as any retry while the drain is up
+UNPROVEN_DELAY = 30.0  # seconds; enough to notice that the drain, and not the line, was put right
+ORDER_PATIENCE = 60.0  # seconds; an outage that is shorter costs no order
+PROVEN_PATIENCE = 5.0  # seconds; the drain is up, most probably
 
 
 class Limits(NamedTuple):
@@ -62,7 +64,7 @@ class Limits(NamedTuple):
     outlets: int
 
 
-class Step(Enum):
+class NextStep(Enum):
     """How a delivery goes on that has failed."""
 
     GIVE_UP = auto()
@@ -100,18 +102,18 @@ class Steps:
             self._gate.note_chance(suspicion.acquit())
             delivery.part.suspicion = None
 
-    def choose(self, delivery: Delivery) -> Step:
+    def choose(self, delivery: Delivery) -> NextStep:
         """Note that the last attempt has failed, and return the next step."""
         self._note_failure(delivery)
         if self._is_exhausted(delivery):
-            return Step.GIVE_UP
+            return NextStep.GIVE_UP
         if self._is_culprit(delivery):
-            return Step.CONVICT
+            return NextStep.CONVICT
         if self._is_to_halve(delivery):
-            return Step.HALVE
+            return NextStep.HALVE
         if self._is_to_postpone(delivery):
-            return Step.POSTPONE
-        return Step.STAY
+            return NextStep.POSTPONE
+        return NextStep.STAY
 
     def is_to_leave(self, delivery: Delivery) -> bool:
         """Return whether a delivery that has failed leaves its outlet to others."""

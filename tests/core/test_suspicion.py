@@ -1,10 +1,11 @@
 """When a batch is itself the problem, and when that is certain."""
 
 import random
+from collections import defaultdict
 
 import pytest
 
-from shuttle.core.suspicion import IMPROBABLE, STRIKES, Attempts, Suspicion
+from shuttle.core.suspicion import IMPROBABLE, STRIKES, Attempts, Suspicion, find_chance
 
 
 def strike(suspicion: Suspicion, now: Attempts, *, others: int = 1, failing: int = 0) -> Attempts:
@@ -64,7 +65,7 @@ def test_the_more_often_others_fail_the_more_it_takes(others: int, failing: int,
 def test_an_innocent_line_is_not_convicted_on_a_small_sample(rate: float) -> None:
     """However the dice fall: others are tried until one of them is accepted, then the line, until it is accepted."""
     chance = random.Random(1)
-    for _ in range(5_000):
+    for _ in range(2_000):
         now = Attempts(0, 0)
         suspicion = Suspicion(now)
         failing = chance.random() < rate
@@ -75,6 +76,26 @@ def test_an_innocent_line_is_not_convicted_on_a_small_sample(rate: float) -> Non
             now = strike(suspicion, now, failing=others)
             assert not suspicion.is_certain()
             failing = chance.random() < rate
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.4, 0.7])
+def test_hardly_an_innocent_line_is_convicted_however_often_the_drain_fails(rate: float) -> None:
+    """Another is tried until it is accepted, then the line, until it is accepted or convicted."""
+    convicted = 0.0
+    on_trial = {0: rate}  # failures of others, to how probable they are
+    for strikes in range(1, 60):
+        later: dict[int, float] = defaultdict(float)
+        for failed, chance in on_trial.items():
+            if chance > IMPROBABLE / 1e4:
+                for more in range(50):
+                    later[failed + more] += chance * (1 - rate) * rate**more
+        on_trial = {}
+        for failed, chance in later.items():
+            if find_chance(strikes, strikes, failed) < IMPROBABLE:
+                convicted += chance
+            else:
+                on_trial[failed] = chance * rate
+    assert convicted < 2 * IMPROBABLE
 
 
 def test_where_there_is_nothing_else_eight_halvings_are_enough() -> None:
