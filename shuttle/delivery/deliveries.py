@@ -71,17 +71,14 @@ class Deliveries:
     async def take(self) -> Delivery | None:
         """Return the next delivery as soon as there is one; None when the queue is closed and nothing is left."""
         while (delivery := self._take_aside()) is None:
-            batch = None
-            with anyio.CancelScope(deadline=self._find_due()) as scope:
-                batch = await self._take_from_queue(scope)
-            if scope.cancelled_caught:
-                continue  # a suspect is due
+            batch, is_over = await self._take_from_queue()
             if batch:
                 delivery = Delivery(batch, [Part(batch)], untold=not batch.again)
-            elif self._aside:
+            elif is_over and self._aside:
                 delivery = next((each for each in self._aside if not each.tried_last), self._aside[0])
                 self._aside.remove(delivery)
-            break
+            if delivery or is_over:
+                break
         if delivery:
             self._held.add(delivery)
             self._taken_at = self._clock()
@@ -158,15 +155,23 @@ class Deliveries:
     def _is_full(self) -> bool:
         return sum(not delivery.is_suspect for delivery in self._aside) >= MOST_ASIDE
 
-    async def _take_from_queue(self, scope: anyio.CancelScope) -> Batch | None:
-        """Return the next batch as soon as there is one; None if none comes. `scope` ends when a suspect is due."""
-        self._idle.add(scope)
-        try:
-            batch = await self._queue.take()
-        finally:
-            self._idle.discard(scope)
+    async def _take_from_queue(self) -> tuple[Batch | None, bool]:
+        """Return the next batch as soon as there is one; None if none comes any more, or a suspect is due before.
+
+        The second value is whether none comes any more.
+        """
         self._tests_drain = False
-        return batch
+        if len(self._queue) > 0:
+            batch = await self._queue.take()
+            return batch, batch is None
+        with anyio.CancelScope(deadline=self._find_due()) as scope:
+            self._idle.add(scope)
+            try:
+                batch = await self._queue.take()
+            finally:
+                self._idle.discard(scope)
+            return batch, batch is None
+        return None, False
 
     def _take_aside(self) -> Delivery | None:
         """Return the first delivery from aside if it is to be taken now; in the last round one that had no attempt."""
