@@ -11,7 +11,7 @@ queue into memory. Then a batch that has failed PATIENCE times changes places wi
 What is aside comes before the queue, but not to the last free outlet, and a suspect batch not before its delay is over.
 
 If there is a single outlet, order matters. Then a batch is put aside only if it is suspect, if it was sent PATIENCE
-times without an answer, or if there is no patience with it any more (next_step.py). A single outlet takes one batch
+times without an answer, or if there is no patience with it any more (steps.py). A single outlet takes one batch
 from the queue, to see whether the drain takes that, before it goes on with what is aside. If others wait, it takes a
 suspect batch only when QUEUE_SHARE times as long has passed as it took the last time: an attempt at it may hang.
 """
