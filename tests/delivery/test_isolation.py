@@ -31,7 +31,7 @@ def bound_seconds(failure: str, bad: int) -> float:
 
 
 @pytest.mark.parametrize("bad", [1, 2, 10])
-@pytest.mark.parametrize("every", [1.0, 0.1])
+@pytest.mark.parametrize("every", [1.0, 0.25])
 @every_failure
 @one_or_four_outlets
 def test_bad_lines_are_found_while_others_come(outlets: int, failure: str, every: float, bad: int) -> None:
@@ -67,7 +67,7 @@ def test_fresh_lines_pass_meanwhile(failure: str, bad: int) -> None:
 @pytest.mark.parametrize("bad", [1, 10])
 @every_failure
 def test_a_single_outlet_spends_most_of_its_time_on_others(failure: str, bad: int) -> None:
-    assert isolate(LINES, bad, FAILURES[failure], outlets=1, every=0.1).lag < 12 * TIMEOUT
+    assert isolate(LINES, bad, FAILURES[failure], outlets=1, every=0.25).lag < 12 * TIMEOUT
 
 
 @pytest.mark.parametrize("settings", [{}, {"num_outlets": 1}], ids=str)
@@ -89,13 +89,13 @@ async def test_an_outage_amid_the_search_convicts_no_line(failure: str, after: i
     drain.script = answer
     async with make_shuttle(drain, batch_size=100, max_age=1e6, **settings) as shuttle:
         await shuttle.write(make_lines(500))
-        await trio.sleep(7200)
+        await trio.sleep(3600)
         assert shuttle.ledger.lost <= 1  # the bad one may have been found before
         drain.script = lambda _: TAKE
         await trio.sleep(400)
         assert shuttle.ledger.held == 0
         assert {b"%07d" % number for number in range(500)} - set(drain.lines) <= {b"0000077"}
-    assert len(drain.calls) < 4000  # the gate lets one pass every two and a half seconds
+    assert len(drain.calls) < 2000  # the gate lets one pass every two and a half seconds
 
 
 @every_failure
