@@ -26,10 +26,11 @@ from shuttle.delivery.intake import Intake
 from shuttle.delivery.losses import Losses
 from shuttle.delivery.memory_queue import MemoryQueue
 from shuttle.delivery.outage import OutageLog
-from shuttle.delivery.outlet import Limits, Outlet
+from shuttle.delivery.outlet import Outlet
 from shuttle.delivery.outlets import Outlets
 from shuttle.delivery.queue import Queue
 from shuttle.delivery.source import Source
+from shuttle.delivery.steps import Limits
 from shuttle.drain.http.client import Client
 from shuttle.drain.http.transport import make_transport
 from shuttle.drain.logplex import Logplex

@@ -368,4 +368,4 @@ class Life:
 
 
 TestEnding = Ending.TestCase
-TestEnding.settings = settings(max_examples=150, stateful_step_count=12, deadline=None)
+TestEnding.settings = settings(max_examples=150, stateful_step_count=12)

@@ -74,7 +74,7 @@ class Gate:
         """Outcome of the last failed attempt."""
         self._inside = 0  # passes that were not given back
         self._untried = 0  # batches at the gate that have not failed yet
-        self.attempts = Attempts(0, 0, 0)
+        self.attempts = Attempts(0, 0)
         self.refusals = math.inf
         """Answers that refuse a batch, in a row; without end as long as the drain has taken none."""
 
@@ -160,13 +160,11 @@ class Gate:
         if leave.probe:
             self._probing[leave.untried] = False
         if outcome and outcome.failed:
-            if not suspect:
-                self.attempts = self.attempts._replace(failed=self.attempts.failed + 1)
+            self.note_chance(not suspect)
             if was_shut or not suspect:
                 self._shut(leave, outcome)
         elif outcome and outcome.accepted:
-            accepted, passed, failed = self.attempts
-            self.attempts = Attempts(accepted + 1, passed + (not suspect), failed)
+            self.attempts = self.attempts._replace(accepted=self.attempts.accepted + 1)
             self.refusals = 0
             self._landing.note_answer(self._clock() - leave.at)
             self._asked_until = 0.0
@@ -177,6 +175,10 @@ class Gate:
                 self._open()
         if was_shut or self._failures:
             self._change()
+
+    def note_chance(self, failures: int) -> None:
+        """Note that so many more attempts have failed by chance, as far as is known: not because of their lines."""
+        self.attempts = self.attempts._replace(failed=self.attempts.failed + failures)
 
     def land(self, *, by: float, last_round_from: float, ends_at: float = math.inf) -> None:
         """Shorten the delays: the shuttle ends at `by`, and its last round begins at `last_round_from`.

@@ -5,22 +5,8 @@ current part is loaded into a shipment, which makes attempts. The outcome of eac
 
 - DELIVERED, LOST: the part is done.
 - MORE: what is left of the part is sent at once.
-- RETRY: the part waits at the gate and is tried again. It is lost when it has failed `max_attempts` times, or when an
-  attempt fails that began after the part was `max_age` old. So a part does not lose its next attempt because the
-  process was stopped.
-- DENIED: the same, but only age counts, and in a journal not even that: somebody may put the endpoint right.
 - HALVE: two halves replace the part.
-
-A part that fails is halved in each of these cases, too:
-
-- It is suspect (core/suspicion.py).
-- It is too large for the time-out: it was too late LATE times, or once and had not arrived.
-- Only failing batches can be tried, and this one failed FAILURES times with an answer, or was too late HANGS times.
-  If outlets are idle because nothing waits, it takes LONE_FAILURES.
-
-A single line that fails lets the other parts of its batch go first. If it is certain to be the culprit, it is lost. If
-a part is lost because it is too old, so are the other parts of its batch that are too old: the drain is down, and they
-need no attempt each.
+- RETRY, DENIED: the attempt has failed, and steps.py decides.
 
 A part that cannot be handled, because its body is not the frames that its batch says (a spool may hold anything), is
 lost with all that is left of its batch. So is one at whose handling an error comes that nobody expected. An error
@@ -33,44 +19,24 @@ in a journal are not put aside: the next process delivers them. Shortly before t
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from shuttle.clock import Clock
-from shuttle.core.backoff import LONGEST_DELAY, next_delay
 from shuttle.core.batch import Batch
 from shuttle.core.frame import FramesError
 from shuttle.core.ledger import Owed
 from shuttle.core.outcome import Outcome, Verdict
-from shuttle.core.suspicion import Suspicion
 from shuttle.delivery.accounts import Accounts, Attempted
-from shuttle.delivery.deliveries import Deliveries, Delivery, Part
+from shuttle.delivery.deliveries import Deliveries
+from shuttle.delivery.delivery import Delivery, Part
 from shuttle.delivery.gate import Gate
 from shuttle.delivery.queue import Queue
 from shuttle.delivery.shipment import Drain, Shipment
 from shuttle.delivery.size_limit import SizeLimit
+from shuttle.delivery.steps import Limits, NextStep, Steps
 from shuttle.event_loop import is_stray
 
 HOPELESS = 16  # lines of a batch refused one by one, by a hopeless drain, before the rest is given up
 REFUSALS = 1000  # in a row make a drain hopeless: as many as a batch of 500 bad lines; before it took any, it is one
-LATE = 2  # requests of a batch that were sent and had no answer in time show that it is too large
-LONE_FAILURES = 12  # after which a batch is halved if no other is tried: in a short outage it keeps its id
-HANGS = 4  # time-outs after which a batch is halved if no other can be tried; the drain may have it, under its own id
-FAILURES = 3  # after which a batch that is answered is halved if no other can be tried
-STRUCK_DELAY = 1.0  # seconds, the longest for a suspect batch while the drain takes others
-UNSTRUCK_DELAY = 30.0  # seconds, the longest for one while there are no others: nothing new can be learned
-ORDER_PATIENCE = 60.0  # seconds that a single outlet stays with a line that fails, since the order matters
-
-
-class Limits(NamedTuple):
-    """How often and how long a batch is tried, and by how many outlets."""
-
-    max_attempts: int | None
-    """None: as often as its age allows."""
-    max_age: float
-    """Seconds."""
-    journaled: bool
-    """The next process delivers what is left."""
-    outlets: int
 
 
 class Outlet:
@@ -92,10 +58,10 @@ class Outlet:
         self._drain = drain
         self._accounts = accounts
         self._limits = limits
-        self._random = random
         self._clock = clock
-        self._deliveries = Deliveries(queue, outlets=limits.outlets)
+        self._deliveries = Deliveries(queue, outlets=limits.outlets, clock=clock, attempts=lambda: gate.attempts)
         self._size_limit = SizeLimit()
+        self._steps = Steps(self._deliveries, gate, self._size_limit, limits=limits, random=random, clock=clock)
 
     @property
     def oldest(self) -> float | None:
@@ -158,7 +124,7 @@ class Outlet:
             if delivery.shipment is None and self._is_hopeless(delivery):
                 self._conclude(delivery)
                 continue
-            if delivery.shipment is None and self._size_limit.excludes(delivery.part):
+            if delivery.shipment is None and self._size_limit.excludes(delivery.part.batch):
                 self._halve(delivery)
                 continue
             outcome = await self._attempt(delivery)
@@ -166,14 +132,12 @@ class Outlet:
                 if not self._handle_failure(delivery):
                     return False
                 continue
-            self._deliveries.note_success(delivery)
+            self._steps.note_success(delivery)
             match outcome.verdict:
                 case Verdict.MORE:
                     self._accounts.note_progress()
-                    delivery.failures = delivery.counted = delivery.late = 0
-                    delivery.not_before = 0.0
+                    delivery.part.note_progress()
                 case Verdict.HALVE:
-                    delivery.suspicion = None  # the drain has read it
                     self._halve(delivery)
                 case Verdict.DELIVERED | Verdict.LOST:
                     self._conclude(delivery)
@@ -186,34 +150,36 @@ class Outlet:
             self._conclude(delivery)
 
     def _handle_failure(self, delivery: Delivery) -> bool:
-        """Decide how a delivery goes on that has failed. Return False if it is to be put aside."""
-        self._note_failure(delivery)
-        if self._is_exhausted(delivery):
-            self._conclude(delivery)
-            while delivery.parts and self._is_too_old(delivery):
+        """Take the next step of a delivery that has failed. Return False if it is to be put aside."""
+        step = self._steps.choose(delivery)
+        leaves = self._steps.is_to_leave(delivery)
+        match step:
+            case NextStep.GIVE_UP:
                 self._conclude(delivery)
-        elif self._is_culprit(delivery):
-            delivery.outcome = delivery.outcome._replace(
-                error=f"the drain fails on this line, and takes others: {delivery.outcome.error}"
-            )
-            self._conclude(delivery)
-            delivery.clear_suspicions()  # the other parts are not suspect any more
-        elif self._is_to_halve(delivery):
-            self._halve(delivery)
-            return not (delivery.is_suspect and self._deliveries.is_to_step_aside(delivery))
-        elif self._is_to_postpone(delivery):
-            delivery.postpone_part()
-            self._unload(delivery)
-            delivery.take_up_part()
-        elif self._is_to_wait(delivery) or self._deliveries.is_to_step_aside(delivery):
-            return False
-        return True
+                while delivery.parts and self._steps.is_too_old(delivery):
+                    self._conclude(delivery)
+                return True
+            case NextStep.CONVICT:
+                delivery.outcome = delivery.outcome._replace(
+                    error=f"the drain fails on this line, and takes others: {delivery.outcome.error}"
+                )
+                self._conclude(delivery)
+                return True
+            case NextStep.HALVE:
+                self._halve(delivery)
+                leaves = False  # its halves may have another fate
+            case NextStep.POSTPONE:
+                self._unload(delivery)
+                delivery.postpone_part(behind_all=self._steps.is_to_go_last(delivery))
+        return not (self._steps.is_to_leave(delivery) if delivery.is_suspect else leaves)
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         """Make one attempt as soon as the gate lets it through."""
-        leave = await self._gate.enter(delivery.not_before, tried=delivery.tried_last)
+        part = delivery.part
+        number = part.failures + 1
+        leave = await self._gate.enter(part.find_start(self._gate.attempts), tried=delivery.tried_last)
         delivery.tried_last = self._gate.is_last_round
-        if delivery.suspicion is None:
+        if part.suspicion is None:
             delivery.before = self._gate.attempts
         outcome = None
         delivery.began = self._clock()
@@ -227,12 +193,11 @@ class Outlet:
                 raise
             outcome = self._accounts.losses.note_crash(error)  # it is no reason to lose other lines
         finally:
-            self._gate.leave(leave, outcome, suspect=delivery.is_suspect)
-        part, number = delivery.part, delivery.failures + 1
+            self._gate.leave(leave, outcome, suspect=part.is_suspect)
         seconds = self._clock() - delivery.began
         if outcome.accepted:
             self._size_limit.relax(seconds)
-        self._accounts.note_attempt(Attempted(part, outcome, number, seconds, len(self._queue)))
+        self._accounts.note_attempt(Attempted(part.batch, outcome, number, seconds, len(self._queue)))
         delivery.outcome = outcome
         return outcome
 
@@ -240,7 +205,7 @@ class Outlet:
         if delivery.untold:
             delivery.owed, delivery.untold = self._accounts.take_owed(), False
         stamp = self._accounts.losses.stamp() if delivery.owed else ""
-        delivery.shipment = self._drain.load(delivery.part, delivery.owed, stamp=stamp)
+        delivery.shipment = self._drain.load(delivery.part.batch, delivery.owed, stamp=stamp)
         return delivery.shipment
 
     def _unload(self, delivery: Delivery) -> None:
@@ -251,17 +216,14 @@ class Outlet:
 
     def _halve(self, delivery: Delivery) -> None:
         """Send the current part as two halves, the first one next."""
-        halves, suspicion = delivery.part.halve(), delivery.suspicion
-        delivery.parts[-1:] = [Part(half, suspicion and suspicion.copy()) for half in reversed(halves)]
         self._unload(delivery)
-        delivery.take_up_part()
+        delivery.parts[-1:] = reversed(delivery.part.halve(self._clock()))
 
     def _conclude(self, delivery: Delivery) -> None:
         """Count the lines of the current part that were taken as delivered, and the rest as lost."""
         part = delivery.parts.pop().batch
         taken = delivery.shipment.taken if delivery.shipment else 0
         self._unload(delivery)
-        delivery.take_up_part()
         if taken:
             self._accounts.deliver(taken)
         if taken < part.lines:
@@ -274,68 +236,5 @@ class Outlet:
             self._accounts.deliver(delivery.shipment.taken)
         self._unload(delivery)
 
-    def _note_failure(self, delivery: Delivery) -> None:
-        outcome = delivery.outcome
-        delivery.failures += 1
-        delivery.counted += outcome.verdict is not Verdict.DENIED
-        if delivery.failures == 1:
-            delivery.failing_since = self._clock()
-        if outcome.sent:
-            delivery.suspicion = delivery.suspicion or Suspicion(delivery.before)
-            delivery.suspicion.note_failure(self._gate.attempts)
-        if outcome.sent and outcome.late:
-            delivery.late += 1
-            if outcome.arrived < 1 or delivery.late >= LATE:
-                seconds = self._clock() - delivery.began
-                self._size_limit.tighten(len(delivery.part.body), seconds, arrived=outcome.arrived)
-        self._deliveries.note_failure(delivery)
-        if delivery.suspicion is None or not delivery.is_suspect:
-            longest = LONGEST_DELAY
-        else:
-            longest = STRUCK_DELAY if delivery.suspicion.is_struck else UNSTRUCK_DELAY
-        delivery.not_before = self._clock() + next_delay(delivery.failures, self._random, longest)
-
     def _is_hopeless(self, delivery: Delivery) -> bool:
         return delivery.refused >= HOPELESS and self._gate.refusals >= REFUSALS
-
-    def _is_exhausted(self, delivery: Delivery) -> bool:
-        """Return whether the attempt that failed was the last."""
-        denied = delivery.outcome.verdict is Verdict.DENIED
-        if denied and self._limits.journaled:
-            return False
-        return self._is_too_old(delivery) or (delivery.counted == self._limits.max_attempts and not denied)
-
-    def _is_too_old(self, delivery: Delivery) -> bool:
-        """Return whether the last attempt began when the batch was too old already."""
-        return delivery.began >= delivery.batch.born + self._limits.max_age
-
-    def _is_culprit(self, delivery: Delivery) -> bool:
-        divisible = delivery.shipment and delivery.shipment.divisible
-        certain = delivery.suspicion is not None and delivery.suspicion.is_certain
-        return bool(divisible) and delivery.part.lines == 1 and delivery.failures >= FAILURES and certain
-
-    def _is_to_halve(self, delivery: Delivery) -> bool:
-        if delivery.part.lines <= 1 or not (delivery.shipment and delivery.shipment.divisible):
-            return False
-        late = delivery.late >= LATE or delivery.outcome.arrived < 1
-        too_large = late and self._size_limit.excludes(delivery.part)
-        lone = delivery.failures >= LONE_FAILURES and self._deliveries.all_fail()
-        fails = self._fails_without_limit(delivery) and (lone or self._deliveries.is_stuck())
-        return delivery.is_suspect or too_large or fails
-
-    def _is_to_postpone(self, delivery: Delivery) -> bool:
-        """Return whether the other parts of the batch are to go before a single line that fails."""
-        if len(delivery.parts) <= 1 or self._limits.max_attempts is not None:
-            return False
-        in_order = self._limits.outlets == 1 and not self._gate.is_landing
-        patient = in_order and self._clock() < delivery.failing_since + ORDER_PATIENCE
-        return delivery.is_suspect or (self._fails_without_limit(delivery) and not patient)
-
-    def _fails_without_limit(self, delivery: Delivery) -> bool:
-        """Return whether the drain keeps failing on the part in hand, and `max_attempts` does not end that."""
-        fails = delivery.late >= HANGS or (delivery.failures >= FAILURES and delivery.outcome.answered)
-        return fails and self._limits.max_attempts is None
-
-    def _is_to_wait(self, delivery: Delivery) -> bool:
-        """Return whether a delivery that failed in the last round lets others go first."""
-        return delivery.tried_last and self._deliveries.others_wait and not self._limits.journaled

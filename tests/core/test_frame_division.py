@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shuttle.config import MAX_LINE_LENGTH, MIN_BATCH_BYTES
@@ -184,7 +184,6 @@ def test_the_longest_line_fits_a_batch_with_both_reports(
     assert len(framer.frame([longest], STAMP).body) + framer.report_room <= batch_bytes
 
 
-@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(0, 5), st.sampled_from([b"x", EURO, FACE]))
 def test_the_longest_line_fits_even_the_smallest_batch(limit: int, add: int, sign: bytes) -> None:
     """Even when it is divided into the shortest pieces."""

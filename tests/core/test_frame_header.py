@@ -5,7 +5,7 @@ import warnings
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shuttle.core.frame import make_stamp
@@ -47,7 +47,6 @@ def read_word(word: str) -> str | None:
     msgid=words(32),
     elements=elements,
 )
-@settings(deadline=None)
 def test_a_strict_parser_reads_what_went_in(
     *,
     lines: list[str],

@@ -116,7 +116,7 @@ AROUND = st.text("Жя☃ \n|()~^", max_size=30)  # nothing that an encoding has
 
 
 @every_notation
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(secret=SECRETS, before=AROUND, after=AROUND)
 def test_a_secret_is_masked_and_nothing_else(encode: Notation, secret: str, before: str, after: str) -> None:
     assume(not set(secret) & set("Жя☃ \n|()~^") and secret != PUBLIC)

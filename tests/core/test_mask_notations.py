@@ -48,7 +48,7 @@ def find_windows(encode: Notation, secret: str) -> list[str]:
 
 
 @every_notation
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(inner=st.sampled_from([*NOTATIONS]), secret=SECRETS, before=AROUND, after=AROUND)
 def test_no_run_of_a_secret_is_shown(outer: str, inner: str, secret: str, before: str, after: str) -> None:
     def encode(text: str) -> str:
@@ -62,7 +62,7 @@ def test_no_run_of_a_secret_is_shown(outer: str, inner: str, secret: str, before
 
 
 @every_notation_of_characters
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(
     inner=st.sampled_from([*BY_CHARACTER]),
     secret=SECRETS,
@@ -96,7 +96,7 @@ def find_letters(text: str) -> str:
 
 
 @pytest.mark.parametrize("loosely", LOOSELY.values(), ids=LOOSELY)
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(
     pieces=st.lists(st.tuples(st.sampled_from("abcXYZ01"), st.text(ODD, max_size=2)), min_size=LETTERS),
     before=AROUND,

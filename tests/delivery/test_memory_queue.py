@@ -222,7 +222,7 @@ TURN = st.tuples(st.sampled_from([0.0, 0.1, 0.2, 0.5]), st.sampled_from([0.0, 0.
 
 
 @given(st.lists(TURN, max_size=8), st.lists(TURN, max_size=8), st.integers(1, 3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @virtual
 async def test_cancellations_cost_no_batch_and_no_order(
     puts: list[tuple[float, float]], takes: list[tuple[float, float]], room: int

@@ -98,7 +98,7 @@ async def test_an_outage_convicts_no_line(failure: Answer, settings: dict[str, A
 
 
 @given(rate=st.floats(0.05, 0.9), seed=st.integers(0, 1000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @virtual
 async def test_a_flapping_drain_costs_no_line(rate: float, seed: int) -> None:
     chance = Random(seed)

@@ -57,7 +57,7 @@ async def test_one_bad_line_in_500_costs_exactly_one_line(status: int, bad: int)
 
 
 @given(bad=st.sets(st.integers(0, 199), max_size=HOPELESS - 1), size=st.integers(1, 200))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @virtual
 async def test_only_bad_lines_are_lost(bad: set[int], size: int) -> None:
     drain = Drain(refuse_lines(bad))

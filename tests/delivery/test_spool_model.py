@@ -363,5 +363,5 @@ def open_copy(path: Path) -> Iterator[sqlite3.Connection]:
 
 def test_it_agrees_with_a_list() -> None:
     run_state_machine_as_test(
-        AgainstAList, settings=settings(max_examples=60, stateful_step_count=30, deadline=None, derandomize=True)
+        AgainstAList, settings=settings(max_examples=60, stateful_step_count=30, derandomize=True)
     )

@@ -1,6 +1,6 @@
 """Heads mutated at random: the connection finds the status that a simple reader finds, and no other.
 
-    python -m tests.faults.heads --seconds 60 --seed 1
+    python -m tests.faults.heads --seconds 60 --seed 1 --parser h11
 
 Each answer is changed up to three times, comes in pieces, and ends with the connection.
 """
@@ -16,6 +16,7 @@ from itertools import count, takewhile
 
 from tests.drain.http.test_connection import Line
 from tests.faults.mutations import FAILING, GOOD, mutate
+from tests.helpers.parsers import PARSERS, use_parser
 
 ODD = [
     b"HTTP/1.1 200 OK\nContent-Length: 2\n\n{}",
@@ -81,11 +82,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.heads", description="Heads mutated at random.")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    parser.add_argument("--parser", choices=PARSERS, default=PARSERS[0])
     options = parser.parse_args()
     ends = time.monotonic() + options.seconds
     turns = takewhile(lambda _: time.monotonic() < ends, count(1))
-    answers, problems = asyncio.run(run(options.seed, turns))
-    sys.stdout.write(f"seed={options.seed} answers={answers} problems={len(problems)}\n")
+    with use_parser(options.parser):
+        answers, problems = asyncio.run(run(options.seed, turns))
+    sys.stdout.write(f"seed={options.seed} parser={options.parser} answers={answers} problems={len(problems)}\n")
     for problem in problems[:20]:
         sys.stdout.write(f"{problem[:300]}\n")
     return 1 if problems else 0

@@ -124,7 +124,7 @@ class Host:
 
 
 @given(script=scripts, config=configs, source=inputs(), end=ends)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @virtual
 async def test_every_line_is_accounted_for(script: Any, config: dict[str, Any], source: Input, end: Any) -> None:
     def watch(call: Call) -> Answer:
@@ -152,7 +152,7 @@ async def test_every_line_is_accounted_for(script: Any, config: dict[str, Any], 
 
 
 @given(faults=st.lists(answers, max_size=12), config=configs, source=inputs())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @virtual
 async def test_a_recovered_drain_is_told_of_every_missing_line(
     faults: list[Answer], config: dict[str, Any], source: Input

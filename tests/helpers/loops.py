@@ -1,4 +1,4 @@
-"""Runs tests of an async function on every event loop that the agent may run on, or on one that never waits."""
+"""Runs tests of an async function on every event loop that the agent may run on, or on one in virtual time."""
 
 import asyncio
 import functools
@@ -13,6 +13,7 @@ import uvloop
 
 from tests.helpers.sockets import GUARD
 
+TURN = 5e-5  # seconds of virtual time that a turn of the loop takes
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.SelectorEventLoop,
     "uvloop": uvloop.new_event_loop,
@@ -65,29 +66,27 @@ def everywhere(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     return parametrized
 
 
-class SkippingLoop(asyncio.SelectorEventLoop):
-    """Skips the time in which nothing happens: its clock goes on by what it would have waited.
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """Has a clock of its own, so that the same things happen in every run: it skips the time in which nothing happens.
 
     For tests in which nothing comes from outside but from threads and signals; these are waited for if no timer is set.
     """
 
     def __init__(self) -> None:
-        self._skipper = _Skipper()
-        super().__init__(self._skipper)
+        self._ticker = _Ticker()
+        super().__init__(self._ticker)
 
     def time(self) -> float:
-        return super().time() + self._skipper.skipped
+        return self._ticker.now
 
 
-class _Skipper(selectors.DefaultSelector):
+class _Ticker(selectors.DefaultSelector):
     def __init__(self) -> None:
         super().__init__()
-        self.skipped = 0.0  # seconds
+        self.now = 0.0  # seconds
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             return super().select(None)
-        events = super().select(0)
-        if not events:
-            self.skipped += max(0.0, timeout)
-        return events
+        self.now += max(TURN, timeout)
+        return super().select(0)

@@ -57,6 +57,8 @@ def test_each_python_of_the_makefile_is_a_classifier() -> None:
         ("h11", "0.14"),
         ("idna", "3.14"),
         ("httpx", "0.27"),
+        ("isal", "1.8"),
+        ("uvloop", "0.22.1"),
     ],
 )
 def test_versions_with_known_faults_are_refused(name: str, faulty: str) -> None:

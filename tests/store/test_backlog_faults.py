@@ -80,7 +80,7 @@ def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path, damage: str) ->
     assert len(list(tmp_path.glob(f"{FILE}.broken-*"))) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     places=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=40)), min_size=1),
     cut=st.floats(0.3, 2),

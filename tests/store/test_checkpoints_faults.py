@@ -285,14 +285,14 @@ def start_with(files: dict[str, bytes]) -> tuple[State, Journal]:
 
 @given(damage=damages)
 @example(damage=Damage("random", 0.0, 100, 1))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_damaged_database_is_read_whole_or_set_aside(damage: Damage, remains: Remains) -> None:
     found, journal = start_with({**remains.closed, FILE: damage.apply(remains.closed[FILE])})
     assert found == (EMPTY if journal.named("state.broken") else remains.states[-1])
 
 
 @given(damage=damages, name=st.sampled_from([FILE, f"{FILE}-wal"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_damage_after_a_kill_leaves_a_recorded_state(damage: Damage, name: str, remains: Remains) -> None:
     """A damaged write-ahead log ends before the damage: what is found was true once, and is not mixed."""
     found, journal = start_with({**remains.killed, name: damage.apply(remains.killed[name])})
@@ -404,7 +404,7 @@ def test_close_writes_what_is_due(directory: Path) -> None:
         max_size=30,
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_kill_on_a_full_disk_leaves_the_last_state(steps: list[tuple[str, int]]) -> None:
     """Nothing is there by halves: the last state that could be written is found."""
     with make_scratch() as place, logged(Path(place)) as (store, journal):

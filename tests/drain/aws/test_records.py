@@ -174,7 +174,7 @@ async def test_a_line_is_delivered_when_all_its_frames_are() -> None:
     assert str(shuttle.ledger) == "read=3 delivered=1 dropped=0 lost=2 held=0"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 10**6), lines=st.integers(1, 60))
 def test_each_line_is_delivered_or_lost_once(seed: int, lines: int) -> None:
     fate = random.Random(seed)

@@ -2,17 +2,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from shuttle.drain.http import connection
-from shuttle.drain.http.plain_parser import PlainParser, RefusedError
+from tests.helpers.parsers import PARSERS, use_parser
 
 
-@pytest.fixture(params=["llhttp", "h11"], scope="module")
+@pytest.fixture(params=PARSERS, scope="module")
 def each_parser(request: pytest.FixtureRequest) -> Iterator[str]:
     """Read answers with httptools, and as where it is not installed."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "llhttp":
-            pytest.importorskip("httptools")
-        else:
-            patch.setattr(connection, "Parser", PlainParser)
-            patch.setattr(connection, "REFUSALS", (RefusedError,))
+    with use_parser(request.param):
         yield request.param

@@ -8,7 +8,7 @@ from http import HTTPStatus
 import httpx
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shuttle.clock import bind_clocks
@@ -138,7 +138,6 @@ async def test_a_credential_that_the_cut_divides_is_masked(quoted: str, beginnin
 
 
 @given(st.lists(st.integers(0, 2 * SHOWN)))
-@settings(deadline=None)
 def test_a_refusals_text_does_not_depend_on_the_chunks(places: list[int]) -> None:
     body = b"".join(b"%03d " % number for number in range(SHOWN // 2))
 

@@ -64,7 +64,7 @@ def streams(compress: Compress) -> bytes:
     return compress(OLD[:2000]) + bytes(512) + compress(b"") + compress(OLD[2000:]) + bytes(512)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 5100), st.integers(0, 5100)), max_size=6))
 def test_content_is_read_at_any_offset(streams: bytes, reads: list[tuple[int, int]]) -> None:
     with tempfile.TemporaryDirectory() as directory:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shuttle.input.files.content import Content, seek
@@ -101,7 +101,6 @@ def expect(content: bytes) -> Parts:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-@settings(deadline=None)  # of a real clock, on a machine that does other things too
 @given(CONTENTS, LENGTHS)
 def test_data_are_told_from_zeros_whatever_the_pieces(
     packed: bool, parts: list[tuple[bytes, int]], lengths: list[int]
