@@ -107,12 +107,10 @@ class File:
             CutError: It was truncated: other bytes stand where it was read.
         """
         before = b"" if self._amid or self.opened.packed else self.kept.look_back(_COMPARED)
-        # To compare a chunk in the same call would take a copy of it.
-        if not before and self.state is not FileState.WHOLE and self.offset and self.is_cut():
-            raise CutError
         data = self._reader.read(self.offset, length, before=before, cut_at=self.cut_at)
-        if data and not before and not self._holds_what_was_read():
-            raise CutError  # since it was looked at
+        # To compare a chunk in the same call would take a copy of it.
+        if not before and self.state is not FileState.WHOLE and self.offset and self._is_seen_cut(data):
+            raise CutError
         if not (self._amid or self.opened.packed):
             self.size = self.seen[0] if self.seen else self.opened.stat().st_size
         self._amid = bool(data) and not self._reader.short
@@ -230,6 +228,10 @@ class File:
             return True
         self.size = size
         return False
+
+    def _is_seen_cut(self, data: bytes) -> bool:
+        """Say whether it was truncated before `data` was read."""
+        return not self._holds_what_was_read() if data else self.is_cut()
 
     def _holds_what_was_read(self) -> bool:
         """Say whether the bytes before the offset stand there still; those of a compressed file do."""
