@@ -21,7 +21,8 @@ Theory of operation. The first of these that holds is the next step:
 
 A suspect part is tried again after STRUCK_DELAY at most if the drain has accepted something since it failed. Else
 nothing can be learned, and the delay grows with each failure of the delivery up to UNPROVEN_DELAY for each of its
-parts. The outlet does not wait with it: the delivery steps aside (deliveries.py).
+parts. The outlet does not wait with it: the delivery steps aside (deliveries.py). While the shuttle lands, no part that
+has failed waits longer than LEAST_LANDING_DELAY once the drain has accepted something.
 
 With a single outlet, order matters. So a part stays in its place, and is not postponed, until its delivery has failed
 for ORDER_PATIENCE without a part accepted; for PROVEN_PATIENCE if it has a strike; or not at all if it is suspect. With
@@ -39,6 +40,7 @@ from shuttle.core.suspicion import Suspicion
 from shuttle.delivery.deliveries import Deliveries
 from shuttle.delivery.delivery import Delivery
 from shuttle.delivery.gate import Gate
+from shuttle.delivery.landing_times import LEAST_LANDING_DELAY
 from shuttle.delivery.size_limit import SizeLimit
 
 LATE = 2  # requests of a batch that were sent and had no answer in time show that it is too large
@@ -149,14 +151,15 @@ class Steps:
         self._delay(delivery, now)
 
     def _delay(self, delivery: Delivery, now: float) -> None:
+        """Set when the part that has failed may be tried again."""
         part = delivery.part
-        if not part.is_suspect:
-            part.not_before = part.not_before_if_proven = now + next_delay(part.failures, self._random, LONGEST_DELAY)
-            return
-        part.not_before_if_proven = part.not_before = now + next_delay(part.failures, self._random, STRUCK_DELAY)
-        if not part.is_struck:
+        longest = STRUCK_DELAY if part.is_suspect else LONGEST_DELAY
+        part.not_before = part.not_before_if_proven = now + next_delay(part.failures, self._random, longest)
+        if part.is_suspect and not part.is_struck:
             longest = UNPROVEN_DELAY * len(delivery.parts)  # so that as many requests are made whatever they are
             part.not_before = now + next_delay(delivery.unproven, self._random, longest)
+        if self._gate.is_landing:  # with a drain that is back every moment counts
+            part.not_before_if_proven = min(part.not_before_if_proven, now + LEAST_LANDING_DELAY)
 
     def _is_exhausted(self, delivery: Delivery) -> bool:
         """Return whether the attempt that failed was the last."""
