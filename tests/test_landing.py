@@ -67,6 +67,16 @@ async def test_a_2xx_after_a_503_ends_the_pause_while_landing() -> None:
     assert shuttle.ledger.delivered == 20_000
 
 
+@virtual
+async def test_what_has_failed_does_not_wait_once_the_drain_is_back_in_a_landing() -> None:
+    """However long its own delay would be."""
+    drain = Drain(lambda _: CLOSE if trio.current_time() < LAND_TIMEOUT - 0.4 else TAKE)
+    async with make_shuttle(drain, land_timeout=LAND_TIMEOUT, batch_size=1, random=lambda: 0.99) as shuttle:
+        await shuttle.write(make_lines(40))
+        await shuttle.land(by=LAND_TIMEOUT)
+    assert shuttle.ledger.delivered == 40
+
+
 @pytest.mark.parametrize("left", [2.0, 1.0, 0.5])
 @pytest.mark.parametrize("answer", [PAUSED, CLOSE, Answer(500)], ids=["pauses", "closes", "fails"])
 @pytest.mark.parametrize("limit", [None, 10.0])
