@@ -1,10 +1,14 @@
 """The survey: takes a snapshot of a shuttle's parts in one step, so that its counts belong together."""
 
+from typing import TYPE_CHECKING
+
 from shuttle.assembly import Parts
 from shuttle.core.ledger import Ledger
-from shuttle.delivery.spool import Spool
 from shuttle.landing import Phase
 from shuttle.observe.snapshot import DrainState, Snapshot, SpoolState
+
+if TYPE_CHECKING:
+    from shuttle.delivery.spool import Spool
 
 
 def take_snapshot(parts: Parts, ledger: Ledger) -> Snapshot:
@@ -44,6 +48,6 @@ def _look_at_drain(parts: Parts, now: float) -> DrainState:
     )
 
 
-def _look_at_spool(spool: Spool, ledger: Ledger, wall: float) -> SpoolState:
+def _look_at_spool(spool: "Spool", ledger: Ledger, wall: float) -> SpoolState:
     age = wall - spool.oldest if spool.oldest else 0.0
     return SpoolState(ledger.spooled, spool.bytes, spool.most_bytes, max(0.0, age))
