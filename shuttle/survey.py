@@ -29,6 +29,7 @@ def take_snapshot(parts: Parts, ledger: Ledger) -> Snapshot:
         codes=requests.codes,
         seconds=(requests.seconds, tuple(requests.buckets)),
         landing=parts.landing.phase is not Phase.RUNNING,
+        gives_up_in=None if parts.landing.phase is Phase.RUNNING else max(0.0, parts.landing.deadline - now),
     )
 
 

@@ -74,8 +74,7 @@ class Agent:
     def __init__(self, config: Config, views: Views) -> None:
         self._config = config
         self._log = log = views.log
-        self._bar = views.bar
-        self._site = views.site
+        self._views = views
         self._shuttle = Shuttle(config, log=log)
         self._reading = anyio.CancelScope()
         self._signal: signal.Signals | None = None  # that ended the reading
@@ -90,6 +89,7 @@ class Agent:
             async with self._shuttle, self._copy(STDOUT), anyio.create_task_group() as tasks:
                 tasks.start_soon(self._obey, received)
                 self._begin_views(tasks)
+                self._begin_line(tasks)
                 self._begin_service(tasks)
                 await self._forward()
                 tasks.cancel_scope.cancel()
@@ -100,8 +100,13 @@ class Agent:
         """Show in `tasks` what the configuration wants to be shown."""
         if self._config.stats_interval:
             tasks.start_soon(self._print_statistics)
-        if self._site:
-            tasks.start_soon(self._site.run, self._shuttle.take_snapshot)
+        if self._views.site:
+            tasks.start_soon(self._views.site.run, self._shuttle.take_snapshot)
+
+    def _begin_line(self, tasks: TaskGroup) -> None:
+        """Show in `tasks`, on a terminal, what keeps the lines from the drain."""
+        if self._views.line:
+            tasks.start_soon(self._views.line.run, self._shuttle.take_snapshot)
 
     def _begin_service(self, tasks: TaskGroup) -> None:
         """Tell the service manager, if there is one, that this is up, and give it signs of life in `tasks`."""
@@ -139,17 +144,17 @@ class Agent:
     @contextlib.asynccontextmanager
     async def _show_progress(self) -> AsyncIterator[None]:
         """Show a bar in the block if somebody watches, and a summary at its end."""
-        if self._bar is None:
+        if self._views.bar is None:
             yield
             return
         started = anyio.current_time()
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._bar.run, lambda: _measure(self._shuttle))
+                tasks.start_soon(self._views.bar.run, lambda: _measure(self._shuttle))
                 yield
                 tasks.cancel_scope.cancel()
         finally:
-            self._bar.clear()
+            self._views.bar.clear()
         done, _, lines = _measure(self._shuttle)
         seconds = anyio.current_time() - started
         rate = round(lines / seconds) if seconds else 0

@@ -23,10 +23,11 @@ from shuttle.observe.recent_lines import RecentLines
 from shuttle.observe.system_log import SystemLog
 
 if TYPE_CHECKING:
+    from shuttle.observe.live_line import LiveLine
     from shuttle.observe.progress_bar import ProgressBar
     from shuttle.observe.web.site import Site
 
-STDERR = 2
+STDOUT, STDERR = 1, 2
 SKIPPED = {
     "logfmt": f"app={APP} level=warning at=log.skipped lines={{}}",
     "json": f'{{"app":"{APP}","level":"warning","at":"log.skipped","lines":{{}}}}',
@@ -40,6 +41,8 @@ class Views(NamedTuple):
     log: Logger
     bar: "ProgressBar | None" = None
     """Of a replay that somebody watches on a terminal."""
+    line: "LiveLine | None" = None
+    """Of all else that somebody watches there."""
     site: "Site | None" = None
     """At `-stats-addr`."""
 
@@ -57,9 +60,9 @@ def launch(config: Config, make_agent: Callable[[Config, Views], Runner]) -> int
     Raises:
         ConfigError: `-stats-addr` cannot be listened on, or something else that the configuration names cannot be used.
     """
-    bar = _make_bar(config)
-    writer: Writer = bar or LineWriter(STDERR, told=SKIPPED[config.log_format])
     mask = Mask(find_credentials(config, os.environ))
+    bar, line = _make_last_line(config, mask)
+    writer: Writer = bar or line or LineWriter(STDERR, told=SKIPPED[config.log_format])
     recent = RecentLines() if config.stats_addr else None
     log = MaskedLog(_make_log(config, writer, recent), mask)
     capture(log, mask=mask, writer=writer if config.log_format == "logfmt" else _Tracebacks(log))
@@ -70,7 +73,7 @@ def launch(config: Config, make_agent: Callable[[Config, Views], Runner]) -> int
     gc.enable()  # the command has it disabled
 
     async def run_agent() -> int:
-        return await make_agent(config, Views(log, bar, site)).run()
+        return await make_agent(config, Views(log, bar, line, site)).run()
 
     try:
         return anyio.run(run_agent, backend_options=choose_loop())
@@ -95,13 +98,27 @@ def _make_log(config: Config, writer: Writer, recent: RecentLines | None) -> Log
     )
 
 
-def _make_bar(config: Config) -> "ProgressBar | None":
-    """Return a bar for a replay that somebody watches on a terminal."""
-    if not config.file or config.follow or not os.isatty(STDERR):
-        return None
-    from shuttle.observe.progress_bar import ProgressBar  # noqa: PLC0415  # only a terminal pays for it
+def _make_last_line(config: Config, mask: Mask) -> "tuple[ProgressBar | None, LiveLine | None]":
+    """Return a bar for a replay that somebody watches on a terminal, or a line for what else keeps them waiting.
 
-    return ProgressBar(STDERR)
+    There is no such line where something else is written to the terminal: the copy of -tee, or statistics.
+    """
+    if not os.isatty(STDERR):
+        return None, None
+    told = SKIPPED[config.log_format]
+    if config.file and not config.follow:
+        from shuttle.observe.progress_bar import ProgressBar  # noqa: PLC0415  # only a terminal pays for it
+
+        return ProgressBar(STDERR, told), None
+    if config.tee or (config.stats_interval and os.isatty(STDOUT)):
+        return None, None
+    from shuttle.observe.live_line import LiveLine  # noqa: PLC0415  # as above
+
+    return None, LiveLine(STDERR, told, lambda text: _clean(mask, text))
+
+
+def _clean(mask: Mask, text: str) -> str:
+    return escape(mask(text))
 
 
 def _open_site(config: Config, log: Logger, mask: Mask, recent: RecentLines) -> "Site":
@@ -109,7 +126,7 @@ def _open_site(config: Config, log: Logger, mask: Mask, recent: RecentLines) -> 
 
     address = parse_stats_address(config.stats_addr)
     assert address, "the configuration was checked"
-    return Site(address, config.stats_addr, log=log, clean=lambda text: escape(mask(text)), recent=recent)
+    return Site(address, config.stats_addr, log=log, clean=lambda text: _clean(mask, text), recent=recent)
 
 
 class _Tracebacks:

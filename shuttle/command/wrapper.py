@@ -93,6 +93,8 @@ class Wrapper(Agent):
                 self._begin_service(tasks)
                 await self._read_all(started)
                 self._begin_landing()
+                if self._ended.is_set():  # else the terminal is the application's
+                    self._begin_line(tasks)
                 await self._shuttle.land()
                 await self._ended.wait()
                 tasks.cancel_scope.cancel()

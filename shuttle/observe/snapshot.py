@@ -53,3 +53,5 @@ class Snapshot(NamedTuple):
     """Of all requests, added up, and the number of them in each bucket of the histogram."""
     landing: bool
     """Nothing more is taken in, and what is held is delivered."""
+    gives_up_in: float | None
+    """Seconds until the landing gives up, unless there is progress; None before it has begun."""

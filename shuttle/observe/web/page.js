@@ -119,8 +119,8 @@ function makeChart({ title, parts }) {
   figure.append(caption, chart);
   find("charts").append(figure);
   return (rates) => {
-    const most = Math.max(1, ...parts.flatMap(({ column }) => rates.map((rate) => rate[column])));
-    parts.forEach(({ column }, place) => paths[place].setAttribute("d", draw(rates, column, most)));
+    const most = Math.max(0, ...parts.flatMap(({ column }) => rates.map((rate) => rate[column])));
+    parts.forEach(({ column }, place) => paths[place].setAttribute("d", draw(rates, column, most || 1)));
     const latest = rates.at(-1);
     const values = parts.map(({ column, name }) => `${name} ${latest ? formatCount(latest[column]) : 0}`);
     now.textContent = `${values.join(", ")}; most ${formatCount(most)}`;

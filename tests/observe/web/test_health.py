@@ -4,32 +4,10 @@ import pytest
 
 from shuttle.observe.recent_lines import KEPT as KEPT_LINES
 from shuttle.observe.recent_lines import LONGEST, RecentLines
-from shuttle.observe.snapshot import DrainState, Snapshot
 from shuttle.observe.web.health import find_reasons
 from shuttle.observe.web.history import KEPT, RECENT, STEP, History
 from shuttle.observe.web.page_state import describe
-
-UP = DrainState(is_up=True, down_for=0.0, error="", pause=0.0, last_delivery=None)
-DOWN = DrainState(is_up=False, down_for=12.3, error="connection refused", pause=2.0, last_delivery=None)
-
-
-def make_snapshot(read: int = 0, dropped: int = 0, lost: int = 0, drain: DrainState = UP) -> Snapshot:
-    return Snapshot(
-        read=read,
-        delivered=read - dropped - lost,
-        dropped=dropped,
-        lost=lost,
-        held=0,
-        missed=0,
-        held_bytes=0,
-        oldest_age=0.0,
-        drain=drain,
-        spool=None,
-        unread={},
-        codes={},
-        seconds=(0.0, ()),
-        landing=False,
-    )
+from tests.helpers.snapshots import DOWN, make_snapshot
 
 
 def record(lost_at: float, until: float) -> History:
