@@ -31,7 +31,7 @@ def test_on_a_terminal_levels_are_coloured_unless_somebody_minds(environ: dict[s
     with Terminal() as terminal, start(*URL, "-land-timeout", "1s", stderr=terminal.fd, environ=environ) as agent:
         agent.finish(b"one\n")
         terminal.hang_up()
-    assert ("level=\x1b[33mwarning\x1b[0m at=drain.down" in terminal.text) is not environ
+    assert ("level=\x1b[33mwarning\x1b[0m at=drain.down" in terminal.text) == (not environ)
     assert any(" level=warning at=drain.down " in line for line in render(terminal.text))
 
 
