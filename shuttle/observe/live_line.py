@@ -39,20 +39,16 @@ class LiveLine(LastLine):
 def describe_wait(seen: Snapshot, rate: float) -> str:
     """Return what is waited for, and how long that may take at `rate` lines a second; nothing if nothing is."""
     drain = seen.drain
-    parts = []
-    if not drain.is_up:
-        parts.append(f"drain down for {_format_time(drain.down_for)} ({drain.error})")
-    elif not seen.landing:
+    if (seen.landing and not seen.held) or (drain.is_up and not seen.landing):
         return ""
-    if seen.landing and not seen.held:
-        return ""
-    parts.append(f"{seen.held:,} lines held")
-    if not drain.is_up:
-        parts.append(f"next attempt in {_format_time(drain.pause)}")
-    elif rate > 0:
+    parts = [f"{seen.held:,} line{'' if seen.held == 1 else 's'} held"]
+    if drain.is_up and rate > 0:
         parts.append(f"about {_format_time(seen.held / rate)} left")
     if seen.gives_up_in is not None:
         parts.append(f"gives up in {_format_time(seen.gives_up_in)}")
+    if not drain.is_up:
+        pause = _format_time(drain.pause)
+        parts.append(f"drain down for {_format_time(drain.down_for)}, next attempt in {pause} ({drain.error})")
     return ("landing: " if seen.landing else "") + ", ".join(parts)
 
 

@@ -10,7 +10,7 @@ from tests.helpers.snapshots import DOWN, UP, make_snapshot
 from tests.helpers.terminal import COLUMNS, Terminal, render
 from tests.helpers.virtual import virtual
 
-OUTAGE = "drain down for 12 s (connection refused)"
+OUTAGE = "drain down for 12 s, next attempt in 2 s (connection refused)"
 
 
 @pytest.mark.parametrize(
@@ -18,8 +18,10 @@ OUTAGE = "drain down for 12 s (connection refused)"
     [
         (make_snapshot(), 0.0, ""),
         (make_snapshot(9, held=9), 0.0, ""),
-        (make_snapshot(1234, held=1234, drain=DOWN), 0.0, f"{OUTAGE}, 1,234 lines held, next attempt in 2 s"),
+        (make_snapshot(1234, held=1234, drain=DOWN), 0.0, f"1,234 lines held, {OUTAGE}"),
+        (make_snapshot(1, held=1, drain=DOWN), 0.0, f"1 line held, {OUTAGE}"),
         (make_snapshot(9, gives_up_in=25.0), 0.0, ""),
+        (make_snapshot(9, drain=DOWN, gives_up_in=25.0), 0.0, ""),
         (make_snapshot(9, held=9, gives_up_in=25.0), 0.0, "landing: 9 lines held, gives up in 25 s"),
         (
             make_snapshot(9, held=900, gives_up_in=90.0),
@@ -29,7 +31,7 @@ OUTAGE = "drain down for 12 s (connection refused)"
         (
             make_snapshot(9, held=9, drain=DOWN, gives_up_in=4.0),
             3.0,
-            f"landing: {OUTAGE}, 9 lines held, next attempt in 2 s, gives up in 4 s",
+            f"landing: 9 lines held, gives up in 4 s, {OUTAGE}",
         ),
     ],
 )

@@ -39,10 +39,10 @@ def test_an_outage_shows_one_live_line_that_is_gone_at_the_end() -> None:
     with Terminal() as terminal, start(*URL, "-land-timeout", "2s", stderr=terminal.fd) as agent:
         agent.stdin.write(b"one\n" * 3)
         agent.stdin.flush()
-        terminal.wait_for("(connection refused), 3 lines held, next attempt in ")
+        terminal.wait_for("3 lines held, drain down for ")
         agent.signal(signal.SIGTERM)
         agent.stdin.close()
-        terminal.wait_for("landing: drain down for ")
+        terminal.wait_for("landing: 3 lines held, gives up in ")
         agent.finish()
         terminal.hang_up()
     screen = render(terminal.text)

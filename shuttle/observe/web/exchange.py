@@ -11,7 +11,7 @@ from http import HTTPStatus
 import anyio
 import h11
 
-from shuttle.observe.web.answer import HEADERS, WebAnswer, refuse
+from shuttle.observe.web.web_answer import HEADERS, WebAnswer, refuse
 
 MOST_HEAD = 8 * 1024  # bytes; a browser's takes one or two thousand
 MOST_REST = 64 * 1024  # bytes that are thrown away behind the head: else the answer would be lost with a reset

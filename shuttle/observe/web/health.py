@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from shuttle.observe.snapshot import Snapshot
-from shuttle.observe.web.history import RECENT, History
+from shuttle.observe.web.recent_counts import RECENT, RecentCounts
 
 
-def find_reasons(seen: Snapshot, history: History, now: float) -> Iterator[str]:
+def find_reasons(seen: Snapshot, history: RecentCounts, now: float) -> Iterator[str]:
     """Yield why lines do not get to the drain: it is down, or some of them were dropped or lost of late."""
     drain = seen.drain
     if not drain.is_up:

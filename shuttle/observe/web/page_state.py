@@ -6,12 +6,12 @@ from shuttle import __version__
 from shuttle.observe.recent_lines import RecentLines
 from shuttle.observe.snapshot import Snapshot
 from shuttle.observe.web.health import find_reasons
-from shuttle.observe.web.history import History
+from shuttle.observe.web.recent_counts import RecentCounts
 
 _COUNTS = ("read", "delivered", "dropped", "lost", "held", "missed", "held_bytes", "oldest_age", "landing")
 
 
-def describe(seen: Snapshot, history: History, recent: RecentLines, now: float) -> dict[str, object]:
+def describe(seen: Snapshot, history: RecentCounts, recent: RecentLines, now: float) -> dict[str, object]:
     """Return the state of the agent at `now`, seconds of the monotonic clock; times are seconds before it."""
     return {
         "version": __version__,
@@ -26,7 +26,7 @@ def describe(seen: Snapshot, history: History, recent: RecentLines, now: float) 
     }
 
 
-def _compute_rates(history: History, now: float) -> list[tuple[float, ...]]:
+def _compute_rates(history: RecentCounts, now: float) -> list[tuple[float, ...]]:
     """Return for each step how long ago it ended, lines read, delivered and missing a second, and lines held."""
     return [
         (

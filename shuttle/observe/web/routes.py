@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import h11
 
 from shuttle.core.stats_address import may_be_called
-from shuttle.observe.web.answer import WebAnswer, refuse
+from shuttle.observe.web.web_answer import WebAnswer, refuse
 
 _METHODS = (b"GET", b"HEAD")
 

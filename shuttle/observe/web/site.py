@@ -13,12 +13,12 @@ from shuttle.core.stats_address import StatsAddress
 from shuttle.observe.log import Logger
 from shuttle.observe.recent_lines import RecentLines
 from shuttle.observe.snapshot import Snapshot
-from shuttle.observe.web.answer import WebAnswer, refuse
 from shuttle.observe.web.exposition import Exposition
 from shuttle.observe.web.health import find_reasons
-from shuttle.observe.web.history import STEP, History
 from shuttle.observe.web.page_state import describe
+from shuttle.observe.web.recent_counts import STEP, RecentCounts
 from shuttle.observe.web.routes import Routes, find_header
+from shuttle.observe.web.web_answer import WebAnswer, refuse
 from shuttle.observe.web.web_server import WebServer, listen
 
 _FILES = {
@@ -45,7 +45,7 @@ class Site:
         self._log = log
         self._clean = clean
         self._recent = recent
-        self._history = History()
+        self._history = RecentCounts()
         self._crashed = False
         self._files = {name: _load(name) for name, _ in _FILES.values()}
 

@@ -15,8 +15,8 @@ import h11
 
 from shuttle.core.stats_address import StatsAddress
 from shuttle.errors import ConfigError, quote
-from shuttle.observe.web.answer import WebAnswer
 from shuttle.observe.web.exchange import exchange
+from shuttle.observe.web.web_answer import WebAnswer
 
 MOST = 16  # connections; a browser opens six
 PATIENCE = 5.0  # seconds for an exchange

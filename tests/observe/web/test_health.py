@@ -5,14 +5,14 @@ import pytest
 from shuttle.observe.recent_lines import KEPT as KEPT_LINES
 from shuttle.observe.recent_lines import LONGEST, RecentLines
 from shuttle.observe.web.health import find_reasons
-from shuttle.observe.web.history import KEPT, RECENT, STEP, History
 from shuttle.observe.web.page_state import describe
+from shuttle.observe.web.recent_counts import KEPT, RECENT, STEP, RecentCounts
 from tests.helpers.snapshots import DOWN, make_snapshot
 
 
-def record(lost_at: float, until: float) -> History:
+def record(lost_at: float, until: float) -> RecentCounts:
     """Return the history of an agent that lost 5 lines at that time."""
-    history, now = History(), 0.0
+    history, now = RecentCounts(), 0.0
     while now <= until:
         history.note(make_snapshot(10, lost=5 if now >= lost_at else 0), now)
         now += STEP
@@ -20,7 +20,7 @@ def record(lost_at: float, until: float) -> History:
 
 
 def test_a_drain_that_is_down_is_a_reason() -> None:
-    assert list(find_reasons(make_snapshot(drain=DOWN), History(), 0.0)) == [
+    assert list(find_reasons(make_snapshot(drain=DOWN), RecentCounts(), 0.0)) == [
         "the drain is down for 12 s: connection refused"
     ]
 
@@ -45,7 +45,7 @@ def test_a_history_has_ten_minutes_and_no_more() -> None:
 
 
 def test_rates_are_those_of_each_step() -> None:
-    history = History()
+    history = RecentCounts()
     for step, read in enumerate((0, 50, 50, 150)):
         history.note(make_snapshot(read), step * STEP)
     state = describe(make_snapshot(150), history, RecentLines(), 16.0)

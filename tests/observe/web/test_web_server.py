@@ -10,9 +10,9 @@ import pytest
 
 from shuttle.core.stats_address import StatsAddress
 from shuttle.errors import ConfigError
-from shuttle.observe.web.answer import WebAnswer, refuse
 from shuttle.observe.web.exchange import MOST_HEAD
 from shuttle.observe.web.routes import Routes
+from shuttle.observe.web.web_answer import WebAnswer, refuse
 from shuttle.observe.web.web_server import MOST, PATIENCE, WebServer, listen
 from tests.helpers.descriptors import list_descriptors
 from tests.helpers.loops import on_every_loop

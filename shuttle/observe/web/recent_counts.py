@@ -1,4 +1,4 @@
-"""The history: counts of the last ten minutes, for charts, and for whether lines were lost of late."""
+"""Recent counts: those of the last ten minutes, for charts, and for whether lines were lost of late."""
 
 from collections import deque
 from typing import NamedTuple
@@ -22,7 +22,7 @@ class Moment(NamedTuple):
     held: int
 
 
-class History:
+class RecentCounts:
     """Moments, STEP seconds from each other, the oldest first."""
 
     def __init__(self) -> None:
