@@ -73,7 +73,7 @@ class Site:
         for listener in self._listeners:
             self._log.info("stats.listening", url=_format_url(listener))
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(WebServer(self._listeners, routes).run)
+            tasks.start_soon(WebServer(self._listeners, routes, self._note_crash).run)
             while True:
                 try:
                     self._history.note(look(), anyio.current_time())

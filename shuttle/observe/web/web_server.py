@@ -51,11 +51,20 @@ def listen(address: StatsAddress, given: str) -> list[socket.socket]:
 
 
 class WebServer:
-    """Answers requests on `listeners` with what `answer` returns for them, and closes them at the end."""
+    """Answers requests on `listeners` with what `answer` returns for them, and closes them at the end.
 
-    def __init__(self, listeners: Sequence[socket.socket], answer: Callable[[h11.Request], WebAnswer]) -> None:
+    `crashed` is told of an error that nobody expected; it costs one connection.
+    """
+
+    def __init__(
+        self,
+        listeners: Sequence[socket.socket],
+        answer: Callable[[h11.Request], WebAnswer],
+        crashed: Callable[[Exception], None],
+    ) -> None:
         self._listeners = listeners
         self._answer = answer
+        self._crashed = crashed
         self._open: dict[socket.socket, anyio.CancelScope] = {}  # the oldest first
 
     async def run(self) -> None:
@@ -89,6 +98,8 @@ class WebServer:
         try:
             with self._open[connection], contextlib.suppress(OSError):
                 await exchange(connection, self._answer)
+        except Exception as error:  # noqa: BLE001  # a client is no reason to end, whatever it sends
+            self._crashed(error)
         finally:
             self._open.pop(connection, None)
             connection.close()

@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 
 import anyio
+import anyio.lowlevel
 import h11
 import pytest
 
@@ -14,7 +15,7 @@ from shuttle.observe.web.exchange import MOST_HEAD
 from shuttle.observe.web.routes import Routes
 from shuttle.observe.web.web_answer import WebAnswer, refuse
 from shuttle.observe.web.web_server import MOST, PATIENCE, WebServer, listen
-from tests.helpers.descriptors import list_descriptors
+from tests.helpers.descriptors import descriptors_left, list_descriptors
 from tests.helpers.loops import on_every_loop
 from tests.helpers.sockets import GUARD
 
@@ -35,9 +36,10 @@ async def serving(crashes: list[Exception] | None = None) -> AsyncIterator[int]:
         "/large": lambda _: WebAnswer(200, LARGE),
         "/fail": fail,
     }
-    routes = Routes(handlers, frozenset({"localhost"}), (crashes if crashes is not None else []).append)
+    note = (crashes if crashes is not None else []).append
+    routes = Routes(handlers, frozenset({"localhost"}), note)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(WebServer(listeners, routes).run)
+        tasks.start_soon(WebServer(listeners, routes, note).run)
         yield listeners[0].getsockname()[1]
         tasks.cancel_scope.cancel()
 
@@ -82,6 +84,58 @@ async def test_each_request_has_its_answer_and_the_connection_ends(
     assert b"\r\nConnection: close" in front
     assert b"default-src 'none'" in front
     assert body is None or rest == body
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"CONNECT localhost:1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET http://evil.example/hello HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /hello HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
+        b"GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+        b"GET /hello HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: keep-alive\r\n\r\n",
+        b"HEAD /hello HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+        b"POST /hello HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /hello HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n",
+        b"GET /hello HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"GET /hello HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\nX: \x00\r\n\r\n",
+        b"\r\n\r\n\r\n",
+        b"\x00" * 100,
+        b"",
+    ],
+)
+@on_every_loop
+async def test_whatever_comes_the_server_goes_on(head: bytes) -> None:
+    crashes: list[Exception] = []
+    async with serving(crashes) as port:
+        client = await anyio.connect_tcp("127.0.0.1", port)
+        async with client:
+            if head:
+                await client.send(head)
+            await client.send_eof()
+            with contextlib.suppress(anyio.EndOfStream, anyio.BrokenResourceError), anyio.fail_after(GUARD):
+                await client.receive()
+        assert (await ask(port, GOOD)).endswith(b"hello\n")
+    assert crashes == []
+
+
+@on_every_loop
+async def test_a_lack_of_descriptors_is_outlived() -> None:
+    async with serving() as port:
+        assert (await ask(port, GOOD)).endswith(b"hello\n")
+        with socket.socket() as client:
+            with descriptors_left(0):
+                client.connect(("127.0.0.1", port))
+                client.send(GOOD)
+                for _ in range(20):  # rounds of the event loop, in which the server sees it and cannot accept it
+                    await anyio.lowlevel.checkpoint()
+            client.setblocking(False)
+            with anyio.fail_after(GUARD):
+                await anyio.wait_readable(client)
+            assert client.recv(100).startswith(b"HTTP/1.1 200 ")
 
 
 @on_every_loop
