@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import anyio
 
 from shuttle.config import Config
-from shuttle.core.escape import escape
 from shuttle.core.mask import Mask
 from shuttle.core.stats_address import parse_stats_address
 from shuttle.observe.capture import capture
+from shuttle.observe.cleaner import Cleaner
 from shuttle.observe.colours import wants_colours
 from shuttle.observe.credentials import find_credentials
 from shuttle.observe.line_writer import LineWriter
@@ -114,11 +114,7 @@ def _make_last_line(config: Config, mask: Mask) -> "tuple[ProgressBar | None, Li
         return None, None
     from shuttle.observe.live_line import LiveLine  # noqa: PLC0415  # as above
 
-    return None, LiveLine(STDERR, told, lambda text: _clean(mask, text))
-
-
-def _clean(mask: Mask, text: str) -> str:
-    return escape(mask(text))
+    return None, LiveLine(STDERR, told, Cleaner(mask))
 
 
 def _open_site(config: Config, log: Logger, mask: Mask, recent: RecentLines) -> "Site":
@@ -126,7 +122,7 @@ def _open_site(config: Config, log: Logger, mask: Mask, recent: RecentLines) -> 
 
     address = parse_stats_address(config.stats_addr)
     assert address, "the configuration was checked"
-    return Site(address, config.stats_addr, log=log, clean=lambda text: _clean(mask, text), recent=recent)
+    return Site(address, config.stats_addr, log=log, clean=Cleaner(mask), recent=recent)
 
 
 class _Tracebacks:
