@@ -2,11 +2,13 @@
 
 import json
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from shuttle.local_drain import Behaviour, LocalDrain
-from tests.helpers.process import find_closed_port, run, start
+from tests.helpers.process import LONGEST, clean_environ, find_closed_port, run, start
 from tests.helpers.terminal import Terminal, render
 
 pytestmark = pytest.mark.process
@@ -61,3 +63,23 @@ def test_a_landing_says_how_long_it_may_take() -> None:
     assert "landing: " in terminal.text
     assert " lines held, about " in terminal.text
     assert len(drain.messages) == 10
+
+
+def test_a_crash_is_told_in_objects_of_json_too() -> None:
+    program = (
+        "from shuttle.command.launch import launch; from shuttle.config import Config;"
+        "launch(Config(logs_url='http://u:zq9-pass-word@drain.example/', log_format='json'),"
+        " lambda config, views: [][len('zq9-pass-word')])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env=clean_environ(),
+        capture_output=True,
+        text=True,
+        timeout=LONGEST,
+        check=False,
+    )
+    events = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert {event["at"] for event in events} == {"traceback"}
+    assert events[-1]["line"] == "IndexError: list index out of range"
+    assert "zq9" not in ended.stderr
