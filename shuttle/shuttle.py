@@ -27,7 +27,7 @@ from shuttle.observe.host_log import HostLog
 from shuttle.observe.log import SILENT, Logger
 from shuttle.observe.masked_log import MaskedLog
 from shuttle.observe.snapshot import Snapshot
-from shuttle.survey import take_snapshot
+from shuttle.overview import take_snapshot
 
 
 class _Inside(NamedTuple):

@@ -27,7 +27,7 @@ LAYERS = (
     {"input", "drain"},
     {"landing", "block"},
     {"assembly", "host"},
-    {"survey"},
+    {"overview"},
     {"shuttle"},
     {"worker"},
     {"logging"},

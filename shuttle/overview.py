@@ -1,4 +1,4 @@
-"""The survey: takes a snapshot of a shuttle's parts in one step, so that its counts belong together."""
+"""The overview: takes a snapshot of a shuttle's parts in one step, so that its counts belong together."""
 
 from typing import TYPE_CHECKING
 
