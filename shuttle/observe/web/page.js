@@ -11,7 +11,7 @@ const CHARTS = [
 const find = (id) => document.getElementById(id);
 const whole = new Intl.NumberFormat("en");
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
-const formatCount = (value) => (value < 1e8 ? whole : short).format(value);
+const formatCount = (value) => (value < 1e8 ? whole : short).format(value < 10 ? Number(value.toFixed(1)) : Math.round(value));
 
 function formatBytes(value) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
