@@ -46,6 +46,10 @@ class Finder(object):
         """Run the module's code."""
         exec(loads(self._modules.pop(module.__name__)[1]), module.__dict__)
 
+    def get_data(self, path):
+        """Return a file that stands beside the sources."""
+        return __spec__.loader.get_data(path)
+
 
 archive = sys.path[0]
 # What the file was tested with, and nothing of what this machine has installed.

@@ -10,6 +10,7 @@ from shuttle.core.endpoint import Endpoint, parse_endpoint
 from shuttle.core.frame import Framing, InputFormat
 from shuttle.core.rule import MSGID, PRIVAL, SYSLOG_VERSION, TOKEN, Rule, at_least, between, one_of, printable
 from shuttle.core.setting import Setting, check_setting, find_settings, name_flag
+from shuttle.core.stats_address import parse_stats_address
 from shuttle.errors import ConfigError, quote
 from shuttle.secret_file import read_secret
 
@@ -37,8 +38,13 @@ MIN_BATCH_BYTES = 16 * KIB  # room for one frame of 10,240 bytes and two reports
 MIN_BACK_BYTES = 64 * KIB
 MIN_SPOOL_BYTES = MIB
 
+STATS_ADDRESS = Rule(
+    "must be HOST:PORT or PORT, such as 127.0.0.1:9100", lambda text: not text or parse_stats_address(text)
+)
+
 Start = Literal["", "beginning", "end"]
 StatsFormat = Literal["go", "l2met"]
+LogFormat = Literal["logfmt", "json"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -326,6 +332,19 @@ class Config:
         StatsFormat,
         Setting("string", "go or l2met", "FORMAT", rule=one_of(*get_args(StatsFormat)), needs=(need.INTERVAL,)),
     ] = "go"
+    stats_addr: Annotated[
+        str,
+        Setting(
+            "string",
+            "serve metrics, health and a page there, over HTTP; 9100 and :9100 are 127.0.0.1:9100",
+            "HOST:PORT",
+            rule=STATS_ADDRESS,
+        ),
+    ] = ""
+    log_format: Annotated[
+        LogFormat,
+        Setting("string", "logfmt or json, for log-shuttle's own log", "FORMAT", rule=one_of(*get_args(LogFormat))),
+    ] = "logfmt"
     verbose: Annotated[bool, Setting("bool", "log each attempt, and the ledger at exit")] = False
     log_to_syslog: Annotated[bool, Setting("bool", "log to syslog, not to stderr")] = False
 

@@ -26,6 +26,8 @@ from shuttle.observe.credentials import find_credentials
 from shuttle.observe.host_log import HostLog
 from shuttle.observe.log import SILENT, Logger
 from shuttle.observe.masked_log import MaskedLog
+from shuttle.observe.snapshot import Snapshot
+from shuttle.overview import take_snapshot
 
 
 class _Inside(NamedTuple):
@@ -220,6 +222,10 @@ class Shuttle:
     def describe_drain(self) -> dict[str, object]:
         """Return the state of the drain as the keys and values of a log line."""
         return self._parts.gate.describe()
+
+    def take_snapshot(self) -> Snapshot:
+        """Return all counts and gauges of this moment."""
+        return take_snapshot(self._parts, self.ledger)
 
     def render_statistics(self) -> str:
         """Return the statistics since the last call, as one line without a newline."""

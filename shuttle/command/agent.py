@@ -12,7 +12,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from shuttle.command import signals
-from shuttle.command.launch import launch
+from shuttle.command.launch import Views, launch
 from shuttle.command.signal_receiver import receive
 from shuttle.config import Config
 from shuttle.errors import ConfigError
@@ -22,7 +22,7 @@ from shuttle.shuttle import Shuttle
 
 if TYPE_CHECKING:
     from shuttle.observe.copy import Copy
-    from shuttle.observe.progress_bar import ProgressBar, ReplayProgress
+    from shuttle.observe.progress_bar import ReplayProgress
     from shuttle.observe.service import Service
 
 EXIT_UNREADABLE = 1  # stdin, or a path of a replay, was not read to its end; what was read is delivered
@@ -71,10 +71,10 @@ def _take_service(log: Logger) -> "Service | None":
 class Agent:
     """A shuttle and the process around it."""
 
-    def __init__(self, config: Config, log: Logger, bar: "ProgressBar | None") -> None:
+    def __init__(self, config: Config, views: Views) -> None:
         self._config = config
-        self._log = log
-        self._bar = bar
+        self._log = log = views.log
+        self._views = views
         self._shuttle = Shuttle(config, log=log)
         self._reading = anyio.CancelScope()
         self._signal: signal.Signals | None = None  # that ended the reading
@@ -88,13 +88,25 @@ class Agent:
         with receive() as received:  # the command holds them back until here
             async with self._shuttle, self._copy(STDOUT), anyio.create_task_group() as tasks:
                 tasks.start_soon(self._obey, received)
-                if self._config.stats_interval:
-                    tasks.start_soon(self._print_statistics)
+                self._begin_views(tasks)
+                self._begin_line(tasks)
                 self._begin_service(tasks)
                 await self._forward()
                 tasks.cancel_scope.cancel()
         await self._end()
         return self._choose_exit_code()
+
+    def _begin_views(self, tasks: TaskGroup) -> None:
+        """Show in `tasks` what the configuration wants to be shown."""
+        if self._config.stats_interval:
+            tasks.start_soon(self._print_statistics)
+        if self._views.site:
+            tasks.start_soon(self._views.site.run, self._shuttle.take_snapshot)
+
+    def _begin_line(self, tasks: TaskGroup) -> None:
+        """Show in `tasks`, on a terminal, what keeps the lines from the drain."""
+        if self._views.line:
+            tasks.start_soon(self._views.line.run, self._shuttle.take_snapshot)
 
     def _begin_service(self, tasks: TaskGroup) -> None:
         """Tell the service manager, if there is one, that this is up, and give it signs of life in `tasks`."""
@@ -132,17 +144,17 @@ class Agent:
     @contextlib.asynccontextmanager
     async def _show_progress(self) -> AsyncIterator[None]:
         """Show a bar in the block if somebody watches, and a summary at its end."""
-        if self._bar is None:
+        if self._views.bar is None:
             yield
             return
         started = anyio.current_time()
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._bar.run, lambda: _measure(self._shuttle))
+                tasks.start_soon(self._views.bar.run, lambda: _measure(self._shuttle))
                 yield
                 tasks.cancel_scope.cancel()
         finally:
-            self._bar.clear()
+            self._views.bar.clear()
         done, _, lines = _measure(self._shuttle)
         seconds = anyio.current_time() - started
         rate = round(lines / seconds) if seconds else 0

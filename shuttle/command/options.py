@@ -35,7 +35,6 @@ _OTHERS = (
     Flag(name="version", kind="bool", help="print the version and exit", aliases=("V",), final=True),
     Flag(name="front-buff", kind="int", help=_NO_EFFECT[0], deprecated=_NO_EFFECT[1]),
     Flag(name="num-batchers", kind="int", help=_NO_EFFECT[0], deprecated=_NO_EFFECT[1]),
-    Flag(name="stats-addr", kind="string", help=_NO_EFFECT[0], deprecated=_NO_EFFECT[1]),
 )
 
 

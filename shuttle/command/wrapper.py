@@ -26,13 +26,12 @@ import anyio
 
 from shuttle.command import signals
 from shuttle.command.agent import STDOUT, Agent
-from shuttle.command.launch import STDERR, launch
+from shuttle.command.launch import STDERR, Views, launch
 from shuttle.command.signal_receiver import Received, receive_all
 from shuttle.config import Config
 from shuttle.errors import ConfigError, quote
 from shuttle.input import application
 from shuttle.input.application import KILLED, Application
-from shuttle.observe.log import Logger
 
 LINGER = 0.5  # seconds that pipes are read after the application has ended
 LEAST_TIME = 1.0  # seconds for the landing if the application took all the time since the signal
@@ -47,7 +46,7 @@ def wrap(config: Config, command: Sequence[str]) -> int:
     """
     refuse_files(config)
     signals.hold_all()
-    return launch(config, lambda config, log, _: Wrapper(config, log, command))
+    return launch(config, lambda config, views: Wrapper(config, views, command))
 
 
 def refuse_files(config: Config) -> None:
@@ -64,8 +63,8 @@ def refuse_files(config: Config) -> None:
 class Wrapper(Agent):
     """An agent around the application that `command` starts."""
 
-    def __init__(self, config: Config, log: Logger, command: Sequence[str]) -> None:
-        super().__init__(config, log, None)
+    def __init__(self, config: Config, views: Views, command: Sequence[str]) -> None:
+        super().__init__(config, views)
         self._command = command
         self._ended = anyio.Event()  # the application has
         self._lands = False
@@ -90,11 +89,12 @@ class Wrapper(Agent):
             streams = (STDOUT, STDERR) if self._config.split_stderr else (STDOUT,)
             async with self._copy(*streams), anyio.create_task_group() as tasks:
                 tasks.start_soon(self._handle, received, started)
-                if self._config.stats_interval:
-                    tasks.start_soon(self._print_statistics)
+                self._begin_views(tasks)
                 self._begin_service(tasks)
                 await self._read_all(started)
                 self._begin_landing()
+                if self._ended.is_set():  # else the terminal is the application's
+                    self._begin_line(tasks)
                 await self._shuttle.land()
                 await self._ended.wait()
                 tasks.cancel_scope.cancel()

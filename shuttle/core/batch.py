@@ -89,6 +89,11 @@ class Batcher:
         return self._born + self._wait if self.lines else None
 
     @property
+    def filled(self) -> int:
+        """Bytes in the batch that is being filled."""
+        return self._bytes
+
+    @property
     def spans(self) -> list[Span]:
         """Where the lines of the batch that is being filled stand in files."""
         return list(self._spans)

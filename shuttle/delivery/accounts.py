@@ -89,7 +89,9 @@ class Accounts:
         """Count an attempt in the statistics, and log it if every attempt is logged."""
         part, outcome, number, seconds, waiting = attempted
         timer = self._statistics.success if outcome.accepted else self._statistics.failure
-        timer.update(seconds, self._clock())
+        now = self._clock()
+        timer.update(seconds, now)
+        self._statistics.requests.note(outcome.status, seconds, now, accepted=outcome.accepted)
         if self._attempts is not None:
             self._attempts.debug(
                 "post",

@@ -68,6 +68,11 @@ class Deliveries:
         """When the first line of the oldest batch was read, in seconds of the monotonic clock; None without any."""
         return min((delivery.batch.born for delivery in (*self._held, *self._aside)), default=None)
 
+    @property
+    def memory_bytes(self) -> int:
+        """What their batches take in memory."""
+        return sum(delivery.batch.size for delivery in (*self._held, *self._aside))
+
     async def take(self) -> Delivery | None:
         """Return the next delivery as soon as there is one; None when the queue is closed and nothing is left."""
         while (delivery := self._take_aside()) is None:

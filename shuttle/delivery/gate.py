@@ -104,6 +104,17 @@ class Gate:
         """How many seconds the slowest of the last accepted attempts took; infinite before the first."""
         return self._landing.slowest_answer
 
+    @property
+    def down_for(self) -> float:
+        """For how many seconds the drain has been down; 0 while it is up."""
+        return self._clock() - self._down_since if self._failures else 0.0
+
+    @property
+    def pause(self) -> float:
+        """The seconds until the next attempt may begin, whatever a batch's own delay is; 0 while the drain is up."""
+        until = max(self._asked_until, self._delayed_until if self._failures else 0.0)
+        return max(0.0, until - self._clock())
+
     async def enter(self, not_before: float = 0.0, *, tried: bool = False) -> Pass:
         """Return as soon as an attempt may be made, but not before `not_before` unless the shuttle is landing.
 
@@ -211,7 +222,7 @@ class Gate:
         if not self._failures:
             return {"drain": "up"}
         last = {"status": self.last.status, "error": self.last.error}
-        state = {"drain": "down", "down": self._clock() - self._down_since, "failures": self._failures}
+        state = {"drain": "down", "down": self.down_for, "failures": self._failures}
         return {**state, **{key: value for key, value in last.items() if value}}
 
     def _change(self) -> None:
@@ -221,7 +232,7 @@ class Gate:
     def _open(self) -> None:
         """Let every outlet pass: the drain takes batches, or refuses them because of their content."""
         if self._reported:
-            self._log.info("drain.up", down=self._clock() - self._down_since, failures=self._failures)
+            self._log.info("drain.up", down=self.down_for, failures=self._failures)
         self._reported = False
         self._failures = 0
 

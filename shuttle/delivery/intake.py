@@ -105,6 +105,11 @@ class Intake:
         return self._batcher.count_more(lines, length) if lines else math.inf
 
     @property
+    def memory_bytes(self) -> int:
+        """What the lines take that are in no queue yet."""
+        return self._batcher.filled + sum(batch.size for batch in self._ready)
+
+    @property
     def unrecorded(self) -> list[Span]:
         """Where lines stand in files that are held and not recorded yet."""
         return [*self._batcher.spans, *(span for batch in self._unrecorded for span in batch.spans)]

@@ -28,6 +28,11 @@ class MemoryQueue:
         """Whether no more batches come."""
         return self._waiters.closed
 
+    @property
+    def memory_bytes(self) -> int:
+        """What the batches that wait take in memory."""
+        return self._bytes
+
     def __len__(self) -> int:
         return len(self._batches)
 

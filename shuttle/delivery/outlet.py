@@ -68,6 +68,11 @@ class Outlet:
         """When the first line of the oldest batch under way was read, in seconds of the monotonic clock."""
         return self._deliveries.oldest
 
+    @property
+    def memory_bytes(self) -> int:
+        """What the batches under way take in memory."""
+        return self._deliveries.memory_bytes
+
     async def run(self) -> None:
         """Deliver batches until the queue is closed and empty. A batch that is interrupted is the next one."""
         while delivery := await self._deliveries.take():

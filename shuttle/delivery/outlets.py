@@ -29,6 +29,16 @@ class Outlets:
         self._outlet.close()
 
     @property
+    def oldest(self) -> float | None:
+        """When the first line of the oldest batch under way was read, in seconds of the monotonic clock."""
+        return self._outlet.oldest
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the batches under way take in memory."""
+        return self._outlet.memory_bytes
+
+    @property
     def others_wait(self) -> bool:
         """Whether batches wait for an outlet."""
         return self._outlet.others_wait

@@ -19,6 +19,10 @@ class Queue(Protocol):
     def taken(self) -> int:
         """Batches that takers got so far."""
 
+    @property
+    def memory_bytes(self) -> int:
+        """What the batches that wait take in memory."""
+
     def __len__(self) -> int:
         """Return how many batches wait to be taken."""
 

@@ -87,6 +87,16 @@ class Spool:
         return self._backlog.bytes
 
     @property
+    def most_bytes(self) -> int:
+        """The disk takes so many, about."""
+        return self._backlog.most_bytes
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the batches that wait take in memory."""
+        return self._tiers.memory_bytes
+
+    @property
     def oldest(self) -> float | None:
         """When the first line of the oldest batch on the disk was read, in seconds since the epoch."""
         return self._backlog.oldest

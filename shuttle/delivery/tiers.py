@@ -145,6 +145,11 @@ class Tiers:
         return sum(self._totals[state].lines for state in SPOOLED)
 
     @property
+    def memory_bytes(self) -> int:
+        """What the batches that wait take in memory."""
+        return self._totals[State.MEMORY].bytes + self._totals[State.BOTH].bytes
+
+    @property
     def on_disk(self) -> bool:
         """Whether the disk has anything that counts."""
         return any(self._totals[state].batches for state in SPOOLED)
@@ -178,8 +183,7 @@ class Tiers:
             return False
         self._incoming.pop(id(batch), None)
         self._move(entry, Event.OFFERED)
-        in_near = self._totals[State.MEMORY].bytes + self._totals[State.BOTH].bytes
-        is_near = not self._far and not self._totals[State.DISK].batches and in_near <= WINDOW
+        is_near = not self._far and not self._totals[State.DISK].batches and self.memory_bytes <= WINDOW
         (self._near if is_near else self._far).append(entry)
         return True
 

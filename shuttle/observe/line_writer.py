@@ -22,7 +22,8 @@ _PTMX = os.makedev(5, 2)  # the other end of a terminal: to open it is to make a
 class LineWriter:
     """Whole lines to a file descriptor, or nothing: a line that cannot be written now is skipped and counted.
 
-    With `told` the next line that can be written has another before it: `told`, with the number of those skipped in it.
+    With `told` the next line that can be written has another before it: `told`, where the number of those skipped takes
+    the place of `{}`.
 
     Attributes:
         skipped: Lines that were not written, or not in whole.
@@ -41,7 +42,7 @@ class LineWriter:
         A newline inside becomes the two characters \n. Nothing is raised when the descriptor is closed or its reader
         gone, when a pipe is full, or the disk.
         """
-        if self._told and self._untold and self._put(self._told.format(self._untold)):
+        if self._told and self._untold and self._put(self._told.replace("{}", str(self._untold))):
             self._untold = 0
         if not self._put(text):
             self.skipped += 1

@@ -1,4 +1,4 @@
-"""log-shuttle's own log: structlog, one logfmt line an event, to stderr or syslog.
+"""log-shuttle's own log: structlog, one line of logfmt or JSON an event, to stderr or syslog.
 
 The package is a library too: structlog's configuration and logging's are the host's, and neither is read or changed.
 """
@@ -10,14 +10,20 @@ from typing import Protocol
 import structlog
 from structlog.typing import EventDict, Processor
 
+from shuttle.config import LogFormat
 from shuttle.core.escape import escape
+from shuttle.observe.colours import paint
+from shuttle.observe.log_form import FIRST, FORMS, LogForm, render_logfmt
+from shuttle.observe.recent_lines import RecentLines
 from shuttle.observe.system_log import SystemLog
 
 APP = "log-shuttle"
 VALUE_LIMIT = 1024  # characters; a drain's answer must not push the keys behind it out of the line
 DIGITS = 3  # of a float: seconds to the millisecond, the most that a reader of a log compares
-_FIRST = ("ts", "app", "level", "at")  # what each line begins with: our own words
-_RENDER = structlog.processors.LogfmtRenderer(key_order=_FIRST, drop_missing=True, bool_as_flag=False)
+
+
+# The format and not "iso", which leaves out microseconds that are 0.
+_STAMP = structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%S.%fZ", key="ts")
 
 
 class Logger(Protocol):
@@ -54,23 +60,38 @@ SILENT: Logger = _Silent()
 """Takes every event and does nothing."""
 
 
-def make_logger(*, verbose: bool, writer: Writer, system_log: SystemLog | None = None) -> Logger:
-    """Return a logger of logfmt lines, from info up, or from debug up when `verbose`.
+def make_logger(
+    *,
+    verbose: bool,
+    writer: Writer,
+    system_log: SystemLog | None = None,
+    form: LogFormat = "logfmt",
+    colours: bool = False,
+    recent: RecentLines | None = None,
+) -> Logger:
+    """Return a logger of lines in `form`, from info up, or from debug up when `verbose`.
 
     A line begins with `ts= app= level= at=`, where `at` is the event; its data follow in the order given. Control
     characters in them are written out. With a `system_log` lines go there and only where
-    nobody takes them to `writer`, which is told so once. Logging raises nothing, whatever becomes of the line.
+    nobody takes them to `writer`, which is told so once. With `colours` the `writer` gets levels of logfmt in colour.
+    Lines are remembered in `recent`, too. Logging raises nothing, whatever becomes of the line.
     """
+
+    def render(_: object, method: str, event: EventDict) -> str:
+        line = FORMS[form].render(event)
+        if recent is not None:
+            recent.note(method, line)
+        return line
+
     processors: list[Processor] = [
-        # the format and not "iso", which leaves out microseconds that are 0
-        structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%S.%fZ", key="ts"),
+        _STAMP,
         structlog.processors.add_log_level,
         structlog.processors.EventRenamer("at"),
         _show_each,
-        _RENDER,
+        render,
     ]
     logger: Logger = structlog.wrap_logger(
-        _SystemSink(system_log, writer) if system_log else _WriterSink(writer),
+        _SystemSink(system_log, writer, FORMS[form]) if system_log else _WriterSink(writer, colours=colours),
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
         context_class=dict,
@@ -82,11 +103,11 @@ def make_logger(*, verbose: bool, writer: Writer, system_log: SystemLog | None =
 
 def render_data(data: dict[str, object]) -> str:
     """Return `data` as the keys and values of a line of logfmt."""
-    return str(_RENDER(None, "", {key: _show(value) for key, value in data.items()}))
+    return render_logfmt({key: _show(value) for key, value in data.items()})
 
 
 def _show_each(_logger: object, _method: str, event: EventDict) -> EventDict:
-    return {key: value if key in _FIRST else _show(value) for key, value in event.items()}
+    return {key: value if key in FIRST else _show(value) for key, value in event.items()}
 
 
 def _show(value: object) -> object:
@@ -102,16 +123,26 @@ def _show(value: object) -> object:
 class _WriterSink:
     """What structlog hands a rendered line to, by the name of its level."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, *, colours: bool) -> None:
+        self._writer = writer
         self.debug = self.info = self.warning = self.error = writer.write
+        if colours:
+            self.debug = partial(self._write, "debug")
+            self.info = partial(self._write, "info")
+            self.warning = partial(self._write, "warning")
+            self.error = partial(self._write, "error")
+
+    def _write(self, level: str, line: str) -> None:
+        self._writer.write(paint(level, line))
 
 
 class _SystemSink:
     """Hands a line to the system's log, or to `writer` where nobody takes it there."""
 
-    def __init__(self, system_log: SystemLog, writer: Writer) -> None:
+    def __init__(self, system_log: SystemLog, writer: Writer, form: LogForm) -> None:
         self._system_log = system_log
         self._writer = writer
+        self._form = form
         self._told = False
         self.debug = partial(self._write, "debug")
         self.info = partial(self._write, "info")
@@ -119,16 +150,16 @@ class _SystemSink:
         self.error = partial(self._write, "error")
 
     def _write(self, level: str, line: str) -> None:
-        time, _, rest = line.partition(" ")  # the daemon has a time of its own
+        without_time = line.partition(" ")[2] if self._form.begins_with_time else line  # the daemon has one of its own
         try:
-            self._system_log.send(level, rest)
+            self._system_log.send(level, without_time)
         except OSError as error:
             if not self._told:
                 self._told = True
-                self._tell(time.removeprefix("ts="), error)
+                self._tell(error)
             self._writer.write(line)
 
-    def _tell(self, time: str, error: OSError) -> None:
+    def _tell(self, error: OSError) -> None:
         advice = "lines that it does not take come here; start it, or leave -log-to-syslog out"
-        event = {"ts": time, "app": APP, "level": "warning", "at": "syslog.unreachable", "error": error.strerror}
-        self._writer.write(str(_RENDER(None, "", event | {"advice": advice})))
+        event = {"app": APP, "level": "warning", "at": "syslog.unreachable", "error": error.strerror, "advice": advice}
+        self._writer.write(self._form.render(_STAMP(None, "", event)))

@@ -1,18 +1,14 @@
 """How far a replay of files is, for whoever watches it on a terminal."""
 
-import os
 from collections.abc import Callable
 from typing import NamedTuple
 
 import anyio
 from tqdm import tqdm
 
-from shuttle.observe.line_writer import LineWriter, write_now
+from shuttle.observe.last_line import INTERVAL, LastLine
 
-INTERVAL = 0.25  # seconds between two looks: a person reads no faster
-_COLUMNS = 80  # of a terminal that does not know its own width
 _FORM = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
-_CLEAR = b"\r\x1b[K"
 
 
 class ReplayProgress(NamedTuple):
@@ -26,27 +22,8 @@ class ReplayProgress(NamedTuple):
     """Lines delivered."""
 
 
-class ProgressBar:
-    """A bar on the last line of the terminal `fd`. Lines of a log go above it; what `fd` does not take is skipped."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._writer = LineWriter(fd)
-        self._drawn = ""
-
-    def write(self, text: str) -> None:
-        """Write `text` as one line above the bar."""
-        drawn = self._drawn
-        self.clear()
-        self._writer.write(text)
-        if drawn:
-            self._draw(drawn)
-
-    def clear(self) -> None:
-        """Take the bar away, until it is drawn again."""
-        if self._drawn:
-            write_now(self._fd, _CLEAR)
-            self._drawn = ""
+class ProgressBar(LastLine):
+    """A bar."""
 
     async def run(self, measure: Callable[[], ReplayProgress]) -> None:
         """Draw the bar until cancelled: bytes, lines/s and the time left."""
@@ -60,26 +37,16 @@ class ProgressBar:
             self._draw(_format(progress, rate, elapsed=now - started, columns=self._count_columns()))
             looked_at, before = now, progress.lines
 
-    def _draw(self, text: str) -> None:
-        write_now(self._fd, _CLEAR + text.encode())
-        self._drawn = text
-
-    def _count_columns(self) -> int:
-        try:
-            return os.get_terminal_size(self._fd).columns or _COLUMNS
-        except OSError:
-            return _COLUMNS
-
 
 def _format(progress: ReplayProgress, rate: float, *, elapsed: float, columns: int) -> str:
     bar: str = tqdm.format_meter(
         progress.done,
         progress.total,
         elapsed,
-        ncols=columns - 1,  # in the last column some terminals begin a new line
+        ncols=columns,
         unit="B",
         unit_scale=True,
         bar_format=_FORM,
         postfix=f"{rate:,.0f} lines/s",
     )
-    return bar[: columns - 1]
+    return bar[:columns]

@@ -13,6 +13,7 @@ from shuttle.config import StatsFormat
 from shuttle.core.escape import escape
 from shuttle.observe.log import APP
 from shuttle.observe.meter import MINUTES, Meter, Sample, percentile
+from shuttle.observe.request_counts import RequestCounts
 
 PERCENTILES = (75, 95, 99)
 
@@ -61,6 +62,7 @@ class Statistics:
         fill: From a batch's first line to its flush.
         success: Attempts that the drain accepted.
         failure: All other attempts.
+        requests: All attempts, by the code of their answer.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Statistics:
         self.fill = Timer(started=started, random=random)
         self.success = Timer(started=started, random=random)
         self.failure = Timer(started=started, random=random)
+        self.requests = RequestCounts()
         self._timers = {
             "batch.fill": self.fill,
             "outlet.post.success": self.success,

@@ -82,7 +82,8 @@ class Backlog:
         self._database = database
         self._promise = PromiseFile(database.path.with_suffix(".promise"))
         self._reserve = Reserve(database.path.with_suffix(".reserve"), most_bytes=most_bytes)
-        self._most_bytes = most_bytes
+        self.most_bytes = most_bytes
+        """The batches take so many, about."""
         self._log = log
         self._wall = wall
         self._since = wall() - clock()  # the epoch's seconds when the clock was 0
@@ -134,7 +135,7 @@ class Backlog:
     @property
     def room(self) -> int:
         """The bytes that more batches may take, as `measure` tells them."""
-        return self._most_bytes - self._reserve.bytes - self.bytes
+        return self.most_bytes - self._reserve.bytes - self.bytes
 
     def begin(self) -> bool:
         """Take what the last agent left, if the disk can be used now, and say whether it can.

@@ -1,6 +1,7 @@
 """The parts of a check: where settings come from, what can be read, and what each step on the way has found."""
 
 import os
+import socket
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -239,3 +240,12 @@ def test_a_check_ends_without_a_time_out_too(scheme: str, topic: str) -> None:
     assert "within 0.2s" in failed.text
     assert limit(Config(logs_url=URL, timeout=0.0)).timeout == LONGEST_STEP
     assert limit(Config(logs_url=URL, timeout=300.0)).timeout == 300.0
+
+
+def test_the_address_of_the_metrics_is_tried_and_let_go() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        *_, refused = check_places(Config(logs_url=URL, stats_addr=address), ())
+    *_, free = check_places(Config(logs_url=URL, stats_addr=address), ())
+    assert refused == Finding("fail", "stats", f"-stats-addr '{address}': Address already in use")
+    assert free == Finding("ok", "stats", f"{address}: can be listened on")

@@ -56,7 +56,8 @@ def warn(argv: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> 
         (["-stats-format", "l2met", "-kinesis-shards", "2"], {"stats_format": "l2met", "kinesis_shards": 2}),
         (["-skip-headers"], {"input_format": "rfc5424"}),
         (["-skip-headers=false"], {"input_format": "raw"}),
-        (["-front-buff", "1", "-num-batchers", "2", "-stats-addr", "x"], {}),
+        (["-front-buff", "1", "-num-batchers", "2"], {}),
+        (["-stats-addr", ":9100", "-log-format", "json"], {"stats_addr": ":9100", "log_format": "json"}),
     ],
 )
 def test_flags_set_the_config(argv: list[str], settings: dict[str, Any]) -> None:
@@ -138,7 +139,6 @@ def test_the_first_of_four_places_gives_the_url(
         (["-skip-headers"], {}, ["-skip-headers is deprecated: use -input-format rfc5424"]),
         (["-front-buff", "1"], {}, ["-front-buff has no effect: leave it out"]),
         (["-num-batchers", "1"], {}, ["-num-batchers has no effect: leave it out"]),
-        (["-stats-addr", "x"], {}, ["-stats-addr has no effect: leave it out"]),
         ([], {"LOG_SHUTTLE_FRONT_BUFF": "1"}, ["LOG_SHUTTLE_FRONT_BUFF has no effect: leave it out"]),
         ([], {"LOG_SHUTTLE_FRONT_BUFF": ""}, []),
         (

@@ -15,6 +15,7 @@ from pathlib import Path
 from shuttle.local_drain import LocalDrain
 from shuttle.local_drain.page.drain_site import DrainSite
 from shuttle.local_drain.page.notebook import Notebook
+from tests.helpers.agent_page import serve_agent_page
 from tests.helpers.browser import Browser, start_browser
 from tests.helpers.deliveries import post
 
@@ -56,7 +57,21 @@ def _trade(drain: LocalDrain, chance: random.Random, now: datetime, second: int)
         post(drain, ["payment is tried again"], pri=188, timestamp=written)
 
 
-PAGES: dict[str, Callable[[Browser], AbstractContextManager[None]]] = {"drain-page": show_drain}
+@contextmanager
+def show_agent(browser: Browser) -> Iterator[None]:
+    """Show the agent's page after ten minutes, with a short outage among them."""
+    with serve_agent_page() as url:
+        browser.open(url)
+        browser.wait(
+            "document.querySelectorAll('#files tr').length > 0 && document.querySelectorAll('#log li').length > 2"
+        )
+        yield
+
+
+PAGES: dict[str, Callable[[Browser], AbstractContextManager[None]]] = {
+    "drain-page": show_drain,
+    "agent-page": show_agent,
+}
 
 
 def main(folder: Path) -> None:

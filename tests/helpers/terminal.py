@@ -14,12 +14,13 @@ from tests.helpers.process import LONGEST
 
 COLUMNS = 100
 _TOKEN = re.compile(r"\r|\n|\x1b\[K|[^\r\n\x1b]+")
+_COLOUR = re.compile(r"\x1b\[\d+m")
 
 
 def render(text: str) -> list[str]:
     """Return the lines of a screen that is as long and as wide as it takes."""
     lines, column = [""], 0
-    for token in _TOKEN.findall(text):
+    for token in _TOKEN.findall(_COLOUR.sub("", text)):
         match token:
             case "\r":
                 column = 0

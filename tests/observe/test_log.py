@@ -1,3 +1,4 @@
+import json
 import logging
 import os
 import re
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 
 from shuttle.core.escape import escape
 from shuttle.core.mask import Mask
+from shuttle.observe.colours import paint, wants_colours
 from shuttle.observe.line_writer import LineWriter
 from shuttle.observe.log import SILENT, VALUE_LIMIT, Logger, make_logger
 from shuttle.observe.masked_log import MaskedLog
+from tests.helpers.terminal import Terminal
 
 PAIR = re.compile(r'([^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?: |$)')
 
@@ -174,3 +177,66 @@ def test_no_value_shows_a_credential(logged: Logged, value: object, text: str) -
 def test_a_credential_of_digits_leaves_the_time_alone(logged: Logged) -> None:
     digits = [f"{number:04}" for number in range(10_000)]
     assert re.match(r"ts=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z ", logged("post", mask=Mask(digits)))
+
+
+def log_json(tmp_path: Path, *, event: str = "x", level: str = "info", **data: object) -> str:
+    """Return the one line that comes of an event."""
+    file = os.open(tmp_path / "log", os.O_CREAT | os.O_RDWR)
+    try:
+        logger = MaskedLog(make_logger(verbose=True, writer=LineWriter(file), form="json"), Mask(["zq9secret"]))
+        getattr(logger, level)(event, **data)
+        return os.pread(file, 1 << 16, 0).decode().removesuffix("\n")
+    finally:
+        os.close(file)
+
+
+def test_a_line_of_json_has_the_same_keys_and_keeps_its_types(tmp_path: Path) -> None:
+    line = log_json(tmp_path, level="warning", event="drain.down", status=503, error="zq9secret", last=None, up=False)
+    event = json.loads(line)
+    assert list(event) == ["ts", "app", "level", "at", "status", "error", "last", "up"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", event.pop("ts"))
+    assert event == {
+        "app": "log-shuttle",
+        "level": "warning",
+        "at": "drain.down",
+        "status": 503,
+        "error": "***",
+        "last": None,
+        "up": False,
+    }
+
+
+@pytest.mark.parametrize("text", ['"', "\\", "\x1b[31m", "\n", "ä" * 2000, "€" * 5000, "\ud800", "\u202e", "'"])
+def test_a_line_of_json_is_whole_whatever_is_in_it(tmp_path: Path, text: str) -> None:
+    """However long: half an object would be none."""
+    event = json.loads(log_json(tmp_path, **{f"key{number}": text for number in range(12)}))
+    assert len(event) == 4 + 12
+    assert escape(text)[:10] == event["key0"][:10]
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
+def test_a_level_has_its_colour_and_nothing_else_has_one(level: str) -> None:
+    line = f'ts=1 app=log-shuttle level={level} at=x error=" level={level} "'
+    painted = paint(level, line)
+    assert re.sub(r"\x1b\[\d+m", "", painted) == line
+    assert re.search(rf" level=\x1b\[\d+m{level}\x1b\[0m at=x error=", painted)
+    assert painted.count("\x1b") == 2
+
+
+@pytest.mark.parametrize(
+    ("environ", "wanted"),
+    [
+        ({}, True),
+        ({"NO_COLOR": ""}, True),
+        ({"NO_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+        ({"TERM": "xterm"}, True),
+    ],
+)
+def test_colours_are_for_terminals_and_whoever_wants_them(environ: dict[str, str], *, wanted: bool) -> None:
+    reader, pipe = os.pipe()
+    with Terminal() as terminal:
+        assert wants_colours(terminal.fd, environ) is wanted
+        assert not wants_colours(pipe, environ)
+    os.close(reader)
+    os.close(pipe)

@@ -9,7 +9,8 @@ import pytest
 import trio
 import trio.testing
 
-from shuttle.observe.progress_bar import INTERVAL, ProgressBar, ReplayProgress
+from shuttle.observe.last_line import INTERVAL
+from shuttle.observe.progress_bar import ProgressBar, ReplayProgress
 from tests.helpers.terminal import COLUMNS, Terminal, render
 from tests.helpers.virtual import virtual
 

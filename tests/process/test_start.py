@@ -9,7 +9,10 @@ from tests.helpers.process import clean_environ
 
 pytestmark = pytest.mark.process
 
-SELDOM = ("h11", "httpcore", "sqlite3", "botocore", "tqdm", "inotify_simple", "gunicorn", "shuttle.command.check")
+SELDOM = (
+    *("h11", "httpcore", "sqlite3", "botocore", "tqdm", "inotify_simple", "gunicorn", "prometheus_client"),
+    *("shuttle.command.check", "shuttle.observe.web"),
+)
 
 
 def test_a_plain_start_loads_nothing_that_few_need() -> None:

@@ -27,6 +27,7 @@ LAYERS = (
     {"input", "drain"},
     {"landing", "block"},
     {"assembly", "host"},
+    {"overview"},
     {"shuttle"},
     {"worker"},
     {"logging"},

@@ -9,6 +9,7 @@ import sys
 from importlib.metadata import distribution
 from pathlib import Path
 
+import httpx
 import pytest
 
 from release.single_file import COMPILED, ROOT, build, list_plain
@@ -42,15 +43,20 @@ def archive(request: pytest.FixtureRequest, dependencies: Path, tmp_path_factory
     return path
 
 
-def start(archive: Path, *flags: str, home: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """Run the file where everything that is installed is broken, and nothing may be written."""
+def make_environ(home: Path) -> dict[str, str]:
+    """Return an environment in which everything that is installed is broken, and nothing may be written to `home`."""
     broken = home.parent / "site-packages"
     broken.mkdir(exist_ok=True)
-    for name in (*COMPILED, "httpx", "shuttle"):
+    for name in (*COMPILED, "httpx", "shuttle", "prometheus_client"):
         (broken / f"{name}.py").write_text("raise SystemExit('this is what the machine has installed')")
     home.mkdir(exist_ok=True)
     home.chmod(0o500)
-    environ = clean_environ() | {"HOME": str(home), "TMPDIR": str(home), "PYTHONPATH": str(broken)}
+    return clean_environ() | {"HOME": str(home), "TMPDIR": str(home), "PYTHONPATH": str(broken)}
+
+
+def start(archive: Path, *flags: str, home: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the file in such an environment."""
+    environ = make_environ(home)
     command = [sys.executable, "-W", "error", str(archive), *flags]
     return subprocess.run(
         command, input=stdin, capture_output=True, text=True, timeout=LONGEST, env=environ, cwd=home, check=False
@@ -97,6 +103,22 @@ def test_for_kinesis_it_advises_what_helps(archive: Path, tmp_path: Path) -> Non
     ended = start(archive, "-check=offline", "-logs-url", url, home=tmp_path / "home")
     advice = "which the single file cannot have; install log-shuttle instead: pip install 'log-shuttle[aws]'"
     assert f"needs the extra [aws], {advice}" in ended.stdout
+
+
+def test_it_serves_metrics_and_the_page(archive: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    command = [sys.executable, "-W", "error", str(archive), "-logs-url", "http://127.0.0.1:9/", "-stats-addr", "0"]
+    environ, pipe = make_environ(home), subprocess.PIPE
+    with subprocess.Popen(command, env=environ, cwd=home, text=True, stdin=pipe, stderr=pipe) as agent:
+        assert agent.stderr
+        url = agent.stderr.readline().rpartition("url=")[2].strip()
+        texts = [httpx.get(url + path, timeout=LONGEST, trust_env=False).text for path in ("metrics", "", "page.js")]
+        agent.communicate("", timeout=LONGEST)
+    assert agent.returncode == 0
+    assert [part in text for part, text in zip(("lines_read_total 0", "<svg", "fetch("), texts, strict=True)] == [
+        True
+    ] * 3
+    assert list(home.iterdir()) == []
 
 
 def test_it_brings_authorities(archive: Path, tmp_path: Path) -> None:

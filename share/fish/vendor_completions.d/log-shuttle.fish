@@ -11,7 +11,7 @@ function __log_shuttle_flag
         else if test "$words[1]" = --
             string join \n -- $words
             return
-        else if contains -- (string replace -r -- '^--' - $words[1]) -logs-url -logs-url-file -bearer-token -bearer-token-file -drain-token -ca-file -client-cert -client-key -kinesis-shards -aws-endpoint -input-format -max-line-length -file -from -state-dir -partial-timeout -stderr-prival -batch-size -batch-bytes -wait -back-bytes -back-buff -patience -spool -spool-bytes -num-outlets -timeout -max-attempts -max-age -land-timeout -prival -syslog-version -hostname -appname -logplex-token -procid -msgid -stats-interval -stats-source -stats-format -front-buff -num-batchers -stats-addr
+        else if contains -- (string replace -r -- '^--' - $words[1]) -logs-url -logs-url-file -bearer-token -bearer-token-file -drain-token -ca-file -client-cert -client-key -kinesis-shards -aws-endpoint -input-format -max-line-length -file -from -state-dir -partial-timeout -stderr-prival -batch-size -batch-bytes -wait -back-bytes -back-buff -patience -spool -spool-bytes -num-outlets -timeout -max-attempts -max-age -land-timeout -prival -syslog-version -hostname -appname -logplex-token -procid -msgid -stats-interval -stats-source -stats-format -stats-addr -log-format -front-buff -num-batchers
             set flag (string replace -r -- '^--' - $words[1])
         end
     end
@@ -52,6 +52,8 @@ function __log_shuttle_offer
             __fish_complete_directories "$value"
         case -stats-format
             string join \n -- go l2met
+        case -log-format
+            string join \n -- logfmt json
         case -check
             string join \n -- online offline
     end | string replace -r -- '^' $lead
@@ -108,6 +110,8 @@ function __log_shuttle_names
         -stats-interval 'print statistics on stdout this often; 0: never' \
         -stats-source 'name of the source in the statistics' \
         -stats-format 'go or l2met' \
+        -stats-addr 'serve metrics, health and a page there, over HTTP; 9100 and :9100 are 127.0.0.1:9100' \
+        -log-format 'logfmt or json, for log-shuttle\'s own log' \
         -verbose 'log each attempt, and the ledger at exit' \
         -log-to-syslog 'log to syslog, not to stderr' \
         -check 'say line by line what works and what does not, and exit; -check=offline stops before the network' \

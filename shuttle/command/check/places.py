@@ -13,11 +13,13 @@ from shuttle.command.check.provenance import hide_url
 from shuttle.command.options import format_value
 from shuttle.config import Config
 from shuttle.core.setting import name_flag
+from shuttle.core.stats_address import StatsAddress, parse_stats_address
 from shuttle.errors import ConfigError, quote
 from shuttle.input.files.discovery import Discovery
 from shuttle.input.files.matching import find_closed
 from shuttle.input.files.trust import Trust
 from shuttle.input.interpreter import find_missing_interpreter
+from shuttle.observe.web.web_server import listen
 from shuttle.store import backlog, checkpoint_table
 from shuttle.store.batch_table import read_all
 from shuttle.store.inspection import Reader, find_damage, find_foreign, inspect_store
@@ -43,6 +45,18 @@ def check_places(config: Config, command: Sequence[str]) -> Iterator[Finding]:
             yield from _check_room(config.spool, config.spool_bytes)
     if config.state_dir and config.file:
         yield from _check_store("state", config.state_dir, checkpoint_table.SCHEMA, lambda _: ())
+    if address := parse_stats_address(config.stats_addr):
+        yield _check_address(address, config.stats_addr)
+
+
+def _check_address(address: StatsAddress, given: str) -> Finding:
+    try:
+        listeners = listen(address, given)
+    except ConfigError as error:
+        return Finding("fail", "stats", str(error))
+    for listener in listeners:
+        listener.close()
+    return Finding("ok", "stats", f"{given}: can be listened on")
 
 
 def _find_program(name: str) -> Finding:

@@ -5,8 +5,9 @@ thread, and nobody waits for that.
 """
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ from shuttle.input.files.progress import Progress
 from shuttle.input.files.ready_queue import ReadyQueue
 from shuttle.input.files.recorder import Recorder
 from shuttle.input.files.rotation.directories import Directories
+from shuttle.input.files.rotation.rotated_path import RotatedPath
 from shuttle.input.files.scheduler import Scheduler
 from shuttle.input.files.tracker import Tracker
 from shuttle.input.files.trust import Trust, find_fixed
@@ -156,8 +158,16 @@ class DiskFiles:
         """Return the bytes that are there and not read, as far as can be told without a wait."""
         if not self.disk.may_hang:
             return self._paths.count_left()
-        files = [file for path in list(self._paths.rotated.values()) for file in list(path.files)]
-        return sum(max(0, file.size - file.offset) for file in files)
+        return sum(count() for count in self.list_counts().values())
+
+    def list_counts(self) -> dict[Path, Callable[[], int]]:
+        """Return by path what counts the bytes that are there and not read, as far as can be told without a wait."""
+        return {name: partial(self._count_left_of, path) for name, path in list(self._paths.rotated.items())}
+
+    def _count_left_of(self, path: RotatedPath) -> int:
+        if not self.disk.may_hang:
+            return path.count_left()
+        return sum(max(0, file.size - file.offset) for file in list(path.files))
 
     @property
     def incomplete(self) -> bool:

@@ -20,6 +20,7 @@ from shuttle.input.files.labels import ANY, Labels, fill_header
 from shuttle.input.files.missed_lines import Count, MissedLines
 from shuttle.input.files.recorder import Recorder
 from shuttle.input.files.replay import Replay
+from shuttle.input.files.unread_bytes import UnreadBytes
 from shuttle.observe.log import Logger
 from shuttle.store.checkpoints import Checkpoints
 
@@ -40,6 +41,7 @@ class FileInput:
         disks = split_by_disk(config, self._disks, checkpoints, labels, log=log, clock=clock)
         self._files = AllFiles(disks, checkpoints)
         self._recorder = Recorder(checkpoints, self._files)
+        self._unread = UnreadBytes()
 
     @classmethod
     def open(cls, config: Config, *, log: Logger, clock: Clock) -> Self:
@@ -99,6 +101,12 @@ class FileInput:
         """Return the bytes that were read, and those that are there and were not."""
         disks = self._files.disks
         return sum(one.progress.taken for one in disks), sum(one.count_left() for one in disks)
+
+    def measure_each(self) -> dict[str, int]:
+        """Return the bytes that are there and were not read, by path; of thousands of paths the largest."""
+        return self._unread.look(
+            {path: count for one in self._files.disks for path, count in one.list_counts().items()}
+        )
 
     @property
     def incomplete(self) -> bool:

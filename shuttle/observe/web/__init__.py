@@ -1,0 +1,1 @@
+"""What -stats-addr serves: metrics, health, and a page with live numbers."""
