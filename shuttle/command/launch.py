@@ -1,4 +1,4 @@
-"""The launch: an agent gets its log and an event loop, and runs to its end."""
+"""The launch: gives an agent its log and an event loop, and runs it."""
 
 import gc
 import importlib.util
