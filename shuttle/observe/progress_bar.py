@@ -1,4 +1,4 @@
-"""How far a replay of files is, for whoever watches it on a terminal."""
+"""The progress bar of a replay of files, on a terminal."""
 
 import os
 from collections.abc import Callable
@@ -27,7 +27,7 @@ class ReplayProgress(NamedTuple):
 
 
 class ProgressBar:
-    """A bar on the last line of the terminal `fd`. Lines of a log go above it; what `fd` does not take is skipped."""
+    """A progress bar on the last line of the terminal `fd`. Log lines go above it; what does not fit is skipped."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -43,7 +43,7 @@ class ProgressBar:
             self._draw(drawn)
 
     def clear(self) -> None:
-        """Take the bar away, until it is drawn again."""
+        """Remove the bar until it is drawn again."""
         if self._drawn:
             write_now(self._fd, _CLEAR)
             self._drawn = ""
