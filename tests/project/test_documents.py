@@ -12,6 +12,7 @@ import yaml
 from shuttle.command.flags import parse_command_line
 from shuttle.command.options import FLAGS
 from shuttle.command.reference import insert_reference
+from shuttle.local_drain.program import FLAGS as DRAIN_FLAGS
 from tests.helpers.documents import PAGES, ROOT, list_anchors, list_blocks, list_links, read_page
 from tests.helpers.process import LONGEST
 from tests.helpers.rooms import insert_rooms
@@ -59,7 +60,7 @@ def test_a_link_leads_to_a_file_and_a_heading(page: str) -> None:
 @every_page
 def test_a_page_names_flags_that_exist(page: str) -> None:
     named = set(re.findall(r"`-([a-z][a-z0-9-]+)", read_page(page)))  # not -x, which stands for any, nor docker's -i
-    assert page == HISTORY or named <= {flag.name for flag in FLAGS}
+    assert page == HISTORY or named <= {flag.name for flag in (*FLAGS, *DRAIN_FLAGS)}
 
 
 @every_page
