@@ -19,7 +19,7 @@ PYTHONS = $(shell for name in $(BIN)/python python3.11 python3.12 python3.13 pyt
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name; done; true)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-page test lint lowest lock pyz reference screenshots bench clean
+.PHONY: help demo demo-page test lint lowest lock pyz dist docs reference screenshots bench clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -52,8 +52,19 @@ lock: $(VENV)/installed-test ## write requirements.lock: what the image holds, w
 pyz: $(VENV)/installed ## build dist/log-shuttle.pyz, one file that any Python 3.11 or later runs
 	$(BIN)/python -m release.single_file dist/log-shuttle.pyz $(PYTHONS)
 
-reference: $(VENV)/installed ## write what is made of the code: the flags and the rooms in the documents, and share/
-	$(BIN)/python -m shuttle.command.reference README.md
+dist: $(VENV)/installed-release ## build the wheel and the sdist of the last commit into dist/, and check them
+	rm -rf build/release
+	mkdir -p build/release
+	git archive HEAD | tar -x -C build/release
+	$(BIN)/python -m release.readme build/release
+	$(BIN)/python -m build --outdir dist build/release
+	$(BIN)/python -m twine check --strict dist/*.whl dist/*.tar.gz
+
+docs: $(VENV)/installed-docs ## build the documentation as a site in build/site; a warning is an error
+	$(BIN)/python -m mkdocs build --strict
+
+reference: $(VENV)/installed ## write the flags and the modules, as the code has them, into docs/ and share/
+	$(BIN)/python -m shuttle.command.reference docs/flags.md
 	$(BIN)/python -m release.shared share
 	$(BIN)/python -m tests.helpers.rooms docs/rooms.md
 
@@ -77,6 +88,11 @@ $(VENV)/installed: pyproject.toml | $(VENV)/bin/python
 $(VENV)/installed-test: pyproject.toml | $(VENV)/bin/python
 	@echo "Installing log-shuttle and what its tests need into $(VENV) ..."
 	@$(INSTALL) '.[test]'
+	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-docs $(VENV)/installed-release: $(VENV)/installed-%: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing log-shuttle and the extra [$*] into $(VENV) ..."
+	@$(INSTALL) '.[$*]'
 	@touch $@ $(VENV)/installed
 
 $(VENV)/bin/python:

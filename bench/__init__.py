@@ -1,1 +1,1 @@
-"""The harness: this project and its peers side by side, measured in one run."""
+"""The benchmark harness: measures this project and its peers in one run."""

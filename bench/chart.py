@@ -1,4 +1,4 @@
-"""A chart as SVG: a bar a program, for lines/s and for lines per CPU second, in light and dark alike."""
+"""A chart as SVG: one bar per program, for lines/s and for lines per CPU second, in light and dark mode."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A program in a scenario: a bar a panel, or a word why there is none."""
+    """A program in a scenario: one bar per panel, or a word why there is none."""
 
     program: str
     bars: tuple[Bar, ...] = ()
@@ -54,7 +54,7 @@ Group = tuple[str, Sequence[Row]]
 
 
 def write_chart(path: Path, machine: dict[str, object], chapters: list[Chapter]) -> bool:
-    """Write the chart and say whether there was anything to show."""
+    """Write the chart; return False if there was nothing to show."""
     groups = [
         (SCENARIOS[chapter.scenario.name], [_make_row(x.program.name, x.summaries) for x in chapter.results])
         for chapter in chapters

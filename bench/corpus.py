@@ -1,4 +1,4 @@
-"""What agents are given: lines of one length, each with its number in front, in a file that is made beforehand."""
+"""The input of agents: lines of one length, each beginning with its number, in a file that is made beforehand."""
 
 import random
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ def _make_random_text(source: random.Random, length: int) -> bytes:
 
 
 def make_log_text(source: random.Random, length: int) -> bytes:
-    """Return the beginning of router log lines: what an application's output looks like, to gzip as well."""
+    """Return the beginning of router log lines, which look like an application's output, also to gzip."""
     text = b""
     while len(text) < length:
         text += _make_router_line(source).encode("ascii")

@@ -1,4 +1,4 @@
-"""The drain: a process that reads every body to its end, counts what is in it and costs little.
+"""The drain: a process that reads every body to its end and counts its lines at little cost.
 
 Strategy: a thread a connection that blocks in C code, for reading, TLS and gzip alike. Nothing is answered before the
 body has ended. Whoever starts it reads the port from its stdout, and writes a number to its stdin: the counts come as
@@ -103,7 +103,7 @@ class Server:
 
 
 def read_head(stream: BufferedReader) -> dict[bytes, bytes]:
-    """Return the headers of the next request, names in lower case; nothing if the connection ended."""
+    """Return the headers of the next request, names in lower case; None if the connection ended."""
     stream.readline()
     headers = {}
     while (line := stream.readline()) not in (b"\r\n", b""):

@@ -1,4 +1,4 @@
-"""Starts an agent and says on stdout what it used: run as a script, by `python -I -S`.
+"""Starts an agent and reports its use of resources on stdout: a script for `python -I -S`.
 
 A process begins with the peak RSS of the one that it was forked from, so the harness itself would hide a small
 agent's. First line: the agent's pid, and when it was started in ns of the monotonic clock. Second line: its exit code,

@@ -1,4 +1,4 @@
-"""The machine and the versions that figures belong to."""
+"""The machine and the versions behind the figures."""
 
 import os
 import platform

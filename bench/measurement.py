@@ -57,7 +57,7 @@ def measure(program: Program, scenario: Scenario, place: Place) -> Figures:
 
 
 def verify_arrival(program: Program, scenario: Scenario, place: Place) -> None:
-    """Look at every line that arrives, byte by byte, in a run of fewer lines that is not timed.
+    """Compare every line that arrives, byte by byte, in an untimed run of fewer lines.
 
     Raises:
         MismatchError: What arrived is not what was sent.
@@ -205,7 +205,7 @@ def _run_follow(program: Program, scenario: Scenario, place: Place) -> Figures:
 
 
 def _run_hang(program: Program, scenario: Scenario, place: Place) -> Figures:
-    """Feed the agent all lines while nothing is answered; what it does not hold any more it must have dropped."""
+    """Feed the agent all lines while nothing is answered; it must have dropped what it does not hold."""
     corpus = place.corpora.get(scenario.text, scenario.line_bytes, scenario.lines)
     with ExitStack() as stack:
         drain = stack.enter_context(_start_drain(scenario, place, hang=True))
@@ -219,7 +219,7 @@ def _run_hang(program: Program, scenario: Scenario, place: Place) -> Figures:
 
 
 def _run_idle(program: Program, scenario: Scenario, place: Place) -> Figures:
-    """Give the agent one line, and when that has arrived look what it does while nothing is to be done."""
+    """Give the agent one line, and watch it idle after the line has arrived."""
     corpus = place.corpora.get(scenario.text, scenario.line_bytes, 1)
     with ExitStack() as stack:
         drain = stack.enter_context(_start_drain(scenario, place))

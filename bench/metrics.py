@@ -1,4 +1,4 @@
-"""What is measured, in which unit, and what is better."""
+"""The metrics: their units, and which direction is better."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ def summarize(values: list[float]) -> Summary:
 
 
 def compare(metric: str, own: Summary, peer: Summary) -> float | None:
-    """Return how many times better `own` is than `peer`; None where that says nothing."""
+    """Return how many times better `own` is than `peer`; None if that is meaningless."""
     better = METRICS[metric].better
     if better is None or not own.median or not peer.median:
         return None

@@ -1,4 +1,4 @@
-"""`python -m bench.micro`: what the parts of the hot path cost, in nanoseconds a line."""
+"""`python -m bench.micro`: the cost of the hot path's parts, in nanoseconds per line."""
 
 import argparse
 import random
@@ -77,7 +77,7 @@ def list_cases() -> Iterable[Case]:
 
 
 def _pass_through(batch: Batch) -> Callable[[], object]:
-    """Return what offers a batch to a buffer and takes one: nothing waits, so no event loop has to run."""
+    """Return a step that offers a batch to a buffer and takes one. Nothing waits, so it needs no event loop."""
     buffer = MemoryQueue(max_bytes=2 * batch.size)
 
     def run() -> None:
@@ -92,7 +92,7 @@ def _pass_through(batch: Batch) -> Callable[[], object]:
 
 
 def measure(case: Case, *, runs: int, seconds: float) -> Summary:
-    """Return ns a line: of `runs` runs of about `seconds` each."""
+    """Return ns per line, from `runs` runs of about `seconds` each."""
     times = 1
     while (spent := _time(case, times)) < seconds * 1e9 / 10:
         times *= 2

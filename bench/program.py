@@ -1,4 +1,4 @@
-"""What is measured: this project, and peers that take the same flags."""
+"""The programs under measurement: this project, and peers that take the same flags."""
 
 import os
 import shlex
@@ -21,13 +21,13 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.upp
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A name and a command, which flags are put behind."""
+    """A name, and a command to which flags are appended."""
 
     name: str
     command: tuple[str, ...]
 
     def read_version(self) -> str:
-        """Return the first line that it prints with -version; a word if it prints none."""
+        """Return the first line of its -version; a placeholder if there is none."""
         try:
             result = subprocess.run(
                 [*self.command, "-version"], capture_output=True, text=True, timeout=30, cwd=ROOT, check=False
@@ -51,7 +51,7 @@ class PeerError(ValueError):
 
 
 def parse_peer(text: str) -> Program:
-    """Return the program that `name=command` tells of.
+    """Return the program that `name=command` describes.
 
     Raises:
         PeerError: It tells of none.
@@ -75,7 +75,7 @@ def find_peers() -> list[Program]:
 
 
 def list_programs(peers: Iterable[Program]) -> list[Program]:
-    """Return this project, `peers`, and behind them those found here whose name is still free.
+    """Return this project, `peers`, and installed peers whose names are still free.
 
     Raises:
         PeerError: Two have the same name.

@@ -1,4 +1,4 @@
-"""Where a measurement is: one line of a terminal, rewritten; nothing where there is none."""
+"""The progress of a measurement: one line on a terminal, rewritten in place."""
 
 import shutil
 from typing import TextIO

@@ -1,4 +1,4 @@
-"""The scenarios: what goes in, with which flags, and what is told of it."""
+"""The scenarios: their input, flags and metrics."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -133,7 +133,7 @@ def _fit(scenario: Scenario, lines: int, part: int) -> Scenario:
 
 
 def choose(names: list[str], scenarios: list[Scenario]) -> list[Scenario]:
-    """Return the scenarios that `names` name, all if there are none; `scale` names each of its steps.
+    """Return the scenarios with these `names`, or all; `scale` stands for all of its steps.
 
     Raises:
         ValueError: There is none of a name.

@@ -1,4 +1,4 @@
-"""What a run is made of: a drain, an agent and what feeds it, each a process that ends with its block."""
+"""The processes of a run: a drain, an agent and its writer. Each ends with its block."""
 
 import contextlib
 import json
@@ -91,7 +91,7 @@ class Feed(_Process):
         self._process.stdin.close()
 
     def wait(self, timeout: float) -> None:
-        """Wait until everything has been read, but for what fits the pipe."""
+        """Wait until everything has been read, except what fits the pipe."""
         try:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:

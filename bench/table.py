@@ -1,4 +1,4 @@
-"""The results of a scenario as text: a row a program, and how many times better this project is than each peer."""
+"""The results of a scenario as text: a row per program, and how many times better this project is than each peer."""
 
 from bench.campaign import Chapter, Result
 from bench.metrics import METRICS, Summary, compare

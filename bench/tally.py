@@ -1,4 +1,4 @@
-"""What a body holds: cheaply in a timed run, line by line in a verification.
+"""Reads bodies: cheaply in a timed run, line by line in a verification.
 
 Strategy: all lines of a run have one length and no newline inside, so the frames of a body have one length too. The
 numbers of the lines then stand in columns, and a sum over each column of digits is a sum over the numbers.
@@ -42,7 +42,7 @@ class MismatchError(Exception):
 
 
 def count_lines(body: bytes, *, reports: int, line_bytes: int) -> tuple[int, int]:
-    """Return how many lines `body` holds behind its `reports` reports of loss, and the sum of their numbers.
+    """Return how many lines `body` holds after its `reports` loss reports, and the sum of their numbers.
 
     Raises:
         MismatchError: They are not lines of `line_bytes` bytes in frames of one length.
@@ -64,7 +64,7 @@ def count_lines(body: bytes, *, reports: int, line_bytes: int) -> tuple[int, int
 
 
 def check(tally: Tally, *, lines: int, number_sum: int) -> None:
-    """Check what a timed run tells: that nothing arrived but what was sent. Fewer lines are a loss, and no mismatch.
+    """Check that a timed run delivered only what was sent. Fewer lines are a loss, not a mismatch.
 
     Raises:
         MismatchError: It did.

@@ -1,4 +1,4 @@
-"""How much a process has done so far: the CPU time of its threads, and how often they went to sleep and woke up."""
+"""The activity of a process so far: the CPU time of its threads, and how often they woke up."""
 
 import contextlib
 import re

@@ -1,4 +1,4 @@
-"""`python -m bench.watch`: what idle files cost, and how soon a line is seen: by inotify and by polling.
+"""`python -m bench.watch`: the cost of idle files, and the delay until a line is seen, by inotify and by polling.
 
 Each way looks at files as a follower does, by one `os.stat` each or by `os.scandir` of their directory.
 `shuttle.input.files.watcher` is measured whole, its slow look at everything included. CPU is that of the process and of

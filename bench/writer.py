@@ -1,4 +1,4 @@
-"""Writes the lines of a file to stdout at a rate, each by its deadline: run as a script, by `python -I -S`.
+"""Writes the lines of a file to stdout at a given rate: a script for `python -I -S`.
 
 The first line goes out at once and the others when stdin tells, so that the start of the agent is over. The pace is the
 scenario, so this is the one place that sleeps while time is measured. When each line was written, in ns of the

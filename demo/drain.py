@@ -1,4 +1,4 @@
-"""The local drain for the Procfile: `log-shuttle-drain`, but it stops a little later than it is told to.
+"""The local drain for the Procfile: `log-shuttle-drain`, which stops a little after its signal.
 
 A drain lives elsewhere and knows nothing of the end of a dyno. A process manager that runs one beside the application
 stops both at the same moment, and the last lines would have nowhere to go.

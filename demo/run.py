@@ -1,4 +1,4 @@
-"""The demonstration: `demo/app.py | log-shuttle`, a drain that is out of order at first, and SIGTERM in the middle.
+"""The demonstration: `demo/app.py | log-shuttle`, a drain that fails at first, and SIGTERM in the middle.
 
 It is a deploy on a bad day. At the end the books are compared: what the application says it wrote, the forwarder's
 ledger, and what the drain has. The exit code is 0 if they agree and 1 if they do not.

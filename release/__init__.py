@@ -1,1 +1,1 @@
-"""What a release has beside the package."""
+"""The parts of a release beside the package."""

@@ -1,4 +1,4 @@
-"""What a system wants of a command: completions for its shells, and a manual page.
+"""Writes the files that a system expects of a command: completions and a manual page.
 
 `python -m release.shared share` writes the files into a directory, and a wheel puts them where shells and `man` look
 for them. `make reference` does that.

@@ -1,4 +1,4 @@
-"""Builds log-shuttle as one file, which runs wherever there is Python 3.11 or later.
+"""Builds log-shuttle as one file that runs wherever Python 3.11 or later is installed.
 
     python -m release.single_file dist/log-shuttle.pyz python3.11 python3.13
 
@@ -49,14 +49,14 @@ def collect(target: Path) -> None:
 
 
 def compile_for(python: str, target: Path) -> None:
-    """Put what `python` makes of the sources into a folder of its own."""
+    """Write the bytecode that `python` makes of the sources into its own folder."""
     bytecode = target / _BYTECODE
     bytecode.mkdir(exist_ok=True)
     subprocess.run([python, str(_HERE / "bytecode.py"), str(target / "source"), str(bytecode), *_WITH_DATA], check=True)
 
 
 def pack(source: Path, archive: Path) -> None:
-    """Write the archive of all that is in `source`, and make it executable."""
+    """Write an archive of the directory `source`, and make it executable."""
     archive.parent.mkdir(parents=True, exist_ok=True)
     with archive.open("wb") as file:
         file.write(_SHEBANG)
@@ -73,7 +73,7 @@ def pack(source: Path, archive: Path) -> None:
 
 
 def build(archive: Path, dependencies: Path, pythons: Sequence[str]) -> None:
-    """Build `archive` of what is in the directory `dependencies`, with bytecode for each of `pythons`."""
+    """Build `archive` from the directory `dependencies`, with bytecode for each of `pythons`."""
     with tempfile.TemporaryDirectory() as directory:
         target = Path(directory)
         source = target / "source"
@@ -89,7 +89,7 @@ def build(archive: Path, dependencies: Path, pythons: Sequence[str]) -> None:
 
 
 def main(archive: Path, pythons: Sequence[str]) -> None:
-    """Build `archive` of what the lock file names, with bytecode for each of `pythons`."""
+    """Build `archive` from the lock file's packages, with bytecode for each of `pythons`."""
     with tempfile.TemporaryDirectory() as dependencies:
         collect(Path(dependencies))
         build(archive, Path(dependencies), pythons)

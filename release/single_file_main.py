@@ -1,4 +1,4 @@
-"""The beginning of the single file. An old Python must be able to read it, too, to say that it is too old."""
+"""The start of the single file. An old Python must be able to read it, to say that it is too old."""
 
 import sys
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from shuttle.errors import ConfigError
     from shuttle.shuttle import Shuttle
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Config", "ConfigError", "Shuttle"]
 
 _HOMES = {"Config": "shuttle.config", "ConfigError": "shuttle.errors", "Shuttle": "shuttle.shuttle"}

@@ -1,4 +1,4 @@
-"""Where the command begins: `log-shuttle`, or `python -m shuttle`."""
+"""The entry point of the command: `log-shuttle`, or `python -m shuttle`."""
 
 import gc
 import sys

@@ -212,7 +212,7 @@ def make_drain(
 
 
 def check_packages(config: Config) -> None:
-    """See that what the drain needs is installed.
+    """Check that what the drain needs is installed.
 
     Raises:
         ConfigError: It is not.
@@ -224,7 +224,7 @@ def check_packages(config: Config) -> None:
 
 
 def _open_files(config: Config, log: Logger, clocks: Clocks, opened: AsyncExitStack) -> "FileInput":
-    from shuttle.input.files.file_input import FileInput  # noqa: PLC0415  # who reads stdin need not wait for SQLite
+    from shuttle.input.files.file_input import FileInput  # noqa: PLC0415  # stdin does not need SQLite
 
     files = FileInput.open(config, log=log, clock=clocks.monotonic)
     opened.push_async_callback(files.release)

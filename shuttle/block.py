@@ -1,7 +1,7 @@
-"""The block of a host: begun when it enters a shuttle, ended when it leaves, and cancelled by an abort meanwhile.
+"""The block of a host: it begins when the host enters a shuttle and ends when it leaves; an abort cancels it.
 
-On asyncio a block is cancelled by `Task.cancel()`, as `asyncio.timeout` does it: it may end in any order and in any
-task. On trio only a cancel scope can do it. That must end in order and in the task that has begun it.
+On asyncio, `Task.cancel()` cancels a block, as `asyncio.timeout` does. So the block may end in any order and in any
+task. On trio only a cancel scope can cancel it, and a scope must end in order, in the task that began it.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ class Block(Protocol):
     def end(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> BaseException | None:
-        """Return what is left of `error` without the cancellation. Without an error, return what is wrong with the end.
+        """Return `error` without the cancellation; without an error, what is wrong with the way the block ended.
 
         It raises nothing.
         """
@@ -53,7 +53,7 @@ class TaskBlock:
     def end(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> BaseException | None:
-        """Return `error` unless it is the cancellation, and no other one goes on."""
+        """Return `error`, unless it is the cancellation and no other cancellation continues."""
         self._ended = True
         if not self._cancelled or asyncio.current_task() is not self._task:
             return error
@@ -65,7 +65,7 @@ class ScopeBlock:
     """A block on trio."""
 
     def __init__(self) -> None:
-        import trio  # noqa: PLC0415  # only who runs on it has it
+        import trio  # noqa: PLC0415  # installed only where it is used
 
         self._get_task = trio.lowlevel.current_task
         self._task = self._get_task()
@@ -79,7 +79,7 @@ class ScopeBlock:
     def end(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> BaseException | None:
-        """Return what is left of `error`. Without one, return what is wrong with the place or the order."""
+        """Return `error` without the cancellation; without an error, what is wrong with the place or order."""
         if self._get_task() is not self._task:
             return _blame("in another task", error)
         try:
@@ -91,7 +91,9 @@ class ScopeBlock:
 
 
 def _blame(mistake: str, error: BaseException | None) -> BaseException:
-    """Return the block's own `error`; without one, an error that tells of the mistake."""
+    """Return the block's own `error`; without one, an error that describes the mistake."""
     if error is not None:
         return error
-    return RuntimeError(f"the shuttle was left {mistake}: on trio, leave first what was entered last, in its own task")
+    return RuntimeError(
+        f"the shuttle was left {mistake}: on trio, leave shuttles in reverse order, in the task that entered them"
+    )

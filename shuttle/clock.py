@@ -1,11 +1,10 @@
 """The clocks of a shuttle, and time limits that do not run out while the process is stopped.
 
-The clocks are bound to the event loop once. `anyio.current_time()` finds out at each call which event loop runs. On
-Python 3.11 that asks the system for the process's id, and ten calls cost as much as a request's headers.
+The clocks are bound to the event loop once, because `anyio.current_time()` finds the running event loop at each call.
+On Python 3.11 that needs a system call, and ten calls cost as much as the headers of a request.
 
-A process can be stopped (SIGSTOP, a suspended machine) for longer than a limit. When it goes on, every timer is due at
-once, though an answer may have arrived meanwhile that is not read yet. So a `Limit` that fires late gives its block
-more time.
+A process can be stopped (SIGSTOP, a suspended machine) for longer than a limit. When it continues, every timer is due
+at once, even if an answer has arrived that is not read yet. So a `Limit` that fires late gives its block more time.
 """
 
 import asyncio

@@ -29,8 +29,8 @@ MAX_LINE_LENGTH = 10_000  # bytes; logplex took 10,000 a line when Go's default 
 BATCH_BYTES = MIB  # drains seen in the wild limit bodies to 1-5 MB
 BACK_BYTES = 64 * MIB  # 27 s of 10,000 lines/s of 178 bytes, in the smallest dyno's 512 MB
 PATIENCE = 0.1  # seconds; a person does not see it, and a healthy drain takes many batches in it
-PARTIAL_TIMEOUT = 5.0  # seconds; whoever writes a line in parts has written the rest by then
-MAX_AGE = 300.0  # seconds; older log lines than this no longer help whoever watches them, unless they were kept for it
+PARTIAL_TIMEOUT = 5.0  # seconds; a program that writes a line in parts has written the rest by then
+MAX_AGE = 300.0  # seconds; older lines no longer help somebody who watches, unless they were kept on purpose
 SPOOL_BYTES = 1024 * MIB  # an hour and a half of 1,000 lines/s of 178 bytes, in a dyno's disk
 LAND_TIMEOUT = 25.0  # seconds; a dyno is killed 30 s after its SIGTERM
 
@@ -60,7 +60,7 @@ class Config:
         str,
         Setting(
             "string",
-            "where to post; else $LOGS_URL, else $LOGPLEX_URL (deprecated)",
+            "drain to post to; default $LOGS_URL, then $LOGPLEX_URL (deprecated)",
             "URL",
             secret=True,
             heading="Drain",
@@ -68,13 +68,13 @@ class Config:
     ] = ""
     logs_url_file: Annotated[
         Path | None,
-        Setting("path", "read the URL from this file; again if the drain answers 401, and it has changed"),
+        Setting("path", "read the URL from this file; read it again after a 401 if it has changed"),
     ] = None
     bearer_token: Annotated[
         str,
         Setting(
             "string",
-            "authorize as Bearer; wins over the URL's user:password",
+            "send this bearer token instead of the URL's user:password",
             "TOKEN",
             rule=TOKEN,
             secret=True,
@@ -83,13 +83,17 @@ class Config:
     ] = ""
     bearer_token_file: Annotated[
         Path | None,
-        Setting("path", "read the bearer token from this file, likewise", needs=(need.NO_AWS,)),
+        Setting(
+            "path",
+            "read the bearer token from this file; read it again after a 401 if it has changed",
+            needs=(need.NO_AWS,),
+        ),
     ] = None
     drain_token: Annotated[
         str,
         Setting(
             "string",
-            "send this as Logplex-Drain-Token; else the appname",
+            "value of the header Logplex-Drain-Token; default the appname",
             "TOKEN",
             rule=TOKEN,
             secret=True,
@@ -100,31 +104,32 @@ class Config:
         Path | None,
         Setting("path", "PEM certificates to trust instead of the system's", needs=(need.HTTPS, need.VERIFICATION)),
     ] = None
-    client_cert: Annotated[Path | None, Setting("path", "PEM certificate to show the drain", needs=(need.HTTPS,))] = (
-        None
-    )
+    client_cert: Annotated[
+        Path | None, Setting("path", "PEM certificate to present to the drain", needs=(need.HTTPS,))
+    ] = None
     client_key: Annotated[
-        Path | None, Setting("path", "its private key, if it stands in a file of its own", needs=(need.HTTPS,))
+        Path | None, Setting("path", "private key of the certificate, if in a file of its own", needs=(need.HTTPS,))
     ] = None
     skip_verify: Annotated[bool, Setting("bool", "trust any certificate", needs=(need.HTTPS,))] = False
-    gzip: Annotated[bool, Setting("bool", "compress the requests")] = False
+    gzip: Annotated[bool, Setting("bool", "compress requests")] = False
     kinesis_shards: Annotated[
         int,
         Setting(
             "int",
-            "spread the records of a Kinesis stream over so many partition keys",
+            "number of partition keys to spread Kinesis records over",
             rule=at_least(1),
             needs=(need.KINESIS_STREAM,),
         ),
     ] = 1
     aws_create: Annotated[
-        bool, Setting("bool", "create a group and stream of CloudWatch Logs that are missing", needs=(need.LOG_STREAM,))
+        bool,
+        Setting("bool", "create the CloudWatch Logs group and stream if they are missing", needs=(need.LOG_STREAM,)),
     ] = False
     aws_endpoint: Annotated[
         str,
         Setting(
             "string",
-            "where AWS's services are reached; else $AWS_ENDPOINT_URL_KINESIS, _CLOUDWATCH_LOGS or $AWS_ENDPOINT_URL",
+            "URL of the AWS service; default $AWS_ENDPOINT_URL_KINESIS, _CLOUDWATCH_LOGS or $AWS_ENDPOINT_URL",
             "URL",
             secret=True,
             needs=(need.AWS,),
@@ -135,20 +140,20 @@ class Config:
         InputFormat,
         Setting(
             "string",
-            "raw (lines, framed here), rfc5424 (framed lines) or lprfc5424 (each frame behind its length)",
+            "raw (log-shuttle frames each line), rfc5424 (lines are frames) or lprfc5424 (frames after their length)",
             "FORMAT",
             rule=one_of(*get_args(InputFormat)),
             heading="Input",
         ),
     ] = "raw"
     max_line_length: Annotated[
-        int, Setting("size", "raw lines longer than this are split", rule=at_least(1), needs=(need.RAW_LINES,))
+        int, Setting("size", "split raw lines longer than this", rule=at_least(1), needs=(need.RAW_LINES,))
     ] = MAX_LINE_LENGTH
     file: Annotated[
         tuple[str, ...],
         Setting(
             "string",
-            "follow this file, or all that match, as '/var/log/*.log'; repeatable; stdin is not read then",
+            "follow this file, or a pattern such as '/var/log/*.log', instead of stdin; repeatable",
             "PATH",
             rule=Rule("must be a path or a pattern of paths", bool),
             repeatable=True,
@@ -158,20 +163,20 @@ class Config:
         bool,
         Setting(
             "bool",
-            "follow links that match a pattern or look like rotated files, whoever made them",
+            "follow symbolic links that are found in directories, whoever owns them",
             needs=(need.FILE,),
         ),
     ] = False
     follow: Annotated[
         bool,
-        Setting("bool", "go on at the end of the files; -follow=false delivers them and exits", needs=(need.FILE,)),
+        Setting("bool", "wait for more at the end of files; -follow=false delivers them and exits", needs=(need.FILE,)),
     ] = True
     from_: Annotated[
         Start,
         Setting(
             "string",
-            "where to begin in files that are there at the start and have no checkpoint: beginning or end "
-            "(end, or with -follow=false the beginning)",
+            "where to begin in existing files without a checkpoint: beginning or end "
+            "(default end, with -follow=false the beginning)",
             "PLACE",
             rule=one_of(*get_args(Start)),
             needs=(need.FILE,),
@@ -179,24 +184,28 @@ class Config:
     ] = ""
     state_dir: Annotated[
         Path | None,
-        Setting("path", "keep checkpoints there: how far each file has been delivered", "DIR", needs=(need.FILE,)),
+        Setting(
+            "path", "keep checkpoints in this directory: how far each file was delivered", "DIR", needs=(need.FILE,)
+        ),
     ] = None
     partial_timeout: Annotated[
         float,
-        Setting(
-            "duration", "send a last line without its newline after this long", rule=at_least(0), needs=(need.FILE,)
-        ),
+        Setting("duration", "send a last line without a newline after this long", rule=at_least(0), needs=(need.FILE,)),
     ] = PARTIAL_TIMEOUT
 
     tee: Annotated[
         bool,
-        Setting("bool", "copy what is read to stdout, and -split-stderr's to stderr, unchanged", needs=(need.PIPED,)),
+        Setting(
+            "bool",
+            "also copy the input to stdout, unchanged; with -split-stderr, stderr to stderr",
+            needs=(need.PIPED,),
+        ),
     ] = False
     split_stderr: Annotated[
         bool,
         Setting(
             "bool",
-            "read the application's stderr apart, to give it -stderr-prival; the order of both is lost",
+            "read the application's stderr separately, for -stderr-prival; the order of the two is lost",
         ),
     ] = False
     stderr_prival: Annotated[
@@ -211,27 +220,30 @@ class Config:
     ] = "187"  # local7.err
 
     batch_size: Annotated[
-        int, Setting("int", "most lines in a batch", rule=at_least(1), heading="Batches (a request each)")
+        int, Setting("int", "maximum lines in a batch", rule=at_least(1), heading="Batches (a request each)")
     ] = BATCH_SIZE
-    batch_bytes: Annotated[int, Setting("size", "most bytes in a batch", rule=at_least(MIN_BATCH_BYTES))] = BATCH_BYTES
+    batch_bytes: Annotated[int, Setting("size", "maximum bytes in a batch", rule=at_least(MIN_BATCH_BYTES))] = (
+        BATCH_BYTES
+    )
     wait: Annotated[
-        float, Setting("duration", "longest time from a batch's first line to its flush", rule=at_least(0))
+        float, Setting("duration", "send a batch this long after its first line, full or not", rule=at_least(0))
     ] = WAIT
 
     back_bytes: Annotated[
         int,
         Setting(
-            "size", "most bytes held; beyond them lines are dropped", rule=at_least(MIN_BACK_BYTES), heading="Buffer"
+            "size", "maximum bytes held; lines beyond that are dropped", rule=at_least(MIN_BACK_BYTES), heading="Buffer"
         ),
     ] = BACK_BYTES
     back_buff: Annotated[
-        int | None, Setting("int", "most batches held (Go: 50; here only -back-bytes unless given)", rule=at_least(1))
+        int | None,
+        Setting("int", "maximum batches held (Go: 50; here only -back-bytes unless given)", rule=at_least(1)),
     ] = None
     drop: Annotated[
         bool,
         Setting(
             "bool",
-            "drop when the queue is full; -drop=false blocks the application instead",
+            "drop lines when the queue is full; -drop=false blocks the application instead",
             needs=(need.PIPE_TO_DROP_FROM,),
         ),
     ] = True
@@ -239,38 +251,45 @@ class Config:
         float,
         Setting(
             "duration",
-            "hold the input this long, once a stall, before dropping",
+            "before dropping, stop reading for up to this long",
             rule=at_least(0),
             needs=(need.PIPE, need.DROP),
         ),
     ] = PATIENCE
     spool: Annotated[
         Path | None,
-        Setting("path", "keep what is held on the disk, there: a crash or a dead drain costs none of it", "DIR"),
+        Setting("path", "keep batches in this directory, so that a crash or a dead drain loses none of them", "DIR"),
     ] = None
     spool_bytes: Annotated[
         int,
         Setting(
             "size",
-            "most bytes of it; beyond them lines are dropped, or wait with -drop=false",
+            "maximum size of the spool; lines beyond that are dropped, or wait with -drop=false",
             rule=at_least(MIN_SPOOL_BYTES),
             needs=(need.SPOOL,),
         ),
     ] = SPOOL_BYTES
 
     num_outlets: Annotated[
-        int, Setting("int", "most requests at a time", rule=between(1, MOST_OUTLETS), heading="Delivery")
+        int, Setting("int", "maximum requests at a time", rule=between(1, MOST_OUTLETS), heading="Delivery")
     ] = NUM_OUTLETS
-    timeout: Annotated[float, Setting("duration", "for a whole request; 0: none", rule=at_least(0, " (no limit)"))] = (
-        TIMEOUT
-    )
+    timeout: Annotated[
+        float, Setting("duration", "time limit of a request; 0: none", rule=at_least(0, " (no limit)"))
+    ] = TIMEOUT
     max_attempts: Annotated[
-        int | None, Setting("int", "attempts of a batch (Go: 3; here only -max-age unless given)", rule=at_least(1))
+        int | None,
+        Setting(
+            "int",
+            "maximum attempts of a batch (Go: 3; here only -max-age unless given)",
+            rule=at_least(1),
+        ),
     ] = None
     max_age: Annotated[
         float | None,
         Setting(
-            "duration", "try a batch until it is this old (5m; no limit for files and with -spool)", rule=at_least(0)
+            "duration",
+            "retry a batch until it is this old (default 5m; no limit with -file or -spool)",
+            rule=at_least(0),
         ),
     ] = None
     """None: MAX_AGE for what only memory holds; as long as it takes for files and with a spool."""
@@ -278,7 +297,7 @@ class Config:
         float,
         Setting(
             "duration",
-            "give up landing: at the end of input after this long without progress, at a signal after this long",
+            "at the end of input, give up after this long without progress; after a signal, after this long",
             rule=at_least(0),
             needs=(need.TIME_OR_DISK,),
         ),
@@ -295,42 +314,52 @@ class Config:
             needs=(need.RAW_LINES, need.HEADERS),
         ),
     ] = "190"  # local7.info
-    syslog_version: Annotated[str, Setting("string", "version", "N", rule=SYSLOG_VERSION, needs=(need.HEADERS,))] = "1"
+    syslog_version: Annotated[
+        str, Setting("string", "syslog version", "N", rule=SYSLOG_VERSION, needs=(need.HEADERS,))
+    ] = "1"
     hostname: Annotated[
         str, Setting("string", "host name", rule=printable(255, "6.2.4"), needs=(need.HOST, need.HEADERS))
     ] = "shuttle"
     appname: Annotated[
         str,
-        Setting("string", "application", rule=printable(48, "6.2.5"), needs=(need.HEADERS, need.filled_in("appname"))),
+        Setting(
+            "string", "application name", rule=printable(48, "6.2.5"), needs=(need.HEADERS, need.filled_in("appname"))
+        ),
     ] = APPNAME
     procid: Annotated[
         str,
         Setting(
             "string",
-            "process",
+            "process name or id",
             rule=printable(128, "6.2.6"),
             needs=(need.RAW_LINES, need.HEADERS, need.filled_in("procid")),
         ),
     ] = "shuttle"
     msgid: Annotated[
-        str, Setting("string", "message id, and structured data behind a space", rule=MSGID, needs=(need.HEADERS,))
+        str, Setting("string", "message id, optionally a space and structured data", rule=MSGID, needs=(need.HEADERS,))
     ] = "- -"  # a nil MSGID and a nil STRUCTURED-DATA
 
     stats_interval: Annotated[
         float,
         Setting(
             "duration",
-            "print statistics on stdout this often; 0: never",
+            "print statistics on stdout at this interval; 0: never",
             rule=at_least(0),
             heading="Statistics and logs",
         ),
     ] = 0.0
-    stats_source: Annotated[
-        str, Setting("string", "name of the source in the statistics", "NAME", needs=(need.INTERVAL,))
-    ] = ""
+    stats_source: Annotated[str, Setting("string", "source name in the statistics", "NAME", needs=(need.INTERVAL,))] = (
+        ""
+    )
     stats_format: Annotated[
         StatsFormat,
-        Setting("string", "go or l2met", "FORMAT", rule=one_of(*get_args(StatsFormat)), needs=(need.INTERVAL,)),
+        Setting(
+            "string",
+            "format of the statistics: go or l2met",
+            "FORMAT",
+            rule=one_of(*get_args(StatsFormat)),
+            needs=(need.INTERVAL,),
+        ),
     ] = "go"
     stats_addr: Annotated[
         str,
@@ -346,7 +375,7 @@ class Config:
         Setting("string", "logfmt or json, for log-shuttle's own log", "FORMAT", rule=one_of(*get_args(LogFormat))),
     ] = "logfmt"
     verbose: Annotated[bool, Setting("bool", "log each attempt, and the ledger at exit")] = False
-    log_to_syslog: Annotated[bool, Setting("bool", "log to syslog, not to stderr")] = False
+    log_to_syslog: Annotated[bool, Setting("bool", "log to syslog instead of stderr")] = False
 
     endpoint: Endpoint = field(init=False)
 
@@ -363,7 +392,7 @@ class Config:
             self.logs_url, bearer_token=self.bearer_token, appname=self.appname, aws_endpoint=self.aws_endpoint
         )
         if endpoint.aws and self.gzip:
-            raise ConfigError("-gzip True: must not be given with a stream of AWS, which takes no compressed requests")
+            raise ConfigError("-gzip True: cannot be combined with an AWS stream, which accepts no compressed requests")
         object.__setattr__(self, "endpoint", endpoint)
 
     def _read_secret(self, name: str, path: Path | None) -> None:
@@ -371,7 +400,7 @@ class Config:
             return
         flag = name_flag(f"{name}_file")
         if getattr(self, name):
-            raise ConfigError(f"{flag} {quote(str(path))}: must not be given with {name_flag(name)}")
+            raise ConfigError(f"{flag} {quote(str(path))}: cannot be combined with {name_flag(name)}")
         object.__setattr__(self, name, read_secret(path, flag))
 
     def renew(self) -> "Config":
@@ -393,8 +422,8 @@ class Config:
             raise ConfigError("-input-format lprfc5424: must be raw or rfc5424 for files")
         if self.file and self.spool:
             raise ConfigError(
-                f"-spool {quote(str(self.spool))}: must not be given with -file; files hold their lines themselves, "
-                "and -state-dir keeps how far they were delivered"
+                f"-spool {quote(str(self.spool))}: cannot be combined with -file: files hold their lines themselves; "
+                "-state-dir keeps how far they were delivered"
             )
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
 """The event loop: tasks that belong to it and to no other task, and the cancellations that pass every shield.
 
-When a loop ends, it cancels such tasks. On trio a shield holds that off, as it does any other cancellation. asyncio
-cancels every task once, with `Task.cancel()`, and that passes shields. A host may cancel its own tasks in the same way.
+When a loop ends, it cancels such tasks. On trio a shield holds that off, like any other cancellation. asyncio cancels
+every task once with `Task.cancel()`, which passes shields. A host may cancel its own tasks in the same way.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ def spawn(run: Callable[[], Coroutine[Any, Any, None]], *, ended: Callable[[], N
         task.add_done_callback(_tasks.discard)
         task.add_done_callback(lambda _: ended())
         return
-    import trio  # noqa: PLC0415  # only who runs on it has it
+    import trio  # noqa: PLC0415  # installed only where it is used
 
     async def run_to_the_end() -> None:
         try:
@@ -45,7 +45,7 @@ def spawn(run: Callable[[], Coroutine[Any, Any, None]], *, ended: Callable[[], N
 
 @contextlib.contextmanager
 def outlast(interrupted: Callable[[], None]) -> Iterator[None]:
-    """Let a cancellation that no cancel scope has ordered end the block, and no more; then call `interrupted`."""
+    """Let a cancellation without a cancel scope end the block, and nothing else; then call `interrupted`."""
     cancelled = anyio.get_cancelled_exc_class()
     try:
         yield
@@ -94,7 +94,7 @@ async def finish(call: Callable[[], _Answer], *, limiter: anyio.CapacityLimiter)
 
 
 async def _wait_for(answer: Future[_Answer]) -> None:
-    """Wait for `answer`, and have the task cancelled where it waits next. It was cancelled here, by asyncio's means."""
+    """Wait for `answer`, then cancel the task again: it was cancelled here, by `Task.cancel()`."""
     while not answer.done():
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.wait([asyncio.wrap_future(answer)])

@@ -1,8 +1,8 @@
 """The handover: lines on their way from the threads of a program to the event loop that delivers them.
 
-Theory of operation. Any thread puts lines in; one takes out what has come together. What waits has a limit of bytes.
-If it is reached, whoever puts waits for room, `patience` seconds at most, and once a stall: after a wait in vain nobody
-waits until there was room again. A line for which there is no room is counted, and whoever takes is told how many.
+Theory of operation. Any thread puts lines in; one takes them out. The waiting lines have a limit in bytes. At the
+limit, a thread that puts waits for room, for `patience` seconds at most. If it waits in vain, no thread waits again
+until there was room. A line without room is counted, and the taker is told how many there were.
 """
 
 import math
@@ -15,7 +15,7 @@ MOST = 1024 * 1024  # bytes that wait
 
 
 class Taken(NamedTuple):
-    """What has come together since the last time."""
+    """The lines since the last take."""
 
     chunks: list[tuple[str, bytes]]
     """Priorities and lines, in order; two that follow each other differ in priority."""
@@ -37,11 +37,11 @@ class Handover:
         self._stalled = False  # somebody has waited in vain
         self._until = math.inf  # nobody waits any longer
         self._closed = False
-        self._wake: Callable[[], None] | None = None  # of whoever takes, when they wait
+        self._wake: Callable[[], None] | None = None  # of the taker, while it waits
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing waits, and whoever takes waits for more."""
+        """Whether nothing waits, and the taker waits for more."""
         return self._wake is not None
 
     def put(self, prival: str, lines: bytes) -> None:
@@ -57,7 +57,7 @@ class Handover:
             wake()
 
     def take(self, wake: Callable[[], None]) -> Taken:
-        """Return what there is. If it is nothing, any thread calls `wake` once, as soon as there is something."""
+        """Return the waiting lines. If there are none, a thread calls `wake` once when there are some."""
         with self._room:
             lines, dropped = self._lines, self._dropped
             self._lines, self._bytes, self._dropped, self._stalled = [], 0, 0, False
@@ -68,7 +68,7 @@ class Handover:
         return Taken(_join(lines), dropped, closed)
 
     def limit(self, until: float) -> None:
-        """Let nobody wait for room beyond the time `until` of `time.monotonic()`: the program ends."""
+        """Let no thread wait for room beyond `until` of `time.monotonic()`: the program ends."""
         with self._room:
             self._until = min(self._until, until)
             self._room.notify_all()
@@ -95,7 +95,7 @@ class Handover:
 
 
 def _join(lines: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
-    """Join what follows each other with the same priority."""
+    """Join neighbours with the same priority."""
     runs: list[tuple[str, list[bytes]]] = []
     for prival, line in lines:
         if runs and runs[-1][0] == prival:

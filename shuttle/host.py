@@ -1,9 +1,9 @@
-"""The host: the program around a shuttle, which enters it, and may leave it in any way or never.
+"""The host: the program around a shuttle. It may leave the shuttle at any time, in any way, or never.
 
-Theory of operation. The work of a shuttle goes on in a task that belongs to the event loop and not to the host. So no
-cancellation of the host reaches it, and the host may leave shuttles in any order and in another task. Leaving begins
-the landing and waits for its end. The landing is hurried if the host is cancelled, before or meanwhile, or if the event
-loop ends and nobody has left. An abort cancels the host's block, and so does an error in the work.
+Theory of operation. A shuttle works in a task that belongs to the event loop and not to the host. So no cancellation
+of the host reaches it, and the host may leave shuttles in any order and in another task. Leaving begins the landing
+and waits for its end. The landing has to hurry if the host is cancelled, before or meanwhile, or if the event loop
+ends and nobody has left. An abort cancels the host's block, and so does an error in the work.
 """
 
 import asyncio
@@ -85,7 +85,7 @@ class Host:
         return error is not None and rest is None
 
     async def _see_out(self, *, hurried: bool) -> BaseException | None:
-        """Wait for the end, and return what has interrupted that.
+        """Wait for the end, and return the error that interrupted the wait.
 
         The first interruption hurries the landing, unless it is `hurried` already. From then on a shield keeps off all
         but asyncio's `Task.cancel()` and a KeyboardInterrupt. Those abort.

@@ -81,6 +81,7 @@ class Landing:
         self._margins = Margins(timeout)
         self._progress_at = 0.0
         self._aborted = False
+        self._hurried = False
         self._gave_up = False
         self._moved = anyio.Event()
         self._began = anyio.Event()
@@ -114,6 +115,7 @@ class Landing:
 
     def hurry(self) -> None:
         """Land now, and within a second: the host is cancelled, or its event loop ends."""
+        self._hurried = True
         self.limit(self._clock() + min(CANCELLED_TIMEOUT, self._timeout))
         self.begin()
 
@@ -136,7 +138,7 @@ class Landing:
         await self._ended.wait()
 
     async def run(self, crew: Crew) -> None:
-        """Have the crew work until the landing is over, and decide what happens to the lines still held.
+        """Run the crew until the landing is over, and decide what happens to the lines still held.
 
         A cancellation by the event loop hurries the landing, but breaks nothing off for good.
         """
@@ -177,7 +179,7 @@ class Landing:
         self._delivering.cancel()
 
     async def _share_reserve(self) -> None:
-        """Give the lines most of the time kept for the report while the drain is down, and what is left of it after."""
+        """While the drain is down, give most of the report's time to the lines."""
         while True:
             await self._gate.wait_until(is_open=False)
             self._margins.note_drain(is_down=True)
@@ -219,8 +221,17 @@ class Landing:
             if self._gate.is_hopeless:
                 crew.accounts.losses.lose(held, self._gate.last._replace(advice=""))  # told when the drain went down
             else:
-                crew.accounts.losses.give_up(held, "given up at the end")
+                crew.accounts.losses.give_up(held, self._reason)
         self._gave_up = True
+
+    @property
+    def _reason(self) -> str:
+        """Why lines are given up, as the log says it."""
+        if self._aborted:
+            return "not delivered: told to end at once"
+        if self._hurried:
+            return f"not delivered within {min(CANCELLED_TIMEOUT, self._timeout):g}s of the cancellation"
+        return f"not delivered within -land-timeout ({self._timeout:g}s)"
 
     def _move(self) -> None:
         self._moved.set()

@@ -1,7 +1,7 @@
 """A handler of Python's logging for programs that are not async: Django, gunicorn, Celery.
 
-Strategy: the thread that logs formats the record, and hands it over to the worker of this process (`worker`). A process
-that was forked has a worker of its own, and nothing of its parent's: what waits there, the parent delivers.
+Strategy: the thread that logs formats the record and hands it over to the worker of this process (`worker`). A forked
+process has its own worker, and none of its parent's lines: the parent delivers those.
 """
 
 import logging
@@ -43,7 +43,7 @@ class ShuttleHandler(logging.Handler):
             settings["logs_url"] = os.environ.get("LOGS_URL", "")
         config = Config(**settings)
         if config.file:
-            raise ConfigError("-file: must not be given to a handler, which delivers records")
+            raise ConfigError("-file: cannot be given to a handler, which delivers records")
         self._config = config
         self._facility = int(config.prival) // 8
         self._worker = Worker(config)
@@ -51,11 +51,11 @@ class ShuttleHandler(logging.Handler):
 
     @property
     def ledger(self) -> Ledger:
-        """What became of the lines of this process."""
+        """The ledger of this process."""
         return self._worker.ledger
 
     def filter(self, record: logging.LogRecord) -> Any:
-        """Leave out records that come of delivering: each would make another one. No lock is held here.
+        """Skip records that delivery itself causes: each would cause another one. No lock is held here.
 
         Those of the logger `log_shuttle` go to stderr, as Python does it, if nobody else takes them.
         """
@@ -88,11 +88,11 @@ class ShuttleHandler(logging.Handler):
         return str(8 * self._facility + severity)
 
     def pause(self) -> None:
-        """Have the worker stand still while this process forks."""
+        """Stop the worker while this process forks."""
         self._worker.pause()
 
     def go_on(self) -> None:
-        """Have the worker go on."""
+        """Let the worker continue."""
         self._worker.go_on()
 
     def begin_anew(self) -> None:

@@ -1,10 +1,11 @@
 """Waits for a descriptor that is shared with other processes, without touching its flags.
 
-O_NONBLOCK would make the reads and writes of others fail. uvloop sets it on whatever it is asked to wait for, and
-leaves it set. So the event loop waits for an epoll descriptor of ours, which is readable when the shared one is ready.
+O_NONBLOCK would make the reads and writes of others fail, and uvloop sets it on every descriptor it waits for, and
+leaves it set. So the event loop waits for an epoll descriptor of our own, which is readable when the shared one is
+ready.
 
-A wait is the greater part of what a line costs that comes alone. So the event loop keeps the epoll descriptor all the
-time, and the shared one is armed for one event when there is nothing to read (EPOLLONESHOT).
+Waiting is most of the cost of a single line. So the event loop keeps the epoll descriptor all the time, and the
+shared descriptor is armed for one event when there is nothing to read (EPOLLONESHOT).
 """
 
 import asyncio
@@ -24,7 +25,7 @@ _END = getattr(select, "EPOLLRDHUP", 0)  # of a socket; the end of a pipe is tol
 
 
 def widen(fd: int) -> int:
-    """Give a pipe PIPE_ROOM, if it is one and that is allowed; return how many bytes it has room for, at least."""
+    """Widen a pipe to PIPE_ROOM, if possible; return how many bytes it has room for, at least."""
     with contextlib.suppress(OSError, AttributeError):  # not a pipe, not this much for this user, or not on Linux
         return fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_ROOM)
     return LEAST_ROOM
@@ -55,7 +56,7 @@ class Readiness:
             return None
         epoll = select.epoll()
         try:
-            epoll.register(fd, select.EPOLLONESHOT)  # it tells of an end even where nobody waits: once at most
+            epoll.register(fd, select.EPOLLONESHOT)  # it reports an end even if nobody waits: once at most
         except OSError as error:
             epoll.close()
             if error.errno != errno.EPERM:
@@ -74,7 +75,7 @@ class Readiness:
             self._epoll.poll(0)
 
     async def rest(self, seconds: float) -> None:
-        """Return after `seconds`, whatever comes meanwhile, or as soon as the descriptor is at its end, or broken."""
+        """Return after `seconds`, or as soon as the descriptor is at its end or broken; ignore data."""
         self._epoll.modify(self._fd, _END | select.EPOLLONESHOT)
         if self._loop:
             self._event = self._loop.create_future()

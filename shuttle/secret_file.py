@@ -1,4 +1,4 @@
-"""Secrets in files: systemd's credentials, Docker's and Kubernetes' secrets, which no list of processes shows."""
+"""Reads secrets from files, such as systemd credentials and Docker or Kubernetes secrets: `ps` does not show them."""
 
 import os
 import stat
@@ -11,7 +11,7 @@ MOST = 64 * 1024  # bytes; a token is shorter
 
 
 def read_secret(path: Path, flag: str) -> str:
-    """Return what is in the file at `path`, without white space around it.
+    """Return the content of the file at `path`, without white space around it.
 
     Raises:
         ConfigError: There is nothing that can be used. The text names `flag` and `path`, and shows nothing of the file.

@@ -79,7 +79,7 @@ class Shuttle:
 
     async def __aenter__(self) -> Self:
         if self._inside:
-            raise RuntimeError("a Shuttle is entered once: make another one")
+            raise RuntimeError("a Shuttle can be entered only once: create another one")
         parts = await assemble(
             self._config,
             ledger=self.ledger,
@@ -107,7 +107,7 @@ class Shuttle:
 
     def __del__(self) -> None:
         if self._inside and not self._inside.host.left:
-            text = "a Shuttle was entered and never left; async with Shuttle(config) leaves it"
+            text = "a Shuttle was entered and never left: use async with Shuttle(config)"
             warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
 
     async def write(self, chunk: bytes, *, prival: str = "") -> None:
@@ -121,7 +121,7 @@ class Shuttle:
             anyio.ClosedResourceError: The shuttle has landed.
         """
         if not isinstance(chunk, bytes | bytearray | memoryview):
-            raise TypeError(f"write(chunk): must be bytes, not {type(chunk).__name__}; text has .encode()")
+            raise TypeError(f"write(chunk): must be bytes, not {type(chunk).__name__}; encode text with .encode()")
         if self._parts.landing.phase is not Phase.RUNNING:
             raise anyio.ClosedResourceError("the shuttle has landed")
         await self._parts.crew.intake.write(bytes(chunk), self._find_source(prival))
@@ -162,7 +162,7 @@ class Shuttle:
             intake.cut_off(source)
 
     def _find_source(self, prival: str) -> Source | None:
-        """Return the source of what is written with a priority of its own."""
+        """Return the source for writes with their own priority."""
         if prival and prival not in self._sources:
             self._sources[prival] = self._parts.make_source(prival)
         return self._sources.get(prival)
@@ -191,7 +191,7 @@ class Shuttle:
         return bool(files and files.incomplete)
 
     def hold_input(self) -> None:
-        """From now on drop nothing, and wait for room in the queue as long as it takes: the source can wait."""
+        """Stop dropping: wait for room in the queue as long as it takes, because the source can wait."""
         self._parts.crew.intake.hold_input()
 
     async def land(self, *, by: float | None = None) -> None:

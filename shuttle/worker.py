@@ -1,11 +1,11 @@
 """The worker of a logging handler: a thread that runs an event loop with a Shuttle in it.
 
-Theory of operation. Each process has one, which starts with the first line that is put in. What any thread puts in
-waits in the handover. While a process forks, the worker stands still: the child must not inherit what another thread
-has half done, such as an import.
+Theory of operation. Each process has one worker, which starts with the first line. Lines of all threads wait in the
+handover. While a process forks, the worker stands still, so that the child does not inherit what another thread has
+half done, such as an import.
 
-At the exit of the process, or when it is closed, the worker delivers what was handed over, for `land_timeout` at most.
-Lines that the shuttle has no room for until READING_SHARE of that is over are dropped then.
+At the exit of the process, or when it is closed, the worker delivers what was handed over, for `land_timeout` at
+most. After READING_SHARE of that time, lines that the shuttle has no room for are dropped.
 """
 
 import asyncio
@@ -72,7 +72,7 @@ class Worker:
             self._count_rest()
 
     def _count_rest(self) -> None:
-        """Count what nobody delivers any more."""
+        """Count lines that nobody will deliver as dropped."""
         with self._lock:
             taken = self._handover.take(lambda: None)
             lines = taken.dropped + sum(chunk.count(b"\n") for _, chunk in taken.chunks)
@@ -92,7 +92,7 @@ class Worker:
         self._flushed_at = time.monotonic()
 
     def finish(self) -> None:
-        """Deliver what was handed over: the program ends. Whoever waits for room does not hold that up."""
+        """Deliver what was handed over, because the program ends. A thread that waits for room does not delay that."""
         global _exits_by  # noqa: PLW0603  # the time is that of all handlers together
         _exits_by = min(_exits_by, time.monotonic() + self._config.land_timeout)
         self._handover.limit(_exits_by)
@@ -154,7 +154,7 @@ class Worker:
             self._count_rest()
 
     def pause(self) -> None:
-        """Have the thread stand still until `go_on`, or for PAUSE seconds."""
+        """Stop the thread until `go_on`, or for PAUSE seconds."""
         if self._thread is None or self.is_current or not self._started.wait(PAUSE) or self._loop is None:
             return
         stands = threading.Event()
@@ -169,7 +169,7 @@ class Worker:
             stands.wait(PAUSE)
 
     def go_on(self) -> None:
-        """Have the thread go on."""
+        """Let the thread continue."""
         self._go_on.set()
 
     async def _forward(self) -> None:
@@ -203,7 +203,7 @@ class Worker:
 
 
 def _finish_at_exit(worker: Worker) -> None:
-    """Have everything delivered at the end of this process.
+    """Deliver everything at the end of this process.
 
     Later, when logging closes its handlers, no thread can be started any more, which looking up a name may need. There
     is no public way to be called before that. Processes of some libraries end without Python's own exit.

@@ -31,7 +31,7 @@ def make(**settings: Any) -> Config:
         ({"back_bytes": MIN_BACK_BYTES - 1}, "-back-bytes 65535: must be 65536 or more"),
         ({"back_buff": 0}, "-back-buff 0: must be 1 or more"),
         ({"spool_bytes": MIN_SPOOL_BYTES - 1}, "-spool-bytes 1048575: must be 1048576 or more"),
-        ({"spool": Path("x"), "file": ("y",)}, "-spool 'x': must not be given with -file; files hold their lines"),
+        ({"spool": Path("x"), "file": ("y",)}, "-spool 'x': cannot be combined with -file: files hold their lines"),
         ({"patience": -1.0}, "-patience -1.0: must be 0 or more"),
         ({"num_outlets": 0}, "-num-outlets 0: must be from 1 to 1000"),
         ({"num_outlets": 1001}, "-num-outlets 1001: must be from 1 to 1000"),

@@ -30,7 +30,9 @@ def open_tasks(loop: str) -> Any:
 @contextlib.contextmanager
 def refused_on_trio(loop: str, mistake: str) -> Iterator[None]:
     if loop == "trio":
-        with pytest.raises(RuntimeError, match=f"^the shuttle was left in {mistake}: on trio, leave first"):
+        with pytest.raises(
+            RuntimeError, match=f"^the shuttle was left in {mistake}: on trio, leave shuttles in reverse"
+        ):
             yield
     else:
         yield

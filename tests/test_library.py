@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from shuttle.core.ledger import Ledger
 
 BACKENDS = ["asyncio", "trio"]
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs/library.md"
 
 
 def run(backend: str, main: Callable[[], Awaitable[None]]) -> None:
@@ -39,14 +40,14 @@ def run(backend: str, main: Callable[[], Awaitable[None]]) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_the_readmes_example_works_as_described(backend: str, capsys: pytest.CaptureFixture[str]) -> None:
-    text = README.read_text("utf-8").partition("## As a library")[2]
-    example = "\n".join(re.findall(r"^    (.*)", text.partition("Leaving the block")[0], re.MULTILINE))
+def test_the_example_of_the_page_works_as_described(backend: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = PAGE.read_text("utf-8")
+    example = "\n".join(re.findall(r"^    (.*)", text.partition("It prints")[0], re.MULTILINE))
     said = re.search(r"It prints `([^`]+)`", text)
     with LocalDrain() as drain:
         example = example.replace("http://token:x@127.0.0.1:9080/", drain.url)
         example = example.replace("anyio.run(main)", f"anyio.run(main, backend={backend!r})")
-        exec(compile(example, README.name, "exec"), {})
+        exec(compile(example, PAGE.name, "exec"), {})
     assert said
     assert capsys.readouterr().out == said[1] + "\n"
     assert drain.messages == [b"Hello from a library\n"]
@@ -210,7 +211,7 @@ for _ in range(2):
 @pytest.mark.process
 def test_a_forked_shuttle_has_ids_of_its_own() -> None:
     with LocalDrain() as drain:
-        subprocess.run([sys.executable, "-c", FORKS, drain.url], check=True, timeout=60, cwd=README.parent)
+        subprocess.run([sys.executable, "-c", FORKS, drain.url], check=True, timeout=60, cwd=ROOT)
     ids = [headers["Logplex-Frame-Id"] for headers in drain.requests]
     assert len(set(ids)) == len(ids) == 2
 

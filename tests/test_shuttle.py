@@ -54,7 +54,8 @@ async def test_landing_gives_up_without_progress(failure: Answer) -> None:
         landed = trio.current_time()
     assert landed + 3.0 + LAND_TIMEOUT <= trio.current_time() <= landed + 3.0 + LAND_TIMEOUT + REPORT_TIME
     assert str(shuttle.ledger) == "read=10 delivered=1 dropped=0 lost=9 held=0"
-    assert [(told["lines"], told["error"]) for told in journal.named("lines.lost")] == [(9, "given up at the end")]
+    reason = f"not delivered within -land-timeout ({LAND_TIMEOUT:g}s)"
+    assert [(told["lines"], told["error"]) for told in journal.named("lines.lost")] == [(9, reason)]
 
 
 @virtual
@@ -159,6 +160,23 @@ async def test_abort_ends_a_landing() -> None:
         shuttle.abort()
     assert_settled(shuttle, 5)
     assert trio.current_time() == 3.0
+
+
+@pytest.mark.parametrize("settings", [{}, {"land_timeout": 0.5}])
+@virtual
+async def test_the_log_says_which_limit_gave_lines_up(settings: dict[str, Any]) -> None:
+    """By their own time they are given up in test_landing_gives_up_without_progress."""
+    told = []
+    for end in ("abort", "cancellation"):
+        journal = Journal()
+        with trio.CancelScope() as scope:
+            async with make_shuttle(Drain(HANG), log=journal, **settings) as shuttle:
+                await shuttle.write(make_lines(5))
+                shuttle.abort() if end == "abort" else scope.cancel()
+                await trio.sleep_forever()
+        told += [line["error"] for line in journal.named("lines.lost")]
+    seconds = settings.get("land_timeout", CANCELLED_TIMEOUT)
+    assert told == ["not delivered: told to end at once", f"not delivered within {seconds:g}s of the cancellation"]
 
 
 @pytest.mark.parametrize(("answer", "delivered"), [(TAKE, 30), (HANG, 0)])

@@ -53,14 +53,14 @@ def _check_stdin() -> None:
 
 
 def _raise_file_limit() -> None:
-    """Have as many files open at once as the system allows: each file that is followed is."""
+    """Raise the limit of open files as far as the system allows: each followed file is open."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):  # some systems take no "unlimited" here
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _take_service(log: Logger) -> "Service | None":
-    """Return what a service manager wants to be told, if there is one."""
+    """Return the service manager to notify, if there is one."""
     if "NOTIFY_SOCKET" not in os.environ:
         return None
     from shuttle.observe.service import take_service  # noqa: PLC0415  # only services pay for it
@@ -109,13 +109,13 @@ class Agent:
             tasks.start_soon(self._views.line.run, self._shuttle.take_snapshot)
 
     def _begin_service(self, tasks: TaskGroup) -> None:
-        """Tell the service manager, if there is one, that this is up, and give it signs of life in `tasks`."""
+        """Tell the service manager, if there is one, that the process is ready, and send signs of life from `tasks`."""
         if self._service:
             self._service.tell_ready()
             tasks.start_soon(self._service.run)
 
     def _end_service(self) -> None:
-        """Tell the service manager, if there is one, that the end has a time.
+        """Tell the service manager, if there is one, that the process ends by a deadline.
 
         It is not told before. It would take that for its own order to stop: a later one would bring no signal, and a
         landing that goes on for as long as it makes progress would be killed.
@@ -124,9 +124,9 @@ class Agent:
             self._service.tell_stopping()
 
     async def _end(self) -> None:
-        """Say what there is to say at the end."""
+        """Log the results at the end."""
         if cut := sum(copy.cut for copy in self._copies.values()):
-            self._log.warning("copy.cut", bytes=cut, advice="whoever reads the copy of -tee was too slow, or is gone")
+            self._log.warning("copy.cut", bytes=cut, advice="the reader of -tee's copy is too slow, or gone")
         if self._config.stats_interval:
             LineWriter(STDOUT).write(self._shuttle.render_statistics())
         self._tell()
@@ -172,7 +172,7 @@ class Agent:
 
     @contextlib.asynccontextmanager
     async def _copy(self, *fds: int) -> AsyncIterator[None]:
-        """Have what is read copied to `fds` in the block, if that is wanted."""
+        """Copy the input to `fds` during the block, if `-tee` asks for it."""
         if not self._config.tee or self._config.file:
             yield
             return
@@ -200,11 +200,11 @@ class Agent:
                 return
 
     def _land(self, number: signal.Signals) -> None:
-        """Be over by `land_timeout`. Whoever writes to the pipe was told to stop too, and is read to the end."""
+        """End within `land_timeout`. The writer of the pipe was told to stop too, and is read to its end."""
         self._signal = number
         now = anyio.current_time()
         self._shuttle.limit_landing(now + self._config.land_timeout)
-        # Whoever writes to the pipe must be read to the end; what stands in a file is read by the next start.
+        # The writer of the pipe must be read to its end; the next start reads the rest of a file.
         reads_on = self._shuttle.leave_files() if self._config.file else True
         read, total, _ = self._shuttle.measure()
         self._unread = total - read
@@ -221,7 +221,7 @@ class Agent:
     def _choose_exit_code(self) -> int:
         ledger, replays = self._shuttle.ledger, bool(self._config.file) and not self._config.follow
         if replays and self._signal and (self._unread or ledger.held or ledger.lost or self._shuttle.incomplete):
-            advice = "deliver the files again before they are removed"
+            advice = "deliver the files again before you remove them"
             self._log.warning("replay.interrupted", unread=self._unread, held=ledger.held, advice=advice)
             return EXIT_SIGNAL + self._signal
         if replays and ledger.held and not self._signal:
@@ -248,7 +248,7 @@ class Agent:
 
 
 def _measure(shuttle: Shuttle) -> "ReplayProgress":
-    """Return how far a replay is; bytes are taken to be delivered as lines are, those of held ones last."""
+    """Return the progress of a replay; bytes count as delivered in proportion to lines."""
     from shuttle.observe.progress_bar import ReplayProgress  # noqa: PLC0415  # as above
 
     read, total, delivered = shuttle.measure()

@@ -1,4 +1,4 @@
-"""The command `log-shuttle`: what it answers, runs and refuses, and with which exit code."""
+"""The command `log-shuttle`: parses the command line, runs what it asks for, and chooses the exit code."""
 
 import os
 import select
@@ -101,14 +101,14 @@ def _print(answer: str, argv: Sequence[str]) -> int:
 
 
 def _answer(flags: Mapping[str, Value]) -> str:
-    """Return what a question such as `-h` asks for; nothing if there is none."""
+    """Return the answer to a flag such as `-h`; None if there is no such flag."""
     if flags.get("h"):
         return format_usage()
     return f"log-shuttle {__version__}\n" if flags.get("version") else ""
 
 
 def _say(text: str, argv: Sequence[str]) -> None:
-    """Write one line on stderr, without any credential that was given; a variable's name may hold anything."""
+    """Write one line on stderr, without credentials; even a variable's name may hold one."""
     LineWriter(2).write(f"log-shuttle: {escape(_make_mask(argv)(text))}")
 
 
@@ -129,7 +129,7 @@ class _Stdout:
             while rest and not self._error:
                 try:
                     rest = rest[os.write(1, rest) :]
-                except BlockingIOError:  # whoever shares the descriptor has set it so
+                except BlockingIOError:  # another process has made the shared descriptor non-blocking
                     select.select([], [1], [])
         except OSError as error:
             self._error = error

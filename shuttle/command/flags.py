@@ -1,8 +1,8 @@
-"""Go's flag grammar: `-x v`, `-x=v` and `--x` alike, typed values, and the flags' part of a usage text.
+"""Go's flag grammar: `-x v`, `-x=v` and `--x`, typed values, and the flags' part of a usage text.
 
-Strategy: whoever mistypes a command line that holds a URL or a token still gets a useful line on stderr, where logs
-are kept. So nothing is quoted there that may hold a credential: no secret flag's value, nothing behind the `=` of an
-unknown flag, and no text that looks like a URL with a user in it, wherever it stands.
+Strategy: somebody who mistypes a command line with a URL or a token gets a useful line on stderr, where logs are
+kept. So an error never quotes what may hold a credential: no value of a secret flag, nothing after the `=` of an
+unknown flag, and no text that looks like a URL with a user in it.
 """
 
 import re
@@ -93,7 +93,7 @@ class CommandLine(NamedTuple):
     flags: dict[str, Value]
     """The value of each flag, by the flag's name, in the order of their last use, which wins."""
     command: tuple[str, ...]
-    """What stands behind a `--`."""
+    """The words after a `--`."""
     wraps: bool = False
     """There is a `--`."""
 
@@ -117,7 +117,7 @@ def parse_command_line(argv: Sequence[str], flags: Sequence[Flag]) -> CommandLin
         UsageError: A flag is unknown, a value is missing or not accepted, or an argument before the `--` belongs to no
             flag.
     """
-    return _parse(argv, flags, f"{_OF_FLAGS}; an application stands behind a --: log-shuttle [flags] -- app args")
+    return _parse(argv, flags, f"{_OF_FLAGS}; an application goes after --: log-shuttle [flags] -- app args")
 
 
 def _parse(argv: Sequence[str], flags: Sequence[Flag], hint: str) -> CommandLine:
@@ -137,7 +137,7 @@ def _parse(argv: Sequence[str], flags: Sequence[Flag], hint: str) -> CommandLine
         before = known.get(name)
         if before is None:
             raise UsageError(_describe_unknown(name, known))
-        earlier = values.pop(before.name, ())  # so that of two flags that set one keyword the later one comes later
+        earlier = values.pop(before.name, ())  # keeps the order of the last uses
         value = _take_value(before, text if equals else None, arguments)
         values[before.name] = (*earlier, str(value)) if before.repeatable and isinstance(earlier, tuple) else value
         if before.final and values[before.name]:
@@ -146,7 +146,7 @@ def _parse(argv: Sequence[str], flags: Sequence[Flag], hint: str) -> CommandLine
 
 
 def _take_value(flag: Flag, text: str | None, arguments: Iterator[str]) -> Value:
-    """Parse the value behind the `=`, or the next argument; what needs no value is true without `=`."""
+    """Parse the value after `=`, or the next argument; a flag that needs no value is true without `=`."""
     if text is None:
         text = "true" if flag.kind in _BARE else next(arguments, None)
     if text is None:
@@ -190,7 +190,7 @@ def format_use(flag: Flag) -> str:
 
 
 def name_value(flag: Flag) -> str:
-    """Return what the usage calls the value of `flag`; nothing if it needs none."""
+    """Return the usage's name for the value of `flag`; an empty text if it needs none."""
     return flag.metavar or _WORDS[flag.kind].metavar
 
 

@@ -1,4 +1,4 @@
-"""The flags of log-shuttle, made of the Config's settings, and its usage text."""
+"""The flags of log-shuttle, made from the settings of Config, and its usage text."""
 
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
@@ -11,8 +11,8 @@ DEFAULTS = {entry.name: entry.default for entry in fields(Config) if entry.defau
 _DURATIONS = (("h", 3600), ("m", 60), ("s", 1), ("ms", 0.001))
 _SIZES = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10), ("", 1))
 _NO_EFFECT = (
-    "accepted, without effect",
-    "has no effect: leave it out",
+    "accepted, but without effect",
+    "has no effect: remove it",
 )  # flags that Go's log-shuttle has, and this one need not
 
 # Flags that set no field of their own. The usage has these two behind the settings that are named.
@@ -20,7 +20,7 @@ _BEHIND = {
     "partial_timeout": Flag(
         name="skip-headers",
         kind="bool",
-        help="deprecated: -input-format rfc5424",
+        help="deprecated: use -input-format rfc5424",
         deprecated="is deprecated: use -input-format rfc5424",
     ),
     "appname": Flag(name="logplex-token", kind="string", help="the same as -appname", field="appname"),
@@ -29,7 +29,7 @@ _OTHERS = (
     Flag(
         name="check",
         kind="check",
-        help="say line by line what works and what does not, and exit; -check=offline stops before the network",
+        help="check the configuration line by line, and exit; -check=offline stops before the network",
     ),
     Flag(name="h", kind="bool", help="print this and exit", aliases=("help",), final=True),
     Flag(name="version", kind="bool", help="print the version and exit", aliases=("V",), final=True),
@@ -39,7 +39,7 @@ _OTHERS = (
 
 
 def _format_default(kind: Kind, value: object) -> str:
-    """Return the default as a user would write it; nothing for what is off, empty or None."""
+    """Return the default as a user would write it; an empty text if it is off, empty or None."""
     if kind == "bool":
         return "true" if value else ""
     return format_value(kind, value) if value else ""
@@ -89,13 +89,14 @@ GROUPS = dict(_group_flags())
 FLAGS = tuple(flag for flags in GROUPS.values() for flag in flags)
 
 INTRODUCTION = """\
-log-shuttle reads log lines on stdin or from files, posts them to an HTTP drain in batches, and accounts for
-every line.
+log-shuttle reads log lines from stdin, files or an application, posts them to an HTTP drain in batches,
+and accounts for every line.
 
   app | log-shuttle -logs-url URL [flags]
   log-shuttle -logs-url URL [flags] -- app args
   log-shuttle -check -logs-url URL [flags] [-- app args]
 
+Examples:
   export LOGS_URL=https://token:password@drain.example/logs
   app 2>&1 | log-shuttle
   app | log-shuttle -logs-url https://drain.example/logs -bearer-token-file token -gzip -drop=false
@@ -103,36 +104,37 @@ every line.
   log-shuttle -file '/var/log/app/*.log' -state-dir /var/lib/log-shuttle -logs-url URL
   log-shuttle -logs-url URL -tee -- python -m app
 
--x v, -x=v and --x v are alike; a boolean, and -check, takes its value by = alone (-drop=false); the last
-of several wins. A duration has its unit (250ms, 1m30s). A size is a number of bytes or has a binary
-suffix: 64KiB, 64KB and 64K are 65536, and M and G go on from there.
+-x v, -x=v and --x v mean the same. A boolean flag, and -check, takes a value only with =: -drop=false.
+If you give a flag twice, the last one wins. A duration has a unit: 250ms, 1m30s. A size is a number of
+bytes or has a binary suffix: 64KiB, 64KB and 64K are all 65536; M and G work the same way.
 """
 """The usage in front of the flags: what the command does, how it is called, examples, and the grammar."""
 
 EXPLANATIONS = """\
 Environment:
-  Every flag but -h and -version is a variable too: LOG_SHUTTLE_BATCH_SIZE is -batch-size. A flag wins
-  over its variable, and an empty variable counts as unset. LOGS_URL comes after LOG_SHUTTLE_LOGS_URL.
+  Every flag except -h and -version is also a variable: LOG_SHUTTLE_BATCH_SIZE sets -batch-size. A flag
+  wins over its variable, an empty variable counts as unset, and LOG_SHUTTLE_LOGS_URL wins over LOGS_URL.
 
 Exit codes:
   0  every line was delivered
-  1  the configuration cannot be used, or stdin, or a file of a replay, was not read to its end
+  1  the configuration cannot be used, or stdin or a replayed file could not be read to its end
   2  the command line cannot be read
   3  lines were dropped (the queue was full) or lost (given up, or refused by the drain)
-  4  none was, but some are in the spool still, or in the files of a replay: the next start delivers them
+  4  nothing was dropped or lost, but lines are still in the spool, or in replayed files: the next start
+     delivers them
   128 + n  with -follow=false: signal n came before everything was delivered
   With -check: 0 if everything works, 1 if something does not.
-  With an application: its own; 128 + n if signal n ended it, 127 if it is not found, 126 if it cannot be
-  started. stderr says what was dropped or lost.
+  With an application: its own exit code; 128 + n if signal n ended it, 127 if it was not found, 126 if it
+  could not be started. stderr says what was dropped or lost.
 
 Signals:
   SIGTERM, SIGINT, SIGHUP, SIGQUIT
-                   land: read on until stdin ends (of files nothing more), deliver, exit after -land-timeout
-                   at the latest
+                   land: read on until stdin ends (files are not read further), deliver, and exit within
+                   -land-timeout
   a second one     end at once
-  SIGUSR1          say what became of the lines so far, and how the drain is
-  An application gets all of these, and SIGUSR2, SIGWINCH and SIGCONT, and decides itself what comes of
-  them. log-shuttle lands when it has ended.
+  SIGUSR1          print the counts so far and the state of the drain
+  An application gets all of these, and SIGUSR2, SIGWINCH and SIGCONT, and decides what to do.
+  log-shuttle lands when it has ended.
 """
 """The usage behind the flags, each paragraph under a heading of its own."""
 

@@ -1,4 +1,4 @@
-"""Flags and the environment to a Config: who wins, who gave a value that is wrong, and what deserves a warning."""
+"""Turns flags and environment into a Config: precedence, the source of a wrong value, and warnings."""
 
 import os
 import re
@@ -27,7 +27,7 @@ class Given(NamedTuple):
 
 
 def find_given(flags: Mapping[str, Value], environ: Mapping[str, str]) -> dict[str, Given]:
-    """Return by keyword what the parsed `flags` give, and where they are silent their variables in `environ`.
+    """Return the given settings by keyword, from the parsed `flags`, else from variables in `environ`.
 
     Raises:
         ConfigError: A variable's value is not accepted; the text names the variable.
@@ -43,7 +43,7 @@ def find_given(flags: Mapping[str, Value], environ: Mapping[str, str]) -> dict[s
 
 
 def find_check(flags: Mapping[str, Value], environ: Mapping[str, str]) -> Value:
-    """Return how far a check is wanted, by its flag or its variable; an empty text if none is.
+    """Return the extent of the check that the flag or the variable asks for; an empty text for none.
 
     Raises:
         ConfigError: The variable's value is not accepted.
@@ -58,7 +58,7 @@ def find_check(flags: Mapping[str, Value], environ: Mapping[str, str]) -> Value:
 
 
 def make_config(given: Mapping[str, Given]) -> Config:
-    """Return the Config of what is given.
+    """Return the Config for the given settings.
 
     Raises:
         ConfigError: A setting is out of its range.
@@ -67,7 +67,7 @@ def make_config(given: Mapping[str, Given]) -> Config:
 
 
 def find_ineffective(given: Mapping[str, Given], config: Config, *, wraps: bool = False) -> Iterator[str]:
-    """Yield what the user should know of settings that were given and have no effect in `config`.
+    """Yield a warning for each given setting that has no effect in `config`.
 
     `wraps` says whether there is an application.
 
@@ -85,13 +85,13 @@ def find_ineffective(given: Mapping[str, Given], config: Config, *, wraps: bool 
 
 
 def name_giver(text: str, given: Mapping[str, Given]) -> str:
-    """Put the variable, or the alias, that gave a setting in the place of the flag that begins an error's `text`."""
+    """Replace the flag at the start of an error's `text` by the variable or alias that gave the setting."""
     called = {name_flag(keyword): one.called for keyword, one in given.items()}
     return re.sub(r"^-[a-z-]+", lambda match: called.get(match[0], match[0]), text)
 
 
 def find_warnings(flags: Mapping[str, Value], environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield what the user should know of the flags and variables given: names only, never a value."""
+    """Yield warnings about the given flags and variables: names only, never a value."""
     used = [(f"-{name}", _FLAGS[name]) for name in flags]
     used += [(variable, flag) for variable, flag in _VARIABLES.items() if environ.get(variable)]
     for called, flag in used:
@@ -136,7 +136,7 @@ def _find_urls(flags: Mapping[str, Value], environ: Mapping[str, str]) -> list[G
 
 
 def _choose_secret(given: dict[str, Given], name: str) -> None:
-    """Keep the value of a secret or its file: a flag wins over a variable, and of two variables the file."""
+    """Keep either a secret or its file: a flag wins over a variable, and between variables the file wins."""
     value, file = given.get(name), given.get(f"{name}_file")
     if not value or not value.value or not file:
         return
@@ -146,7 +146,7 @@ def _choose_secret(given: dict[str, Given], name: str) -> None:
 
 
 def _find_aws_endpoint(given: dict[str, Given], environ: Mapping[str, str]) -> None:
-    """Take AWS's own variables of an endpoint, the more particular one first, if no setting of ours has it."""
+    """Use AWS's endpoint variables, the more specific one first, if none of our settings gives an endpoint."""
     host = re.match(r"https?://(?:[^/?#]*@)?([^/?#:@]+)", given["logs_url"].value if "logs_url" in given else "")
     if not host or not may_be_amazon(host[1]):
         return
@@ -166,5 +166,5 @@ def _apply_skip_headers(given: dict[str, Given]) -> None:
     if not skip or not skip.value:
         return
     if form and form.value == "lprfc5424":
-        raise ConfigError(f"{skip.called}: must not be given with {form.called} lprfc5424 (it means rfc5424)")
+        raise ConfigError(f"{skip.called}: cannot be combined with {form.called} lprfc5424 (it means rfc5424)")
     given["input_format"] = Given(skip.called, "rfc5424")

@@ -1,4 +1,4 @@
-"""Gives the agent its signals, up to the very end of the process."""
+"""Delivers signals to the agent until the process ends."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ class Received(NamedTuple):
 
 @contextlib.contextmanager
 def receive() -> Iterator[AsyncIterator[signal.Signals]]:
-    """Give the signals that come in the block, on an event loop of asyncio or uvloop.
+    """Yield the signals that arrive during the block, on asyncio or uvloop.
 
     Behind the block they have the handlers that they had before. An event loop's own means would give them back their
     default action, which ends the process.
@@ -49,7 +49,7 @@ def receive() -> Iterator[AsyncIterator[signal.Signals]]:
 
 
 def receive_all(begin: threading.Event) -> AsyncIterator[Received]:
-    """Give the signals that `signals.hold_all` holds, once `begin` is set. They stay held: none ends the process.
+    """Yield the signals that `signals.hold_all` holds, once `begin` is set. They stay held: none ends the process.
 
     A thread waits for them: only so the system says where one comes from.
 

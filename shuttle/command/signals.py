@@ -1,7 +1,7 @@
-"""The signals of the command: which of them end it, which one asks a question, and which ones are ignored.
+"""The signals of the command: which end it, which asks for its status, and which are ignored.
 
-Go's runtime takes no notice of most signals that would end another program, so whoever wraps Go's log-shuttle may send
-them. Those that whoever started the command has it ignore, as nohup does, stay ignored.
+Go's runtime ignores most signals that would end another program, so a program around Go's log-shuttle may send them.
+Signals that the parent process set to be ignored, as nohup does, stay ignored.
 
 This module is imported before any other, so it imports next to nothing.
 """
@@ -20,7 +20,7 @@ _IGNORED = ("SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGXCPU", "SIGIO", "S
 
 
 def hold() -> None:
-    """Have the signals that the agent acts on wait, and take no notice of those that it ignores.
+    """Block the signals that the agent acts on, and ignore those that it ignores.
 
     All get a handler that does nothing. It is not passed on to programs that are started, as an ignored signal is.
     """
@@ -33,7 +33,7 @@ def hold() -> None:
 
 
 def ignore() -> None:
-    """Ignore from now on what could end the process: the exit code is known, and nothing may replace it.
+    """Ignore every signal that could end the process: the exit code is known and must not change.
 
     The interpreter takes its handlers away before the process is gone.
     """
@@ -43,7 +43,7 @@ def ignore() -> None:
 
 
 def hold_all() -> None:
-    """Have what is passed on to an application wait, too, and the signal that it has ended.
+    """Also block the signals that are passed to an application, and the one for its end.
 
     Whoever started the command may ignore that one: then the system would not tell how the application has ended.
     """
@@ -52,17 +52,17 @@ def hold_all() -> None:
 
 
 def find_held() -> set[signal.Signals]:
-    """Return those of the signals held that have come."""
+    """Return the held signals that have arrived."""
     return {signal.Signals(number) for number in signal.sigpending()} & {*PASSED_ON}
 
 
 def release() -> None:
-    """Let the signals come that were held."""
+    """Unblock the held signals."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
 
 
 def restore() -> None:
-    """Give the signals that were held their default action: whoever only looks loses nothing when one ends it."""
+    """Give the held signals their default action: a process that only looks may end at once."""
     for number in HELD:
         if signal.getsignal(number) is do_nothing:
             signal.signal(number, signal.SIG_DFL)
@@ -70,9 +70,9 @@ def restore() -> None:
 
 
 def list_heeded() -> list[signal.Signals]:
-    """Return the signals that the agent acts on, but for those that whoever started it has it ignore."""
+    """Return the signals that the agent acts on, except those that its parent process set to be ignored."""
     return [number for number in HELD if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def do_nothing(*_: object) -> None:
-    """Handle a signal of which no notice is taken."""
+    """Ignore a signal."""

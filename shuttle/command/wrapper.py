@@ -1,4 +1,4 @@
-"""The wrapper: an agent that starts the application itself, passes signals on to it, and ends as it does.
+"""The wrapper: an agent that starts the application, passes signals to it, and ends with its exit code.
 
 Theory of operation:
 
@@ -50,13 +50,13 @@ def wrap(config: Config, command: Sequence[str]) -> int:
 
 
 def refuse_files(config: Config) -> None:
-    """See that there are no files to follow beside an application.
+    """Check that there are no files to follow beside an application.
 
     Raises:
         ConfigError: There are.
     """
     if config.file:
-        reason = "must not be given with -- and an application, whose output is read instead"
+        reason = "cannot be combined with -- and an application, whose output is read instead"
         raise ConfigError(f"-file {quote(config.file[0])}: {reason}")
 
 
@@ -115,7 +115,7 @@ class Wrapper(Agent):
         started.close()
 
     async def _linger(self, scope: anyio.CancelScope) -> None:
-        """Cancel `scope` when the application has ended, and somebody else keeps the pipes open."""
+        """Cancel `scope` a while after the application has ended, if another process keeps the pipes open."""
         await self._ended.wait()
         await anyio.sleep(LINGER)
         scope.cancel()
@@ -136,7 +136,7 @@ class Wrapper(Agent):
                 return
 
     def _hurry(self, number: signal.Signals) -> bool:
-        """Limit the landing; return whether it is over, as there was a limit already."""
+        """Limit the landing; if it has a limit already, end it and return True."""
         if (self._lands or self._ended.is_set()) and self._limit > -math.inf:
             self._log.warning("stop.now", signal=number.name)
             self._code = self._code if self._ended.is_set() else KILLED + number

@@ -72,12 +72,12 @@ def read_host(host: str) -> AwsService | None:
         return AwsService(*match.groups())
     if _AMAZON.fullmatch(host) and not _CUSTOMERS.fullmatch(host):
         accepted = " or ".join(_FORMS.values())
-        raise ConfigError(f"-logs-url: {host} is no service of AWS that takes logs here; it must be {accepted}")
+        raise ConfigError(f"-logs-url: {host} is not an AWS service that log-shuttle knows; it must be {accepted}")
     return None
 
 
 def read_destination(url: httpx.URL, service: AwsService) -> Destination:
-    """Return the stream and the credentials that `url` names. Its host is that of `service`.
+    """Return the stream and the credentials that `url` names. Its host belongs to `service`.
 
     Raises:
         ConfigError: The stream is not valid, or the credentials are incomplete. The text shows no credentials.
@@ -93,5 +93,7 @@ def read_destination(url: httpx.URL, service: AwsService) -> Destination:
         raise ConfigError(f"-logs-url names no stream of {url.host}; it must be {_FORMS[service.name]}")
     key, _, secret = url.userinfo.decode("ascii").partition(":")
     if bool(key) is not bool(secret):
-        raise ConfigError(f"-logs-url has half of the credentials of {url.host}; it must be {_FORMS[service.name]}")
+        raise ConfigError(
+            f"-logs-url has only half of the credentials for {url.host}; it must be {_FORMS[service.name]}"
+        )
     return Destination(service, stream, group, unquote(key), unquote(secret))

@@ -32,7 +32,7 @@ class Batch(NamedTuple):
 
     @property
     def size(self) -> int:
-        """The bytes it takes in memory."""
+        """Its size in memory, in bytes."""
         return len(self.body) + OVERHEAD
 
     def halve(self) -> "tuple[Batch, ...]":
@@ -49,7 +49,7 @@ class Batch(NamedTuple):
         first = tuple(entry for entry in self.long if entry[0] < middle)
         second = tuple((index - middle, count) for index, count in self.long if index >= middle)
         rest = self.lines - middle
-        whole = sum(span.lines for span in self.spans) == self.lines  # or nobody knows where which of them stands
+        whole = sum(span.lines for span in self.spans) == self.lines  # else nobody knows where each line is
         spans = (select_spans(self.spans, 0, middle), select_spans(self.spans, middle, rest)) if whole else ((), ())
         return (
             Batch(_derive(self.id, 0), self.body[:place], middle, frames, first, self.born, spans[0]),
@@ -111,7 +111,7 @@ class Batcher:
         framer: Framer | None = None,
         position: Position | None = None,
     ) -> list[Batch]:
-        """Add `lines`, read at `stamp`, and return the batches that are full. `position` is that of the lines' file."""
+        """Add `lines`, read at `stamp`, and return the batches that are full. `position` is theirs in the file."""
         framer = framer or self._framer
         full = []
         start = 0

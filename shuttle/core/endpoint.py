@@ -1,4 +1,4 @@
-"""The drain's address: splits a URL into what is sent, what authorizes, and what may be shown."""
+"""The drain's address: splits a URL into the request's URL, the credentials, and a text that may be shown."""
 
 import base64
 import re
@@ -22,7 +22,7 @@ _ACCEPTED = (
     "must be http://[user:password@]host[:port]/path or https://... (the value is not shown: it may hold a password)"
 )
 
-_HINT = "reserved characters in a password are percent-encoded: / is %2F, @ is %40, # is %23"
+_HINT = "percent-encode reserved characters in a password: / is %2F, @ is %40, # is %23"
 
 
 class _OddNameError(ConfigError):
@@ -64,7 +64,7 @@ def parse_endpoint(url: str, *, bearer_token: str = "", appname: str = "token", 
     if re.search(_UNSAFE, url):
         raise ConfigError(f"-logs-url has a space or a control character in it; it {_ACCEPTED}")
     if re.search(r"%(?![0-9A-Fa-f]{2})", url):
-        raise ConfigError(f"-logs-url has a % that two hex digits do not follow (a % itself is %25); it {_ACCEPTED}")
+        raise ConfigError(f"-logs-url has a % without two hex digits after it (write % as %25); it {_ACCEPTED}")
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, UnicodeError) as error:
@@ -98,7 +98,7 @@ def may_be_amazon(host: str) -> bool:
 
 
 def _check_server(url: httpx.URL) -> None:
-    """Refuse what no request can be sent to."""
+    """Refuse a URL to which no request can be sent."""
     if url.scheme not in SCHEMES:
         raise ConfigError(f"-logs-url has no http or https scheme; it {_ACCEPTED}")
     if not url.host:
@@ -108,7 +108,7 @@ def _check_server(url: httpx.URL) -> None:
             f"-logs-url has a host with an empty, overlong or odd label (is a variable unset?); it {_ACCEPTED}"
         )
     if url.port is not None and not 1 <= url.port <= HIGHEST_PORT:
-        # The port is not shown either: where the host is forgotten, the password stands in its place.
+        # The port is not shown either: if the host is missing, the password is in its place.
         raise ConfigError(f"-logs-url has a port that is not from 1 to {HIGHEST_PORT}; it {_ACCEPTED}")
 
 
@@ -144,7 +144,7 @@ def _authorize(userinfo: bytes, bearer_token: str, appname: str) -> str:
 
 
 def encode_userinfo(userinfo: bytes) -> str:
-    """Return what authorizes with the userinfo of a URL, which is percent-encoded."""
+    """Return the Authorization header for the percent-encoded userinfo of a URL."""
     user, _, password = userinfo.partition(b":")
     return _encode_basic(unquote_to_bytes(user) + b":" + unquote_to_bytes(password))
 

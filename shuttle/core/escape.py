@@ -13,7 +13,7 @@ _SHAPELESS = r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\u
 
 
 def escape(text: str, *, keep: str = "") -> str:
-    r"""Return `text` with all that a terminal or a reader could be misled by written out: ESC as \x1b, a newline as \n.
+    r"""Return `text` with all characters escaped that could mislead a terminal or reader: ESC as \x1b, a newline as \n.
 
     The characters in `keep` stay as they are.
     """

@@ -54,7 +54,7 @@ class Trail:
 
 
 def is_same_content(fingerprint: Fingerprint, read: Read) -> bool:
-    """Return whether the content that `read` gives matches `fingerprint`.
+    """Return whether the content from `read` matches `fingerprint`.
 
     If nothing of the file was read before, any content matches. The bytes between the head and the tail are not
     compared. The head is read first, then the tail.

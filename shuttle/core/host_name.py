@@ -1,4 +1,4 @@
-"""Names of hosts: which ones can be, and which ones `no_proxy` excludes."""
+"""Host names: which are valid, and which `no_proxy` excludes."""
 
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network

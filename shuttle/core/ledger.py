@@ -11,7 +11,7 @@ class Tally:
     since: str = ""
 
     def add(self, count: int, since: str) -> None:
-        """Add `count` lines that went missing at the time `since`, a frame's stamp. The earliest time is kept."""
+        """Add `count` lines that were lost at `since`, a frame's stamp. The earliest time is kept."""
         if count:
             self.since = min(self.since, since) if self.count else since
             self.count += count

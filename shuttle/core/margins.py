@@ -1,4 +1,4 @@
-"""The margins of a landing: how long before its end the last things begin.
+"""The margins of a landing: how long before the deadline its last steps begin.
 
 Before the end of a landing attempts that hang are broken off, and before that the last round begins. After it the drain
 is told what was lost. While the drain is down, that report would probably fail as well. So most of its time goes to the
@@ -10,14 +10,14 @@ import math
 REPORT_TIME = 1.0  # seconds kept back, at most, for a last report of what was dropped or lost
 REPORT_SHARE = 0.1  # of the time for landing: the most that is kept back
 LEAST_REPORT_TIME = 0.2  # seconds that are kept back, at least, for a drain that answers
-REPORT_ANSWERS = 2  # the time of so many answers is enough beyond that
+REPORT_ANSWERS = 2  # and the time of this many answers
 DOWN_SHARE = 0.25  # of what is kept back: what is left of it while the drain is down
 LAST_ROUND = 2.0  # seconds that the last round begins before the deadline, at most
 LAST_ROUND_SHARE = 0.2  # of the time for landing: the most that the last round gets
 HANGING = 1.0  # seconds before the deadline, at most, when attempts without an answer are broken off
 HANGING_SHARE = 0.1  # of the time for landing: the most that this takes of it
-SILENT_ANSWERS = 2  # a drain that has answered nothing for so many answers' time answers nothing any more
-HANGING_ANSWERS = 4  # an attempt that has taken as long as so many answers is hanging
+SILENT_ANSWERS = 2  # a drain that is silent for the time of this many answers has stopped answering
+HANGING_ANSWERS = 4  # an attempt that takes as long as this many answers hangs
 
 
 class Margins:

@@ -1,23 +1,21 @@
-"""Masks credentials in text that others wrote, however they are encoded there.
+"""Masks credentials in text from others, in whatever encoding they appear.
 
-Theory of operation: a text is read as it stands, in each notation (notation.py), in any two of them one after the
-other, and in three unless that takes too long. Each byte of a reading (reading.py) knows the characters that it came
-from. In every reading the runs of the secrets (runs.py) are looked up; what is found is masked with all characters that
-it came from. So it does not matter which characters were encoded, and a part of a secret is masked like the whole.
+Theory of operation: a text is read as it is, in each notation (notation.py), in any two of them in turn, and in three
+unless that takes too long. Each byte of a reading (reading.py) knows the characters that it came from. Every reading
+is searched for runs of the secrets (runs.py), and all characters behind a run are masked. So it does not matter which
+characters were encoded, and a part of a secret is masked like the whole.
 
-Runs are looked up twice. Once every byte counts, but for its case. Once only the letters and digits of ASCII do: they
-are what is left of a secret whose other characters somebody replaced, doubled or dropped, or that stands on several
-lines. It takes LETTERS_RUN of them, or all if there are LETTERS at least, for fewer are found in ordinary words.
+Every reading is searched twice. The first search compares all bytes, ignoring case. The second compares only ASCII
+letters and digits: these remain of a secret whose other characters were replaced, doubled or dropped, or that spans
+several lines. It needs LETTERS_RUN of them, or all if there are at least LETTERS: fewer appear in ordinary words.
 
-Where a text ends or says that it was shortened, a secret may have been cut in two: there the first SHORTEST bytes of a
-secret are enough, and no more than SHORTEST - 1 of them can be seen. Spaces at the end are taken for none of it.
+Where a text ends, or says that it was shortened, a secret may have been cut. There the first SHORTEST bytes of a
+secret are enough, so at most SHORTEST - 1 of them can be seen. Spaces at the end do not count as part of it.
 
-A secret of less than SHORTEST bytes is not masked: it would be found in ordinary words. Base64 and hexadecimal digits
-are masked up to both of their ends, and with them what stands beside them and looks the same, such as the path /in/
-before them.
+A secret of less than SHORTEST bytes is not masked: it would match ordinary words. Base64 and hexadecimal digits are
+masked up to both of their ends, with similar text beside them, such as the path /in/ before them.
 
-The cost grows as the text does, whatever is in it: there is a bound to all readings together, and the simplest come
-first.
+The cost is linear in the text, whatever it contains: all readings together have a bound, and the simplest come first.
 """
 
 import re
@@ -35,7 +33,7 @@ LETTERS_RUN = 12  # of them in a row, if there are as many: fewer of zq9-pass-wo
 
 _DEPTH = 3  # notations in one another
 _MOST = 64  # bytes of all readings for each of the text; two notations in one another never take more than 57
-_LETTER = rb"[A-Za-z0-9\xfe\xff]"  # with what stands where a text ends, and between two
+_LETTER = rb"[A-Za-z0-9\xfe\xff]"  # with END and BETWEEN
 # Case is ignored, and which space it is: a form has + for one, and a line may end there.
 _ALIKE = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ+\t\n\r", b"abcdefghijklmnopqrstuvwxyz    ")
 # Credentials of Amazon's that are found at run time, as its answers quote them.
@@ -44,14 +42,14 @@ _AWS = rf"(?i)(?P<name>{_NAME}|\bSignature=)[^\s\\\"',&]+|\bA[SK]IA[A-Z0-9]{{12,
 
 
 class Mask:
-    """Puts MASKED in the place of `secrets`. A secret that is PUBLIC, or shorter than SHORTEST bytes, stays."""
+    """Replaces `secrets` by MASKED. A secret that is PUBLIC, or shorter than SHORTEST bytes, stays."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._known: set[str] = set()
         self.learn(secrets)
 
     def learn(self, secrets: Iterable[str]) -> None:
-        """Mask these, too, from now on."""
+        """Also mask these from now on."""
         self._known |= set(secrets) - {PUBLIC}
         forms = {form for secret in self._known for form in find_forms(secret)} - {PUBLIC.encode()}
         letters = {re.sub(rb"[^a-z0-9]", b"", form.lower()) for form in forms}
@@ -77,7 +75,7 @@ class Mask:
 
 
 def _find_readings(text: str) -> Iterator[Reading]:
-    """Yield `text` as it stands, then in each notation, then in two of them, and so on; each reading once."""
+    """Yield `text` as it is, then in each notation, then in two of them, and so on; each reading once."""
     readings = [read(text)]
     seen = {readings[0].data}
     left = _MOST * len(readings[0].data)
@@ -97,7 +95,7 @@ def _find_readings(text: str) -> Iterator[Reading]:
 
 
 def _replace(text: str, spans: Iterable[Span]) -> str:
-    """Put MASKED in the place of `spans`, which are in order; those that touch count as one."""
+    """Replace `spans`, which are in order, by MASKED; spans that touch count as one."""
     pieces: list[str] = []
     place = -1
     for start, end in spans:

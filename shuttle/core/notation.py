@@ -1,7 +1,7 @@
-r"""Notations: the ways to write what cannot be written as it is, such as a newline: %0A, \n, \012, &#10;, Cg==, 0a.
+r"""Notations: ways to encode a character, such as a newline: %0A, \n, \012, &#10;, Cg==, 0a.
 
-Each function reads a text as the ones do who know its notation, once: what was written twice it must read twice.
-What is not complete where the text is cut stands for nothing.
+Each function decodes a text once: what was encoded twice must be decoded twice. An encoding that is incomplete where
+the text is cut decodes to nothing.
 """
 
 import base64
@@ -48,12 +48,12 @@ _HEX = (
 
 
 def read_percent(reading: Reading) -> Reading:
-    """Read what URLs and forms are written in."""
+    """Decode the notation of URLs and forms."""
     return repair(substitute(reading, _PERCENT, _mean))
 
 
 def read_escapes(reading: Reading) -> Reading:
-    """Read the strings of JSON, Python, Go, C and their like."""
+    """Decode the escapes of JSON, Python, Go, C and similar languages."""
     return repair(substitute(reading, _ESCAPE, _mean))
 
 
@@ -63,12 +63,12 @@ def read_references(reading: Reading) -> Reading:
 
 
 def read_base64(reading: Reading) -> Reading:
-    """Read each stretch of base64, from any of four characters: what is before may look like a part of it."""
+    """Decode each stretch of base64 from any of four offsets: text before it may look like a part."""
     return unpack(reading, _BASE64, _unpack_base64)
 
 
 def read_hex(reading: Reading) -> Reading:
-    """Read each stretch of bytes in hexadecimal digits, from either of two."""
+    """Decode each stretch of hexadecimal digits, from either of two offsets."""
     return unpack(reading, _HEX, _unpack_hex)
 
 
@@ -82,7 +82,7 @@ NOTATIONS: tuple[Callable[[Reading], Reading], ...] = (
 
 
 def _mean(found: re.Match[bytes]) -> bytes:
-    """Return what a notation stands for: itself if it is none."""
+    """Return the decoded notation; the text itself if it is none."""
     kind = found.lastgroup
     if kind is None:  # not complete
         return b""

@@ -1,4 +1,4 @@
-"""Splits frames that are each behind their length: octet counting (RFC 6587, 3.4.1)."""
+"""Splits length-prefixed frames: octet counting (RFC 6587, 3.4.1)."""
 
 import re
 
@@ -10,7 +10,7 @@ _FRAME_BEGUN_LONGEST = len(b"123456789 <123>1")
 
 
 class LengthSplitter:
-    """Splits frames that follow each other, each behind its length: octet counting (RFC 6587, 3.4.1).
+    """Splits length-prefixed frames: octet counting (RFC 6587, 3.4.1).
 
     A frame may hold newlines. Newlines between two frames, which some senders write, are skipped. A length is broken if
     it is no number, is above `limit`, or has no `<` behind it. Then the input is skipped up to the next beginning of a

@@ -12,11 +12,11 @@ class Verdict(Enum):
     DELIVERED = "delivered"
     RETRY = "retry"
     MORE = "more"
-    """The drain goes on to take it: what is left is sent at once."""
+    """The drain has taken a part: the rest is sent at once."""
     HALVE = "halve"
     """Refused as a whole, though parts of it may be taken."""
     DENIED = "denied"
-    """Refused by the endpoint, whatever the lines: it may take them once somebody has put it, or a setting, right."""
+    """Refused by the endpoint, whatever the lines are: it may take them once somebody corrects it, or a setting."""
     LOST = "lost"
 
 
@@ -79,11 +79,11 @@ _ADVICE: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "check the user and password in -logs-url, or -bearer-token",
     HTTPStatus.FORBIDDEN: "check the user and password in -logs-url, or -bearer-token",
     HTTPStatus.NOT_FOUND: "check the path of -logs-url",
-    HTTPStatus.METHOD_NOT_ALLOWED: "check the path of -logs-url: nothing there takes a POST",
-    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "give the proxy its user and password: http://user:password@host:port",
-    HTTPStatus.GONE: "the drain was removed: give another one as -logs-url",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "give a smaller -batch-bytes",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "the drain does not take application/logplex-1, or not with -gzip",
+    HTTPStatus.METHOD_NOT_ALLOWED: "check the path of -logs-url: it accepts no POST",
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "add the user and password to the proxy's URL: http://user:password@host:port",
+    HTTPStatus.GONE: "the drain was removed: change -logs-url",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "use a smaller -batch-bytes",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "the drain does not accept application/logplex-1, or not with -gzip",
 }
 
 
@@ -93,7 +93,7 @@ def judge(reply: Reply, *, lines: int) -> Outcome:
 
 
 def conclude(reply: Reply, verdict: Verdict) -> Outcome:
-    """Return the outcome of an attempt that got `reply`, with `verdict`."""
+    """Return the outcome with `reply` and `verdict`."""
     return Outcome(
         verdict, reply.status, reply.error, reply.advice, reply.retry_after, reply.sent, reply.late, reply.arrived
     )

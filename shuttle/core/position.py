@@ -1,6 +1,6 @@
-"""Positions in a file: how far its bytes are in batches, and which stretch of it each batch holds.
+"""Positions in a file: how much of it is in batches, and which stretch each batch holds.
 
-A span holds nothing but lines: what is skipped between two of them stands between two spans.
+A span holds only lines: bytes that are skipped lie between two spans.
 """
 
 from bisect import bisect_left
@@ -46,7 +46,7 @@ class Position:
         self._cuts = list(indexes)
 
     def skip(self, length: int) -> None:
-        """Pass over the next `length` bytes, which are in no line. Every line before them was taken."""
+        """Skip the next `length` bytes, which are in no line. Every line before them was taken."""
         self.offset += length
 
     def take(self, lines: Sequence[bytes], stamp: str) -> Span:

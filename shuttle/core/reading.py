@@ -1,4 +1,4 @@
-"""Readings: a text as bytes, each of which knows the characters that it came from."""
+"""Readings: a text as bytes, with the characters that each byte came from."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -40,7 +40,7 @@ class Reading(NamedTuple):
 
 
 def read(text: str) -> Reading:
-    """Return `text` as bytes, with END where it ends: before what may be left of a character, and spaces."""
+    """Return `text` as bytes, with END at its end, before a character that may be cut, and spaces."""
     end = re.search(_TRAILING, text)
     place = end.start() if end else len(text)
     if text.isascii():
@@ -59,7 +59,7 @@ def read(text: str) -> Reading:
 
 
 def repair(reading: Reading) -> Reading:
-    """Return `reading` in UTF-8: a byte that is none is meant as Latin-1, and two surrogates as one character."""
+    """Return `reading` in UTF-8: an invalid byte counts as Latin-1, and two surrogates as one character."""
     return reading if reading.data.isascii() else substitute(reading, _ODD, _repair_one)
 
 
@@ -69,7 +69,7 @@ def repair_data(data: bytes) -> bytes:
 
 
 def substitute(reading: Reading, pattern: bytes, mean: Callable[[re.Match[bytes]], bytes]) -> Reading:
-    """Return `reading` with what `mean` makes of each match of `pattern` in its place."""
+    """Return `reading` with each match of `pattern` replaced by the result of `mean`."""
     data = bytearray()
     starts: list[int] = []
     ends: list[int] = []
@@ -104,7 +104,7 @@ def encode(text: str) -> bytes:
     """Return `text` in UTF-8; surrogates that stand for bytes become these."""
     try:
         return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a surrogate that stands for no byte
+    except UnicodeEncodeError:  # a surrogate that encodes no byte
         return text.encode("utf-8", "surrogatepass")
 
 

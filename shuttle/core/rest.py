@@ -1,4 +1,4 @@
-"""Rests: when a source that trickles is left alone for a moment, so that a wake-up finds more than one line.
+"""Rests: pauses in reading a source that trickles, so that one wake-up finds several lines.
 
 Theory of operation. A line waits for its batch anyway, and each wake-up costs more than a line. So whoever reads a
 source rests before the next look if lines follow each other closely. There are three states:
@@ -22,13 +22,13 @@ FULL_SHARE = 4  # of what a source holds: more than that in a rest is a flood
 
 
 def choose_rest(wait: float) -> float:
-    """Return how many seconds a rest takes if lines wait `wait` seconds for their batch; 0: there is none."""
+    """Return the duration of a rest in seconds if lines wait `wait` seconds for their batch; 0 for none."""
     rest = min(LONGEST, wait / SHARE)
     return rest if rest >= SHORTEST else 0.0
 
 
 class Rests:
-    """Decides about rests of `seconds` at most, of a source that holds `room` bytes.
+    """Decides about rests of at most `seconds` for a source that holds `room` bytes.
 
     `fits` says how many more times as much as was read last fits the batch that is being filled. A batch that is full
     leaves at once. So a rest ends before that, as far as the last look tells.
@@ -48,7 +48,7 @@ class Rests:
         self._bytes += length
 
     def choose(self, emptied_at: float) -> float:
-        """Return how many seconds to rest before the next look, behind a read that has emptied the source; 0: none."""
+        """Return how many seconds to rest after a read that emptied the source; 0 for none."""
         if not self._longest:
             return 0.0
         lasted = emptied_at - self._emptied_at

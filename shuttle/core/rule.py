@@ -23,7 +23,7 @@ class Rule(NamedTuple):
 
 
 def matching(pattern: str, text: str) -> Rule:
-    """Accept what all of `pattern` matches. It is compiled for the first value that is not the default."""
+    """Accept values that `pattern` matches completely. It is compiled for the first value that is not the default."""
     return Rule(text, lambda value: re.fullmatch(pattern, value))
 
 

@@ -1,4 +1,4 @@
-"""Runs of secrets: the parts of one that are found in a text."""
+"""Runs: the parts of a secret that appear in a text."""
 
 from collections.abc import Iterable, Iterator
 

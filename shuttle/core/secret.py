@@ -1,4 +1,4 @@
-"""Secrets: which ones a setting holds, and the forms in which one may be shown that are no encodings."""
+"""Secrets: which ones a setting holds, and the plain forms in which each may appear."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _SUBSTITUTES = ("?", "\ufffd")
 
 
 def find_secrets(value: str, *, in_path: bool = True) -> Iterator[str]:
-    """Yield what must not be shown of a secret setting: all of a token; of a URL its user, password, and any tokens.
+    """Yield the secrets in a setting: a whole token, or a URL's user, password and tokens.
 
     A part of the path is a token if it has as many characters as a run has bytes, unless `in_path` says that none is;
     so is each value of the query.

@@ -2,7 +2,7 @@
 
 A Setting is in the annotation of the field that it declares, beside the field's type and default:
 
-    batch_size: Annotated[int, Setting("int", "most lines in a batch", rule=at_least(1))] = 500
+    batch_size: Annotated[int, Setting("int", "maximum lines in a batch", rule=at_least(1))] = 500
 
 The flag, its variable, the checks, the usage text and the table in the documents are made from it.
 """

@@ -1,4 +1,4 @@
-"""Decides whether a batch is itself the problem: the drain fails on it again and again, and takes others meanwhile.
+"""Decides whether a batch is the problem: the drain fails on it repeatedly while it accepts others.
 
 Theory of operation. A drain that is down fails on every batch. A batch that is the problem fails alone. So a failure
 counts as a strike if the drain has accepted something else since the failure before: another batch, or the other half

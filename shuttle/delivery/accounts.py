@@ -81,7 +81,7 @@ class Accounts:
             self._journal.settle(batch)
 
     def narrow(self, batch: Batch, left: Sequence[Batch]) -> None:
-        """Note that of `batch` only its parts `left` are neither delivered nor lost, when nothing is sent any more."""
+        """Note that only the parts `left` of `batch` are unsettled, after sending has ended."""
         if self._journal is not None:
             self._journal.narrow(batch, left)
 

@@ -1,4 +1,4 @@
-"""Backpressure: holds the input while the queue is full, and reads a flood at the drain's pace."""
+"""Backpressure: stops reading while the queue is full, and reads a flood at the drain's pace."""
 
 import anyio
 import anyio.lowlevel
@@ -49,7 +49,7 @@ class Backpressure:
         return self._queue.offer(batch)  # False, but for an error if it was closed meanwhile
 
     async def keep_pace(self, length: int) -> None:
-        """Give the outlets time to take batches from the queue, if they take any. `length` bytes have been added."""
+        """Give the outlets time to take batches, if they take any. `length` bytes have been added."""
         taken = self._queue.taken
         if len(self._queue) < PLENTY:
             self._ahead = 0

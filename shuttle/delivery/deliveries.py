@@ -1,4 +1,4 @@
-"""The deliveries: batches that were taken from the queue and are not settled yet, with an outlet or put aside.
+"""The deliveries: unsettled batches from the queue, either with an outlet or put aside.
 
 Theory of operation. A drain may fail on a batch whenever it is sent, and take all others. Such batches must not keep
 every outlet busy. So one outlet is always free for batches that have not failed. If the last free outlet fails, its
@@ -123,7 +123,7 @@ class Deliveries:
         self._tests_drain = False
 
     def clear_aside(self) -> list[Delivery]:
-        """Return what is aside, and forget it."""
+        """Return the deliveries that were put aside, and forget them."""
         aside = list(self._aside)
         self._aside.clear()
         return aside
@@ -147,7 +147,7 @@ class Deliveries:
         return self._outlets > 1 or not patient or (failures >= PATIENCE and not delivery.outcome.answered)
 
     def is_stuck(self) -> bool:
-        """Return whether only batches can be tried that fail, or order forbids that others are tried."""
+        """Return whether only failing batches can be tried, or order forbids to try others."""
         if len(self._queue) > 0 and self._outlets > 1 and not self._is_full():
             return False
         ended = self._queue.closed and len(self._queue) == 0
@@ -179,7 +179,7 @@ class Deliveries:
         return None, False
 
     def _take_aside(self) -> Delivery | None:
-        """Return the first delivery from aside if it is to be taken now; in the last round one that had no attempt."""
+        """Return the first delivery from aside if it is due; in the last round, one without an attempt."""
         if not self._aside:
             return None
         now = math.inf if self._is_overfull() else self._clock()

@@ -34,7 +34,7 @@ from shuttle.delivery.landing_times import LandingTimes
 from shuttle.observe.log import Logger
 from shuttle.observe.throttle import Throttle
 
-LONGEST_DENIED_DELAY = 30.0  # seconds; who mends a password or a path looks for the lines within half a minute
+LONGEST_DENIED_DELAY = 30.0  # seconds; after correcting a password or path, people look for lines within half a minute
 UNTRIED_FIRST = 0.02  # seconds that a batch which has failed lets others go first, when the gate may be probed
 
 
@@ -101,7 +101,7 @@ class Gate:
 
     @property
     def slowest_answer(self) -> float:
-        """How many seconds the slowest of the last accepted attempts took; infinite before the first."""
+        """Duration in seconds of the slowest of the last accepted attempts; infinite before the first."""
         return self._landing.slowest_answer
 
     @property

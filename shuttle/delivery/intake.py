@@ -1,4 +1,4 @@
-"""The intake: splits chunks into lines, collects them into batches, and puts these into the queue.
+"""The intake: splits chunks into lines, collects lines into batches, and puts batches into the queue.
 
 Theory of operation. A chunk is split into lines as soon as it arrives, and the lines are counted as read. Nothing is
 awaited before that. So bytes that were taken from a pipe are always counted, whichever task is cancelled. Full batches
@@ -25,7 +25,7 @@ from shuttle.delivery.source import CHUNK, Source
 
 
 class Intake:
-    """Takes bytes in and passes batches on to the queue, in order. `own` is the source of what `write` takes."""
+    """Takes bytes in and passes batches to the queue, in order. `own` is the source of `write`."""
 
     def __init__(
         self,
@@ -45,8 +45,8 @@ class Intake:
         self._accounts = accounts
         self._journal = journal
         self._clocks = clocks
-        self._writing = anyio.Lock(fast_acquire=True)  # of those who write to the same source: chunks stay whole
-        self._passing = anyio.Lock(fast_acquire=True)  # of whoever passes batches on: they reach the queue in order
+        self._writing = anyio.Lock(fast_acquire=True)  # held while writing to one source: chunks stay whole
+        self._passing = anyio.Lock(fast_acquire=True)  # held while passing batches on: they reach the queue in order
         self._ready: deque[Batch] = deque()  # full, and not in the queue yet; a cancellation loses none of them
         self._unrecorded: list[Batch] = []  # full, and to be recorded before anything of them is sent
         self._opened = anyio.Event()  # a batch has got its first line
@@ -122,7 +122,7 @@ class Intake:
             await self._pass_on()
 
     def hold_input(self) -> None:
-        """From now on drop nothing, and wait for room in the queue as long as it takes."""
+        """Stop dropping: wait for room in the queue as long as it takes."""
         self._backpressure.patience = None
 
     async def finish(self) -> None:

@@ -20,7 +20,7 @@ class Journal(Protocol):
         """Note that every line of `batch` is delivered or counted as lost."""
 
     def narrow(self, batch: Batch, left: Sequence[Batch]) -> None:
-        """Note that of `batch` only its parts `left` are not settled, when nothing is sent any more."""
+        """Note that only the parts `left` of `batch` are unsettled, after sending has ended."""
 
     async def run(self) -> None:
         """Write down which batches are settled, until cancelled."""

@@ -22,7 +22,7 @@ class LandingTimes:
         self._answer_times: deque[float] = deque(maxlen=ANSWERS)  # seconds that accepted attempts took
 
     def set(self, *, by: float, last_round_from: float, ends_at: float) -> None:
-        """Set when the landing ends without progress, when its last round begins, and when it ends whatever comes."""
+        """Set the end without progress, the begin of the last round, and the final end."""
         self._by, self.last_round_from, self._ends_at = by, last_round_from, ends_at
 
     def note_answer(self, seconds: float) -> None:

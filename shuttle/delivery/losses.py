@@ -1,4 +1,4 @@
-"""Losses: counts dropped and lost lines in the ledger, and logs them, and what nobody expected."""
+"""Losses: counts dropped and lost lines in the ledger, and logs them and unexpected errors."""
 
 import traceback
 from pathlib import Path
@@ -10,8 +10,8 @@ from shuttle.core.outcome import Outcome, Verdict
 from shuttle.observe.log import Logger
 from shuttle.observe.throttle import Throttle
 
-MOST_CRASHES = 100  # that are told of
-_MALFORMED_ADVICE = "frames begin with their length in bytes; what cannot be read is counted lost, a line each time"
+MOST_CRASHES = 100  # different ones that are logged
+_MALFORMED_ADVICE = "each frame must begin with its length in bytes; an unreadable stretch counts as one lost line"
 
 
 class Losses:
@@ -66,7 +66,7 @@ class Losses:
         kind = f"{type(error).__name__} {where.partition(' < ')[0]}"
         if kind not in self._crashes and len(self._crashes) < MOST_CRASHES:
             self._crashes.add(kind)
-            advice = "this is a fault of log-shuttle's: please report this line"
+            advice = "this is a bug in log-shuttle: please report this line"
             self._log.error("attempt.crashed", error=text, advice=advice, traceback=where)
         return Outcome(Verdict.RETRY, error=text)
 

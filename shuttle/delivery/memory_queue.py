@@ -1,4 +1,4 @@
-"""The queue in memory: bounded batches, offered and refused when it is full, or put when there is room."""
+"""The queue in memory: a bounded number of batches. A full queue refuses an offer, or makes a put wait."""
 
 from collections import deque
 
@@ -80,5 +80,5 @@ class MemoryQueue:
             await self._waiters.next_room().wait()
 
     def close(self) -> None:
-        """Say that no more batches come: takers get what is left, then None; whoever waits to put gets an error."""
+        """Close the queue: takers get the remaining batches, then None; a waiting put raises an error."""
         self._waiters.close()

@@ -1,4 +1,4 @@
-"""The log of an outage: a line per minute as long as the drain is down."""
+"""The outage log: one line per minute while the drain is down."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""All outlets of a shuttle, at work until the queue is empty or they are cancelled."""
+"""Runs all outlets of a shuttle until the queue is closed and empty, or they are cancelled."""
 
 import anyio
 
@@ -16,7 +16,7 @@ class Outlets:
         self._count = count
 
     async def run(self) -> None:
-        """Deliver batches until the queue is closed and empty. Whoever cancels this may run it again."""
+        """Deliver batches until the queue is closed and empty. It may run again after a cancellation."""
         while not self.ended.is_set():
             async with anyio.create_task_group() as tasks:
                 for _ in range(self._count):
@@ -25,7 +25,7 @@ class Outlets:
                 self.ended.set()
 
     def close(self) -> None:
-        """Release what was under way when they were cancelled."""
+        """Release the deliveries that were interrupted by a cancellation."""
         self._outlet.close()
 
     @property
@@ -44,7 +44,7 @@ class Outlets:
         return self._outlet.others_wait
 
     def break_off(self, begun_before: float) -> None:
-        """Break off the attempts begun before that time that have no answer yet."""
+        """Interrupt attempts that began before that time and have no answer."""
         self._outlet.break_off(begun_before)
 
     async def report(self, batch: Batch) -> None:

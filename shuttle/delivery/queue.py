@@ -1,4 +1,4 @@
-"""The queue between the intake and the outlets: what one does, and how its two ends wait for each other."""
+"""The queue between intake and outlets: its protocol, and how its two ends wait for each other."""
 
 from collections import deque
 from typing import Protocol
@@ -47,11 +47,11 @@ class Queue(Protocol):
         """Return as soon as fewer than `batches` batches wait, or the queue is closed."""
 
     def close(self) -> None:
-        """Say that no more batches come: takers get what is left, then None; whoever waits to put gets an error."""
+        """Close the queue: takers get the remaining batches, then None; a waiting put raises an error."""
 
 
 class Waiters:
-    """Those who wait at a queue: takers for a batch, in the order they came; and whoever waits for room, all at once.
+    """The tasks that wait at a queue: takers for a batch, in order; and tasks that wait for room, all at once.
 
     Each call of a wait method ends with an event, never at once: a loop round it cannot spin.
     """
@@ -60,10 +60,10 @@ class Waiters:
         self.closed = False
         """No more batches come."""
         self._takers: deque[anyio.Event] = deque()
-        self._room: anyio.Event | None = None  # made for whoever waits: each costs as much as taking a batch
+        self._room: anyio.Event | None = None  # created when a task waits: each costs as much as taking a batch
 
     async def wait_for_batch(self) -> None:
-        """Wait to be called; whoever is cancelled as it is called passes the call on."""
+        """Wait to be called; if cancelled at that moment, pass the call on."""
         call = anyio.Event()
         self._takers.append(call)
         try:
@@ -91,7 +91,7 @@ class Waiters:
         return self._room
 
     def call_putters(self) -> None:
-        """Call everybody who waits for room."""
+        """Wake all tasks that wait for room."""
         if self._room:
             self._room.set()
             self._room = None

@@ -1,4 +1,4 @@
-"""The drain as the outlets see it: it loads a batch into a shipment, and each attempt to send that has an outcome.
+"""The drain as the outlets see it: it loads a batch into a shipment, and each attempt to send it has an outcome.
 
 Some drains take a batch in one request. Their shipment sends the same request at each attempt. Others take records.
 Their shipment makes as many requests as it needs, each with the records that are left. The outlet's loop is the same
@@ -35,7 +35,7 @@ class Drain(Protocol):
     """A receiver of batches."""
 
     def load(self, batch: Batch, owed: Owed, *, stamp: str) -> Shipment:
-        """Return the shipment of `batch` and of the reports of what is `owed`, which have the time `stamp`."""
+        """Return the shipment of `batch` and of the reports that are `owed`, with the time `stamp`."""
 
     def break_off(self, begun_before: float) -> None:
-        """Break off the requests begun before that time that have no answer yet: their attempts fail now."""
+        """Interrupt requests that began before that time and have no answer: their attempts fail now."""

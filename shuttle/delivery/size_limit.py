@@ -7,7 +7,7 @@ FAST = 0.25  # of the time after which a request was too late: an answer within 
 
 
 class SizeLimit:
-    """Learns how much can be sent in time, from what was sent and had no answer in time."""
+    """Learns how much can be sent in time from requests that had no answer in time."""
 
     def __init__(self) -> None:
         self._limit: int | None = None  # bytes

@@ -1,10 +1,10 @@
-"""The spool: a queue on the disk, for batches that a crash or a dead drain must not cost.
+"""The spool: a queue on disk, whose batches survive a crash or a dead drain.
 
-Strategy: what waits is on the disk, and memory has only what is about to be taken, so that a spool of a gibibyte costs
-no more of it than an empty one. A batch is written before it is offered, all that a chunk of input filled in one
-transaction, and what has been settled meanwhile leaves in the same one. A thread works on the disk, one call at a time,
-and the outlets go on meanwhile. What the disk does not take, because it is full or fails, waits in memory, and is
-written as soon as the disk takes it. `tiers` has the states of the batches, and the order in which they leave.
+Strategy: waiting batches are on disk, and memory holds only those that are taken next. So a spool of a gibibyte needs
+no more memory than an empty one. A batch is written before it is offered. One transaction writes all batches that a
+chunk of input filled, and removes what was settled meanwhile. A thread does the disk's work, one call at a time,
+while the outlets continue. If the disk is full or fails, batches wait in memory until it works again. `tiers` has the
+states of the batches, and the order in which they leave.
 """
 
 import math
@@ -57,7 +57,7 @@ class Spool:
         self._lose = lose
         self._tiers = Tiers(max_bytes=max_bytes, max_batches=max_batches)
         self._waiters = Waiters()
-        self._lock = anyio.Lock(fast_acquire=True)  # of whoever uses the disk
+        self._lock = anyio.Lock(fast_acquire=True)  # held while using the disk
         self._thread = anyio.CapacityLimiter(1)
         self._due = anyio.Event()  # the disk should take something, or let go of it
         self._failing = False  # the disk takes nothing: what comes waits in memory
@@ -83,7 +83,7 @@ class Spool:
 
     @property
     def bytes(self) -> int:
-        """What is spooled takes so many on the disk."""
+        """The size of the spooled batches on disk."""
         return self._backlog.bytes
 
     @property
@@ -166,22 +166,22 @@ class Spool:
             await self._waiters.next_room().wait()
 
     def close(self) -> None:
-        """Say that no more batches come: takers get what is left, then None; whoever waits to put gets an error."""
+        """Close the queue: takers get the remaining batches, then None; a waiting put raises an error."""
         self._waiters.close()
 
     def settle(self, batch: Batch) -> None:
-        """Have `batch` leave the disk, all its lines delivered or accounted lost."""
+        """Remove `batch` from the disk: all its lines are delivered or counted lost."""
         self._tiers.settle(batch)
         self._count_spooled()
         if self._tiers.is_due:
             self._due.set()
 
     def narrow(self, batch: Batch, left: Sequence[Batch]) -> None:
-        """Note that of `batch` only its parts `left` are not settled. They take its place on the disk at the end."""
+        """Note that only the parts `left` of `batch` are unsettled. They replace it on disk at the end."""
         self._narrowed.append((batch, left))
 
     async def run(self) -> None:
-        """Bring the disk up to date, and see that what it has is still there, until cancelled or released."""
+        """Update the disk, and check that its files still exist, until cancelled or released."""
         while not self._released:
             with anyio.move_on_after(LOOK if self._tiers.on_disk else None) as waiting:
                 await self._due.wait()
@@ -191,7 +191,7 @@ class Spool:
                 await self._update()
 
     async def release(self) -> None:
-        """Bring the disk up to date for the last time, as far as it lets us, and leave it to the next agent."""
+        """Update the disk for the last time, as far as possible, and unlock it for the next agent."""
         with anyio.CancelScope(shield=True):
             async with self._lock:
                 self._released = True
@@ -204,7 +204,7 @@ class Spool:
                     self._closed = True
 
     async def _write_narrowed(self) -> None:
-        """Write what is left of batches in their place. A disk that fails keeps them whole: lines come twice then.
+        """Replace batches by their unsettled parts. If the disk fails, it keeps them whole, and lines come twice.
 
         The first part has the place of the batch, and the others are behind all that there is.
         """
@@ -226,7 +226,7 @@ class Spool:
         return self._tiers.spooled
 
     async def _update(self) -> None:
-        """Write what is due, and look now and then whether all is still there."""
+        """Write what is due, and check regularly that the files still exist."""
         if self._released:
             return
         self._due = anyio.Event()
@@ -267,7 +267,7 @@ class Spool:
             await anyio.lowlevel.checkpoint_if_cancelled()
 
     def _choose(self, new: Sequence[Entry], *, most: int) -> tuple[list[Entry], list[int]]:
-        """Return what is to be written, the oldest first, one batch or `most` bytes; and the keys that are settled."""
+        """Return the entries to write, the oldest first, one or `most` bytes; and the keys that are settled."""
         room = self._backlog.room
         entries: list[Entry] = []
         for entry in chain(self._tiers.list_unsaved(), (entry for entry in new if entry.state is State.NEW)):
@@ -280,7 +280,7 @@ class Spool:
         return entries, self._tiers.list_settled()
 
     async def _transact(self, entries: Sequence[Entry], settled: Sequence[int]) -> DiskFault | None:
-        """Write `entries` and remove what is `settled`, all or nothing; return what kept the disk from it."""
+        """Write `entries` and remove the `settled` ones, all or nothing; return why the disk failed."""
         add = [StoredBatch(entry.key, entry.batch) for entry in entries]
         answer = await self._ask(self._backlog.write, add, settled)
         if isinstance(answer, DiskFault):
@@ -293,14 +293,14 @@ class Spool:
         return None
 
     async def _shrink(self, settled: Sequence[int]) -> None:
-        """Remove what is settled from a disk that takes nothing."""
+        """Remove settled batches from a full disk."""
         if settled:
             shrink = partial(self._backlog.shrink, nothing_else=not self._tiers.on_disk)
             self._tiers.note_removed(await self._ask(shrink, settled))
             self._waiters.call_putters()
 
     async def _bring(self) -> None:
-        """Bring to memory what is taken next, or wait a little if the disk does not give it."""
+        """Load the next batches into memory, or wait a little if the disk fails."""
         try:
             if not await self._load():
                 await anyio.sleep(RETRY)
@@ -309,7 +309,7 @@ class Spool:
             raise
 
     async def _load(self) -> bool:
-        """Bring to memory what is taken next; False if the disk does not give it."""
+        """Load the next batches into memory; return False if the disk fails."""
         rescued = False
         async with self._lock:
             with anyio.CancelScope(shield=True):
@@ -326,7 +326,7 @@ class Spool:
         return True
 
     async def _look(self) -> bool:
-        """See that the file is still there, and rescue what can be if it is not; say whether that was needed."""
+        """Check that the file still exists; if not, rescue what can be saved and return True."""
         fault = await self._ask(self._backlog.check) if self._backlog.is_open else None
         if fault is DiskFault.FAILED:
             self._fail()
@@ -344,7 +344,7 @@ class Spool:
         return True
 
     def _inherit(self) -> None:
-        """Take what an earlier process has left; what is missing of it is lost."""
+        """Take over what an earlier process left; what is missing is lost."""
         missing = self._backlog.missing
         self._ledger.take_in(self._backlog.lines + missing)
         self._tiers.inherit(batches=self._backlog.batches, lines=self._backlog.lines)
@@ -354,7 +354,7 @@ class Spool:
         self._waiters.call_takers()
 
     async def _rescue(self, fault: DiskFault) -> None:
-        """Go on with a new file in the place of one that is broken or gone."""
+        """Replace a file that is broken or gone by a new one, and continue."""
         saved, settled, lines = self._tiers.list_saved(), self._tiers.list_settled(), self._tiers.spooled
         self._rescuing = True
         try:
@@ -384,7 +384,7 @@ class Spool:
         self._waiters.call_putters()
 
     def _recover(self) -> None:
-        """Note that the disk has taken all there is room for."""
+        """Note that the disk is full up to its limit."""
         if self._failing:
             self._failing = False
             self._backlog.note_success()
@@ -397,11 +397,11 @@ class Spool:
         self._ledger.spooled = spooled
 
     def _has_room_for(self, batch: Batch) -> bool:
-        """Whether the disk can take `batch`, behind nothing that it must take before."""
+        """Whether the disk can take `batch` next."""
         if self._failing or any(self._tiers.list_unsaved()):
             return False
         return not self._backlog.batches or measure(batch) <= self._backlog.room
 
     async def _ask(self, call: Callable[[*_Arguments], _Answer], *arguments: *_Arguments) -> _Answer:
-        """Have the disk's thread do it."""
+        """Run it in the disk's thread."""
         return await finish(partial(call, *arguments), limiter=self._thread)

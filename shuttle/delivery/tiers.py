@@ -19,16 +19,16 @@ Batches leave in the order in which they came. Those that wait are in three plac
     disk   DISK: any number, which only totals stand for; `loaded` brings the oldest to near when that is empty
     far    MEMORY and BOTH: what came when there was something on the disk already, or no room in near
 
-When the disk takes a batch of far, only the disk has it from then on. When it takes one of near, both have it.
+When the disk takes a batch of far, memory drops it. When it takes one of near, both keep it.
 
 What can happen to the disk:
 
-- It takes nothing: no state changes. What is offered is MEMORY, as far as there is room, and written later.
-- It breaks, or its file is deleted: what is RECORDED, BOTH or TAKEN_BOTH is written to a new file, and no state changes
-  but that of DISK batches which cannot be read any more: they are lost. So is every DISK batch when the disk does not
-  take a new file either; then what memory has is MEMORY or TAKEN, and what was only RECORDED is NEW.
-- It works at last, or again after all was lost: what an earlier process has left there is DISK, older than all that is
-  in memory.
+- It fails or is full: no state changes. New batches become MEMORY, as far as there is room, and are written later.
+- It breaks, or its file is deleted: RECORDED, BOTH and TAKEN_BOTH batches are written to a new file and keep their
+  state. DISK batches that cannot be read any more are lost. If the disk does not take a new file either, all DISK
+  batches are lost, BOTH becomes MEMORY, TAKEN_BOTH becomes TAKEN, and RECORDED becomes NEW.
+- It works at last, or again after all was lost: what an earlier process left is DISK, older than everything in
+  memory.
 """
 
 from collections import deque
@@ -109,7 +109,7 @@ class Entry:
 
 
 class Total:
-    """What the batches of one state come to."""
+    """The totals of the batches in one state."""
 
     __slots__ = ("batches", "bytes", "lines")
 
@@ -188,7 +188,7 @@ class Tiers:
         return True
 
     def unload(self) -> None:
-        """Let go of what far has and the disk has, too."""
+        """Drop from memory what both far and the disk have."""
         while self._far and self._far[0].state is State.BOTH:
             self._move(self._far.popleft(), Event.UNLOADED)
 
@@ -212,12 +212,12 @@ class Tiers:
                 self._settled[entry.key] = None
 
     def find_taken(self, batch: Batch) -> Entry | None:
-        """Return the entry of `batch` if an outlet has it and the disk has it, too."""
+        """Return the entry of `batch` if both an outlet and the disk have it."""
         entry = self._taken.get(id(batch))
         return entry if entry and entry.state is State.TAKEN_BOTH else None
 
     def note_narrowed(self, entry: Entry, parts: Iterable[Batch], keys: Iterable[int]) -> None:
-        """Note that the disk has `parts` in the place of what an outlet had taken whole."""
+        """Note that the disk has `parts` instead of the whole batch that an outlet had taken."""
         del self._taken[id(entry.batch)]
         self._move(entry, Event.SETTLED)
         self._move(entry, Event.REMOVED)
@@ -235,11 +235,11 @@ class Tiers:
             yield from (entry for entry in chain(self._near, self._far) if entry.state is State.MEMORY)
 
     def list_settled(self) -> list[int]:
-        """Return the keys of what is to be removed from the disk."""
+        """Return the keys of batches to remove from the disk."""
         return list(self._settled)
 
     def list_saved(self) -> list[Entry]:
-        """Return what both have, memory and disk."""
+        """Return the entries that both memory and disk have."""
         entries = chain(self._incoming.values(), self._near, self._far, self._taken.values())
         return [entry for entry in entries if entry.state in SPOOLED]
 
@@ -252,7 +252,7 @@ class Tiers:
                 self._settled[key] = None
 
     def note_removed(self, keys: Iterable[int]) -> None:
-        """Note that the disk has let go of what was settled."""
+        """Note that the disk has removed the settled batches."""
         for key in keys:
             del self._settled[key]
 
@@ -329,5 +329,5 @@ class Tiers:
         if total := self._totals.get(state):
             total.batches += times
             total.lines += times * batch.lines
-            if state is not State.DISK:  # of which nobody knows them
+            if state is not State.DISK:  # whose entries are not in memory
                 total.bytes += times * batch.size

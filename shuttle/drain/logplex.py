@@ -61,12 +61,12 @@ class Logplex:
         self._headers = self._make_headers()
 
     def load(self, batch: Batch, owed: Owed, *, stamp: str) -> Letter:
-        """Return the shipment of `batch` and of the reports of what is `owed`."""
+        """Return the shipment of `batch` and of the reports that are `owed`."""
         request = self.make_request(batch, owed, stamp=stamp)
         return Letter(self, request, lines=batch.lines, messages=batch.lines + bool(owed))
 
     def break_off(self, begun_before: float) -> None:
-        """Break off the requests begun before that time that have no answer yet."""
+        """Interrupt requests that began before that time and have no answer."""
         self.client.break_off(begun_before)
 
     def renew(self, refused: httpx.Request) -> httpx.Request | None:
@@ -91,7 +91,7 @@ class Logplex:
         return [*headers, (b"Content-Encoding", b"gzip")] if self._compress else headers
 
     def make_request(self, batch: Batch, owed: Owed, *, stamp: str) -> httpx.Request:
-        """Return the request with `batch` and the reports of what is `owed`. Every attempt sends the same."""
+        """Return the request with `batch` and the reports that are `owed`. Every attempt sends the same."""
         reports = []
         headers = [
             *self._headers,

@@ -1,4 +1,4 @@
-"""The renewal of credentials that are in files: somebody may have changed them since they were read."""
+"""Renews credentials from files that may have changed."""
 
 from collections.abc import Callable, Iterable
 
@@ -21,7 +21,7 @@ class Renewal:
         self._told = ""
 
     def __call__(self) -> Endpoint | None:
-        """Return the endpoint if what is in the files has changed; None if not, or if it cannot be used."""
+        """Return the endpoint if the files have changed; None if not, or if it cannot be used."""
         try:
             config = self._config.renew()
         except ConfigError as error:
@@ -32,7 +32,7 @@ class Renewal:
         self._learn(find_credentials(config, {}))
         if config.endpoint.shown != self._config.endpoint.shown:
             old, new = self._config.endpoint.shown, config.endpoint.shown
-            self._tell(f"-logs-url-file names {new} now, and {old} is in use", advice=_RESTART)
+            self._tell(f"-logs-url-file now names {new}, but {old} is in use", advice=_RESTART)
             return None
         self._config = config
         self._log.info("credentials.renewed")

@@ -2,9 +2,9 @@
 
 Strategy: the application keeps stdin, the environment and the terminal, and gets pipes for its stdout and stderr.
 
-On a terminal it shares the process group. So the terminal gives Ctrl-C and Ctrl-Z to both, and the application can ask
-for a password. Elsewhere it has a process group of its own. Whoever signals a whole group then reaches log-shuttle
-alone, which passes the signal on: the application gets it once.
+On a terminal it shares log-shuttle's process group. So the terminal sends Ctrl-C and Ctrl-Z to both, and the
+application can ask for a password. Elsewhere it gets its own process group. A signal to a whole group then reaches
+only log-shuttle, which passes it on: the application gets it once.
 """
 
 import contextlib
@@ -88,7 +88,7 @@ def start(command: Sequence[str], *, split_errors: bool) -> Application:
             os.close(errors)
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         if missing := find_missing_interpreter(shutil.which(command[0]) or command[0]):
-            reason = f"its interpreter {quote(missing)} is not found, or is no program"
+            reason = f"its interpreter {quote(missing)} is missing, or not a program"
         code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_STARTED
         raise ApplicationError(f"{command[0]!r} cannot be started: {reason}", code) from None
     finally:

@@ -90,7 +90,7 @@ class _Reader:
             self._watch.close()
 
     async def read(self) -> bytes:
-        """Return what comes next, nothing at the end. The outlets come first: what was read leaves before more is."""
+        """Return the next bytes, none at the end. The outlets run first: lines leave before more are read."""
         if self._room == CHUNK:
             await anyio.lowlevel.checkpoint()
             if self._is_ready():

@@ -43,13 +43,13 @@ _GROUPS = {
         Flag(name="bearer", kind="string", metavar="TOKEN", help="let this bearer token in", secret=True),
         Flag(name="max-body", kind="size", help="answer 413 to a larger body (logplex: 500 above 8 MB)"),
     ),
-    "Misbehaving": (
+    "Simulating failures": (
         Flag(name="status", kind="int", metavar="300..599", help="answer this status and take nothing"),
         Flag(name="retry-after", kind="int", metavar="SECONDS", help="add Retry-After to the answer of -status"),
         Flag(name="delay", kind="duration", help="wait before every answer"),
         Flag(name="close", kind="bool", help="read the request, then close the connection without an answer"),
         Flag(name="reset", kind="bool", help="the same with a TCP reset"),
-        Flag(name="times", kind="int", help="misbehave in the first N requests alone; 0: in all"),
+        Flag(name="times", kind="int", help="simulate failures only in the first N requests; 0: in all"),
     ),
     "Others": (
         Flag(name="quiet", kind="bool", help="do not print the messages"),

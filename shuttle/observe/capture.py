@@ -1,4 +1,4 @@
-"""What a process would print by itself, as lines of the log: libraries' own logs, warnings, and a crash.
+"""Turns output of the process itself into log lines: logs of libraries, warnings, and a crash.
 
 All of it may quote what strangers wrote, credentials among it, and would wait for a stderr that nobody reads.
 """

@@ -1,4 +1,4 @@
-"""A copy of the input, written to a descriptor whose reader may be slow or gone, and never waited for.
+"""Copies the input to a descriptor, and never waits for its reader, who may be slow or gone.
 
 The descriptor is shared with other processes, and so are its flags: it may block. What fits is written at once, by
 calls that say for themselves that they must not wait. The rest waits for room, up to MOST bytes. Lines beyond that are
@@ -30,7 +30,7 @@ RETRY = 0.05  # seconds between two attempts where the system does not tell when
 
 @contextlib.asynccontextmanager
 async def copying(*fds: int, most: int = MOST) -> AsyncIterator[list["Copy"]]:
-    """Have a copy to each of `fds` in the block; at its end what waits is written, as long as somebody reads it."""
+    """Copy to each of `fds` during the block; at its end, write what waits as long as somebody reads."""
     copies = [Copy(fd, most) for fd in fds]
     try:
         async with anyio.create_task_group() as tasks:
@@ -142,7 +142,7 @@ class Copy:
             left = self._left
 
     def close(self) -> None:
-        """Leave out what waits."""
+        """Drop what waits."""
         self.cut += self._left
         self._waiting.clear()
         self._left = 0

@@ -1,4 +1,4 @@
-"""Which credentials there are: what nothing that is written to a terminal or a log may show."""
+"""Finds the credentials that no log and no terminal may show."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 

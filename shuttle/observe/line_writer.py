@@ -1,9 +1,9 @@
-"""A file descriptor that takes whole lines and can neither stop the program nor slow it down.
+"""Writes whole lines to a file descriptor that can neither stop nor delay the program.
 
-stdout and stderr are shared with other processes, the application in the pipe among them: their descriptors keep the
-flags that they came with. Instead of O_NONBLOCK, each line is short and is written only where it fits. Somebody else
-may take the room between the look and the write, so the write says for itself that it must not wait. A terminal says
-that it is writable when it has room for less than a line: it is opened once more, and that descriptor does not block.
+stdout and stderr are shared with other processes, such as the application in the pipe, so their flags are not
+changed. Instead of using O_NONBLOCK, each line is short and is written only where it fits. Another process may take
+the room between the look and the write, so the write itself must not wait either. A terminal claims to be writable
+when it has room for less than a line, so it is opened again, and that descriptor does not block.
 """
 
 import errno

@@ -1,4 +1,4 @@
-"""A log without credentials: events pass through it to the log of the command, or of the program around a library."""
+"""A log without credentials: masks events before they reach the command's log or a library user's."""
 
 from collections.abc import Iterable
 from pathlib import PurePath
@@ -17,7 +17,7 @@ class MaskedLog:
         self._mask = mask
 
     def learn(self, secrets: Iterable[str]) -> None:
-        """Mask these credentials, too, from now on."""
+        """Also mask these credentials from now on."""
         self._mask.learn(secrets)
 
     def debug(self, event: str, /, **data: object) -> None:
@@ -40,7 +40,7 @@ class MaskedLog:
         return {key: self._mask_one(value) for key, value in data.items()}
 
     def _mask_one(self, value: object) -> object:
-        """Return `value` if it holds no text, or is a path without credentials; its text without them otherwise."""
+        """Return `value` if it holds no text or is a path without credentials; else its masked text."""
         if value is None or isinstance(value, bool | int | float):
             return value
         text = str(value)

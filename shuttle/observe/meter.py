@@ -1,7 +1,7 @@
-"""What a timer is made of: a meter of events a second, and a sample of values that favours recent ones.
+"""The parts of a timer: a meter of events per second, and a sample of values that favours recent ones.
 
-Both compute what go-metrics computes, whose numbers Go's log-shuttle prints. Neither reads a clock: `now` is in seconds
-of a clock that never goes back, and what go-metrics does at each tick is made up for when next asked.
+Both compute what go-metrics computes, because Go's log-shuttle prints its numbers. Neither reads a clock: `now` is in
+seconds of a monotonic clock. What go-metrics does at each tick is done at the next request.
 """
 
 import heapq
@@ -43,7 +43,7 @@ class Meter:
         return self.count / elapsed if elapsed > 0 else 0.0
 
     def _catch_up(self, now: float) -> None:
-        """Do the ticks that are due: the first takes what was not counted yet, and nothing happened in the others."""
+        """Do the ticks that are due: the first takes the uncounted events; the others had none."""
         due = int((now - self._started) // TICK) - self._ticks
         if due <= 0:
             return

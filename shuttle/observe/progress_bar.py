@@ -1,4 +1,4 @@
-"""How far a replay of files is, for whoever watches it on a terminal."""
+"""The progress bar of a replay of files, on a terminal."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,7 +1,7 @@
-"""The service manager, such as systemd, which hears that the process is up, alive and stopping (sd_notify).
+"""Tells the service manager, such as systemd, that the process is ready, alive and stopping (sd_notify).
 
-Strategy: a state is one datagram, sent without waiting. What the manager has no room for waits, and is tried again. A
-manager that is not there costs a warning, and nothing else.
+Strategy: a state is one datagram, sent without waiting. A datagram that the manager has no room for is sent again
+later. A missing manager costs a warning, and nothing else.
 """
 
 import os
@@ -43,7 +43,7 @@ class Service:
     async def run(self) -> None:
         """Send what waits, and give the signs of life until cancelled, if they are wanted."""
         while self.period or self._waiting:
-            if self.period and not self._waiting:  # what waits is a sign of life, too
+            if self.period and not self._waiting:  # a waiting message is a sign of life, too
                 self.tell(ALIVE)
             await anyio.sleep(RETRY if self._waiting else self.period or 0)
             self._send()

@@ -1,7 +1,7 @@
 """The system's log: lines for the syslog daemon of this machine.
 
-Python's syslog module, like the function of C below it, neither tells whether anybody takes a line nor goes on when
-the daemon does not read: this sender does both.
+Python's syslog module, and the C function below it, neither says whether anybody receives a line nor continues when
+the daemon does not read. This sender does both.
 """
 
 import errno

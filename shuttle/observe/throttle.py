@@ -1,4 +1,4 @@
-"""Rations a log line that would otherwise come for every batch or every failure."""
+"""Limits how often a log line is written that would otherwise come for every batch or failure."""
 
 QUIET = 10.0  # seconds between two lines of one kind; each counts what happened since the one before
 

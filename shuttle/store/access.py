@@ -1,4 +1,4 @@
-"""Access to a database as every store here has it: connections and transactions that are bounded, and never wait."""
+"""Access to the stores' databases: connections and transactions that are bounded and never wait."""
 
 import contextlib
 import shutil
@@ -32,7 +32,7 @@ _LIMITS = {
 
 
 def connect(path: Path, *, untouched: bool = False) -> sqlite3.Connection:
-    """Return a connection that waits for nobody.
+    """Return a connection that never waits for a lock.
 
     With `untouched` nothing is made, changed or locked, and what is in the write-ahead log is not read either.
 
@@ -56,7 +56,7 @@ def connect(path: Path, *, untouched: bool = False) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def connect_copy(path: Path) -> Iterator[sqlite3.Connection]:
-    """Have a connection to a copy of a database that cannot be written: its log has to be brought to it to read it.
+    """Connect to a copy of a database that cannot be written: reading requires to apply its log.
 
     Raises:
         OSError: It cannot be read.
@@ -99,7 +99,7 @@ def bounded(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextlib.contextmanager
 def transact(connection: sqlite3.Connection, *, keep: bool = True) -> Iterator[None]:
-    """Keep all that is done in the block, unless it raises an error; with `keep` false keep nothing.
+    """Run the block as a transaction: commit it unless it raises; roll it back if `keep` is false.
 
     Raises:
         sqlite3.Error: It cannot be begun or kept; nothing is.

@@ -11,7 +11,7 @@ from shuttle.store.private import open_file
 from shuttle.store.schema import Schema
 from shuttle.store.sqlite_errors import NewerError, describe
 
-_ADVICE_NEWER = "a log-shuttle of that version takes it over when it starts in this directory"
+_ADVICE_NEWER = "a log-shuttle of that version uses it when it starts in this directory"
 
 
 class Aside:
@@ -63,7 +63,7 @@ class Aside:
         return os.path.lexists(self._name_version(self._schema.version))
 
     def claim(self) -> None:
-        """Have what an older log-shuttle has left as a broken file, if there is a name for it.
+        """Treat what an older log-shuttle left as a broken file, if there is a name for it.
 
         Raises:
             OSError: It cannot be taken.

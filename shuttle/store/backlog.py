@@ -1,16 +1,16 @@
 """The backlog: batches on the disk, a row each, the oldest first.
 
-What holds, by SQLite's settings (sqlite.org/wal.html, sqlite.org/pragma.html#pragma_synchronous): a commit is in the
-kernel's hands, so `kill -9` takes nothing that was written. In WAL mode with synchronous=NORMAL the file is whole after
-a power cut, too, but what was written last may be missing: the disk is waited for when SQLite's log is moved to the
-file, every few megabytes, and not with each batch. Each row has a checksum, so that what is read is what was written.
-Memory has the totals and nothing a row.
+Guarantees, from SQLite's settings (sqlite.org/wal.html, sqlite.org/pragma.html#pragma_synchronous): a commit is with
+the kernel, so `kill -9` loses nothing that was written. In WAL mode with synchronous=NORMAL, the file is intact after
+a power cut, but the last writes may be missing: the disk is synced when SQLite moves its log to the file, every few
+megabytes, and not for each batch. Each row has a checksum, so what is read is what was written. Memory holds totals,
+nothing per row.
 
 A file that is broken or gone is replaced by a new one, with all that can be read of it (`rescue`). What an earlier
-process has left is compared with what that has promised (`promise`); what is missing of it is known, and counted lost.
+process left is compared with its promise (`promise`); what is missing is known, and counted lost.
 
-The backlog is open while it knows what stands in the file. A disk that cannot be used leaves it closed, at the start or
-after the file was lost. `begin` tries again; what is found then was left by an earlier process.
+The backlog is open while it knows what the file holds. It is closed if the disk cannot be used, at the start or after
+the file was lost. `begin` tries again; what it finds then was left by an earlier process.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ _LARGE = 16 * 1024 * 1024  # bytes of an empty file that are given back to the d
 _LOG_BYTES = 4 * 1024 * 1024  # of the log, before they are moved to the file
 _LOG_SHARE = 8  # of the spool: the log of a small one must not be larger than all else it takes of a small disk
 _PIECE = 4  # batches that are removed at once from a full disk
-_ADVICE_GONE = "stop log-shuttle before its files are deleted or moved, and keep all of them together"
+_ADVICE_GONE = "stop log-shuttle before you delete or move its files, and keep them together"
 
 SCHEMA = Schema(
     name=NAME,
@@ -53,13 +53,13 @@ SCHEMA = Schema(
         "cache_size=-2048",  # KiB
         "temp_store=MEMORY",
     ),
-    advice="batches are held in memory, at most -back-bytes of them, and written as soon as that is possible",
+    advice="batches are held in memory, up to -back-bytes, and written as soon as possible",
     most_broken=MOST_BROKEN,
 )
 
 
 class DiskFault(Enum):
-    """Why the disk has not done what it was asked to do; nothing is changed then."""
+    """Why the disk failed; nothing is changed then."""
 
     FAILED = "failed"
     """It does not take it, or does not give it. It may another time."""
@@ -138,7 +138,7 @@ class Backlog:
         return self.most_bytes - self._reserve.bytes - self.bytes
 
     def begin(self) -> bool:
-        """Take what the last agent left, if the disk can be used now, and say whether it can.
+        """Take over what the last agent left, if the disk works now; return whether it does.
 
         A broken file is set aside, and what can be read of it is taken over.
         """
@@ -163,7 +163,7 @@ class Backlog:
         return True
 
     def check(self) -> DiskFault | None:
-        """See that the file is where the next process looks for it, and that nobody else has changed it."""
+        """Check that the file has its name, and that nobody else has changed it."""
         if not self.is_open:
             return DiskFault.FAILED
         try:
@@ -199,11 +199,11 @@ class Backlog:
         return self.last_key
 
     def note_success(self) -> None:
-        """Log that the disk takes what is written, if it did not."""
+        """Log that the disk works again, if it failed before."""
         self._database.note_success()
 
     def shrink(self, keys: Sequence[int], *, nothing_else: bool) -> list[int]:
-        """Remove batches though the disk takes nothing more, in the room kept for that; return the keys removed.
+        """Remove batches from a full disk, using the reserved space; return the removed keys.
 
         If there is `nothing_else`, and they cannot be removed, the file is deleted.
         """
@@ -251,7 +251,7 @@ class Backlog:
         return found
 
     def condemn(self, reason: str) -> None:
-        """Take the file for broken; `rescue` is called next."""
+        """Treat the file as broken; `rescue` is called next."""
         self._rescue.error = BrokenError(reason)
 
     def rescue(self, held: Sequence[StoredBatch], settled: Collection[int], lines: int) -> bool:
@@ -282,7 +282,7 @@ class Backlog:
         return True
 
     def close(self) -> None:
-        """Leave the directory to the next agent."""
+        """Unlock the directory for the next agent."""
         self.is_open = False
         self._database.release()
         self._promise.close()
@@ -320,7 +320,7 @@ class Backlog:
             self._look_for(promise, salvaged)
 
     def _look_for(self, promise: Promise | None, salvaged: Salvaged | None) -> None:
-        """Count what is missing, if that is known, and tell."""
+        """Count what is missing, if that is known, and log it."""
         if salvaged is None:
             self._log.warning("spool.gone", file=self._database.path, advice=_ADVICE_GONE)
         complete: bool | None = False if salvaged and (salvaged.left or salvaged.damaged) else None
@@ -355,7 +355,7 @@ class Backlog:
         return None
 
     def _count(self) -> None:
-        """Know the totals of what is there, which stand for rows that nobody has read yet.
+        """Read the totals of the file: they stand for rows that nobody has read yet.
 
         Raises:
             sqlite3.Error: They cannot be right.
@@ -366,7 +366,7 @@ class Backlog:
         _, self.oldest = batch_table.read_oldest(connection)
 
     def _compare(self, connection: sqlite3.Connection) -> None:
-        """See that what is there is what this process has written.
+        """Check that the files hold what this process wrote.
 
         Raises:
             sqlite3.Error: It is not, or cannot be read.
@@ -385,7 +385,7 @@ class Backlog:
         self._totals, self.oldest = totals, oldest
 
     def _give_back(self) -> None:
-        """Give back to the disk what an empty file takes: SQLite keeps it for later."""
+        """Shrink an empty file: SQLite keeps its space otherwise."""
         if self.batches:
             return
         with contextlib.suppress(OSError, *ERRORS):  # it is only kept
@@ -396,7 +396,7 @@ class Backlog:
         return self._finish(self._rescue.replace(held, settled, self._totals.first_key if self.is_open else 0))
 
     def _finish(self, salvaged: Salvaged) -> Salvaged:
-        """Know what is in a new file."""
+        """Take over the totals of a new file."""
         try:
             with self._database.transaction():
                 self._count()
@@ -404,7 +404,7 @@ class Backlog:
             self._rescue.error = error  # what it has already is not to be taken for an earlier process's
             raise
         self._rescue.finish(salvaged)
-        if salvaged.left:  # what is aside comes later: no key of it may be given again, though none of it can be read
+        if salvaged.left:  # files aside come later: their keys must not be used again, even if unreadable
             self.last_key = max(self.last_key, int(self._wall() * 1000) << 16)
         return salvaged
 

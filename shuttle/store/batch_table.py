@@ -1,7 +1,8 @@
-"""Batches in the spool's database: how they are written, read, checked, added up and removed.
+"""The table of batches in the spool: writes, reads, checks, sums up and removes them.
 
-What a broken file gives may be of any type and size: all of it is checked before it is used. A batch has its time in
-seconds of the monotonic clock, and on the disk in seconds since the epoch: `since` is the epoch's when the clock was 0.
+Values from a broken file may have any type and size, so all of them are checked before they are used. In memory, a
+batch has its time in seconds of the monotonic clock; on disk, in seconds since the epoch. `since` is the epoch's time
+when the clock was 0.
 """
 
 import json
@@ -19,7 +20,7 @@ from shuttle.store.sqlite_errors import BrokenError
 # 4 KiB 1043 + 947, 32 + 41; 8 KiB 892 + 750, 50 + 32; 16 KiB 743 + 621, 55 + 40; 32 KiB 733 + 710, 113 + 89.
 PAGE = 16 * 1024
 TABLES = (
-    # What tells of a batch stands apart from its body, so that to add it all up takes a few pages.
+    # The columns that describe a batch are apart from its body, so that a sum reads only a few pages.
     (
         "CREATE TABLE batches (key INTEGER PRIMARY KEY, id TEXT NOT NULL, born REAL NOT NULL, lines INTEGER NOT NULL, "
         "frames INTEGER NOT NULL, long TEXT NOT NULL, size INTEGER NOT NULL, checksum INTEGER NOT NULL)"
@@ -167,7 +168,7 @@ def remove(connection: sqlite3.Connection, keys: Sequence[int]) -> Totals:
 
 
 def _add_up(rows: Sequence[Sequence[int]]) -> Totals:
-    """Return what rows come to of which each has its lines, its size and its checksum."""
+    """Return the totals of rows with lines, size and checksum."""
     lines, size, checksums = map(sum, zip(*rows, strict=True)) if rows else (0, 0, 0)
     return Totals(len(rows), lines, size, checksums)
 

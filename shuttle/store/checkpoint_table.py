@@ -1,6 +1,6 @@
-"""The tables of checkpoints: files and plans as rows, and which rows the database does not have yet.
+"""The tables of checkpoints: files and plans as rows, and the rows that are not written yet.
 
-Each row has a checksum: what is read is what was written, or the database counts as broken.
+Each row has a checksum: if it does not match, the database counts as broken.
 """
 
 import json
@@ -26,7 +26,7 @@ SCHEMA = Schema(
     ),
     version=2,
     pragmas=("synchronous=OFF",),
-    advice="what is to be recorded is kept in memory, and recorded as soon as that is possible",
+    advice="checkpoints are kept in memory, and written as soon as possible",
 )
 
 
@@ -104,7 +104,7 @@ class CheckpointTable(Generic[_Row]):
         self.due.clear()
 
     def compare(self, database: sqlite3.Connection) -> None:
-        """See that `database` has what was written.
+        """Check that `database` has what was written.
 
         Raises:
             BrokenError: It has not.

@@ -1,12 +1,12 @@
-"""The store of checkpoints: what lets an agent that was killed with -9 go on where it stopped.
+"""The store of checkpoints: after `kill -9`, the next start continues where the last one stopped.
 
-Strategy: memory has everything, and a database of SQLite follows it. Each call changes the memory, then one transaction
-writes the rows in which the two differ. One that fails leaves them due, and the next call writes them with its own; a
-database that turns out to be broken is replaced by one that gets them all.
+Strategy: memory holds everything, and an SQLite database follows it. Each call changes the memory, then one
+transaction writes the rows that differ. If it fails, the rows stay due, and the next call writes them too. A database
+that turns out to be broken is replaced by one that gets all rows.
 
-What holds: a commit is in the kernel's hands, so `kill -9` loses nothing that was recorded. It is not on the disk yet
-(synchronous=OFF: an event loop cannot wait for one), so a power cut may cost the latest checkpoints, or break the
-database. One that is broken is set aside and never stops the start.
+Guarantees: a commit is with the kernel, so `kill -9` loses nothing that was recorded. It is not synced to disk
+(synchronous=OFF, because an event loop cannot wait for that), so a power cut may lose the latest checkpoints, or
+break the database. A broken one is set aside and never prevents the start.
 """
 
 import contextlib
@@ -119,7 +119,7 @@ class Checkpoints:
 
     @property
     def keeps(self) -> bool:
-        """Whether what is recorded is there after a restart."""
+        """Whether records survive a restart."""
         return self._database is not None
 
     @_locked
@@ -134,7 +134,7 @@ class Checkpoints:
 
     @_locked
     def history(self) -> list[Checkpoint]:
-        """Return the files of which nothing more is read, in the order in which they were enrolled."""
+        """Return the files that are not read any more, in the order in which they were enrolled."""
         return [one for one in self._files.rows.values() if one.history]
 
     @_locked
@@ -208,13 +208,13 @@ class Checkpoints:
 
     @_locked
     def check(self) -> None:
-        """See that the database has what was recorded; if it has not, write all of it to a new one."""
+        """Check that the database has what was recorded; if it has not, write all of it to a new one."""
         if self._database and not self._database.released:
             self._save(compare=True)
 
     @_locked
     def close(self) -> None:
-        """Write what is still due, and leave the directory to the next agent."""
+        """Write what is still due, and unlock the directory."""
         if self._database and not self._database.released:
             self._save(compare=True)
             self._database.release()
@@ -230,7 +230,7 @@ class Checkpoints:
             self._save()
 
     def _save(self, *, compare: bool = False) -> None:
-        """Write what is due, or keep it for the next time; `compare` first what somebody else may have changed."""
+        """Write what is due, or keep it for the next time; `compare` first with what others may have changed."""
         database, due = self._database, self._files.due or self._plans.due
         if not database or (not due and database.current and not (compare and database.touched)):
             return
@@ -266,7 +266,7 @@ class Checkpoints:
 
 
 def _check_plans(plans: CheckpointTable[Plan]) -> None:
-    """See that each plan has an id of its own.
+    """Check that each plan has an id of its own.
 
     Raises:
         BrokenError: Two have the same.

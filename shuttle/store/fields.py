@@ -1,4 +1,4 @@
-"""Checks of what a database gives: anybody may have written it, and a checksum is made by whoever writes."""
+"""Checks values from a database: anybody may have written them, and a checksum proves nothing about the writer."""
 
 import math
 import re
@@ -31,7 +31,7 @@ def is_stamp(value: object) -> bool:
 
 
 def are_long(long: Sequence[object], lines: int, frames: int) -> bool:
-    """Say whether pairs can be the long lines of a batch: in order, and with all the frames that are not one a line.
+    """Say whether pairs can be the long lines of a batch: in order, and with all frames beyond one per line.
 
     Raises:
         ValueError: Something in it is no pair.

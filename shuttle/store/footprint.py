@@ -1,21 +1,21 @@
-"""The files of an open database as this process left them: which they are, how long, and when they were written to.
+"""The files of an open database as this process left them: identity, length, and time of the last write.
 
-Theory of operation. While a database is open, nobody but this process may write to its file and its write-ahead log. So
-both are noted after each transaction, and looked at before the next one and now and then. A look is a system call for
-each. What it tells:
+Theory of operation. While a database is open, only this process may write to its file and its write-ahead log. So
+both are noted after each transaction, and compared before the next one and from time to time, with a system call for
+each:
 
-- A file that was deleted, moved or replaced has its name no more.
-- One that was cut is shorter than it was left. If a transaction was under way, and has made it as long again, it takes
-  less room on the disk than before: there is a hole in it. A hole at the beginning of the log is seen by `check_log`.
-- One that was written to, or copied over in place, has another time.
+- A file that was deleted, moved or replaced no longer has its name.
+- A file that was truncated is shorter than before. If a transaction was running and made it as long again, it takes
+  less room on disk than before: it has a hole. `check_log` finds a hole at the beginning of the log.
+- A file that was written to, or overwritten in place, has another time.
 
-Room and time prove no damage. `touch` changes a time, as a network file system may when its server hears of a writing,
-and some file systems give room back by themselves. The files were `touched` then: whoever has the database reads
-through it, and says with `accept` that all is right.
+Room and time prove no damage. `touch` changes a time, a network file system may when its server hears of a write, and
+some file systems free room on their own. Then the files count as `touched`: the database's owner reads through it,
+and calls `accept` if all is right.
 
-What it cannot tell: what somebody writes while a transaction of this process writes to the same file, or within the
-tick of the file system's clock in which this process wrote last, a few milliseconds. A row that was changed is found
-when it is read, by its checksum. Rows that are gone are found by the next process: it knows what this one had.
+It cannot notice a write by others during a transaction of this process on the same file, or within the tick of the
+file system's clock in which this process wrote last, a few milliseconds. A changed row is found by its checksum when
+it is read. Missing rows are found by the next process, which knows what this one had.
 """
 
 import contextlib
@@ -91,7 +91,7 @@ class Footprint:
                     self._log = log
 
     def check(self) -> None:
-        """See that the files are those that are open, and as long as they were left.
+        """Check that the files are those that are open, and as long as they were left.
 
         Raises:
             GoneError: The file was deleted, moved or replaced.
@@ -115,7 +115,7 @@ class Footprint:
             self.touched |= log[_TIME] != self._log[_TIME]
 
     def check_log(self) -> None:
-        """See that the log has its beginning: one that was cut to nothing and has grown again begins with a hole.
+        """Check that the log has its beginning: one that was cut to nothing and has grown again begins with a hole.
 
         Raises:
             BrokenError: It has not.

@@ -1,4 +1,4 @@
-"""Whether a directory would do for a store, found out without making, changing or keeping anything."""
+"""Checks whether a directory can hold a store, without creating or changing anything."""
 
 import contextlib
 import errno
@@ -21,7 +21,7 @@ Reader = Callable[[sqlite3.Connection], Iterable[object]]
 
 
 def inspect_store(directory: Path, schema: Schema) -> str:
-    """Return what can be said of a directory that would do.
+    """Return a description of a usable directory.
 
     Raises:
         ConfigError: It would not. Where the start refuses it, the text is the same.
@@ -33,7 +33,7 @@ def inspect_store(directory: Path, schema: Schema) -> str:
 
 
 def find_foreign(directory: Path, schema: Schema) -> str:
-    """Return why the database in it would be set aside, and not be read; nothing if there is none, or it would."""
+    """Return why the database in it would be set aside; an empty text if it would be read, or there is none."""
     try:
         check_files(directory / f"{schema.name}.sqlite{side}" for side in SIDES)
     except OSError as error:
@@ -79,7 +79,7 @@ def _inspect(directory: Path, name: str) -> str:
     except FileNotFoundError:
         parent = _find_parent(directory)
         _check_writable(parent)
-        return f"is made at the start, in {parent}"
+        return f"will be created at the start, in {parent}"
     os.close(descriptor)
     lock = directory / f"{name}.lock"
     if is_locked(lock):
@@ -92,7 +92,7 @@ def _inspect(directory: Path, name: str) -> str:
 
 
 def _find_parent(directory: Path) -> Path:
-    """Return the nearest directory above a missing one that is there.
+    """Return the nearest existing directory above a missing one.
 
     Raises:
         OSError: There is something else in its place, such as a link that leads nowhere.

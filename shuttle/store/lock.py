@@ -23,7 +23,7 @@ class InUseError(OSError):
     """Another running log-shuttle has the lock."""
 
     def __init__(self) -> None:
-        super().__init__(errno.EAGAIN, "another running log-shuttle uses the directory")
+        super().__init__(errno.EAGAIN, "another log-shuttle uses the directory")
 
 
 class DirectoryLock:
@@ -41,7 +41,7 @@ class DirectoryLock:
         return self._descriptor is not None
 
     def acquire(self) -> None:
-        """Lock the directory, which is made if there is none; a lock on a file that is deleted by now is given up.
+        """Lock the directory, creating it if missing; give up a lock on a file that was deleted meanwhile.
 
         Raises:
             InUseError: Another agent has the lock.
@@ -76,7 +76,7 @@ class DirectoryLock:
             raise FileNotFoundError(errno.ENOENT, "the lock was deleted while it was taken")
 
     def renew(self) -> None:
-        """Take the lock anew if its file was deleted, moved or replaced.
+        """Take the lock again if its file was deleted, moved or replaced.
 
         Raises:
             InUseError: Another agent has it by now.
@@ -86,13 +86,13 @@ class DirectoryLock:
             self.acquire()
 
     def release(self) -> None:
-        """Leave the directory to the next agent."""
+        """Unlock the directory for the next agent."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
     def _open(self, directory: int) -> int:
-        """Open the file to be locked; on a disk that cannot be written it is locked all the same if it is there."""
+        """Open the file to lock; on a read-only disk an existing one is locked too."""
         try:
             return open_file(self._path, directory=directory)
         except OSError as error:
@@ -144,7 +144,7 @@ def is_locked(path: Path) -> bool:
 
 
 def identify(status: os.stat_result) -> FileId:
-    """Return what tells a file from all others as long as it is open."""
+    """Return the identity of an open file."""
     return status.st_dev, status.st_ino
 
 

@@ -1,10 +1,10 @@
-"""Files and directories that nobody but this user can have put there, or can change.
+"""Opens files and directories that only this user can have created, or can change.
 
-Checked: the directory itself and each file in it are this user's (the effective uid), are what they should be and no
-links, the directory can be written by nobody else, and a file has one name. An access list that lets others write shows
-in the mode of the group. Once a directory is checked, nobody else can put a file into it, so what is checked is what is
-used. Not checked are the directories above it: whoever can rename there can put another directory of this user in its
-place, but none of their own.
+Checked are: the directory and each file in it belong to this user (the effective uid), have the right type and are no
+links, nobody else can write to the directory, and a file has only one name. An access list that lets others write
+shows in the mode of the group. Once a directory is checked, nobody else can put a file into it, so the checked file
+is the one that is used. The directories above are not checked: somebody who can rename there can replace it by
+another directory of this user, but not by one of their own.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ def open_directory(path: Path, *, make: bool = True) -> int:
     if make:
         _make_directories(path)
     if path.is_symlink():
-        raise UnsafeError("it is a link; name the directory that it leads to")
+        raise UnsafeError("it is a symbolic link: name its target instead")
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         _check_directory(os.fstat(descriptor))
@@ -71,7 +71,7 @@ def open_file(path: Path, flags: int = os.O_RDWR, *, directory: int | None = Non
 
 
 def check_files(paths: Iterable[Path]) -> None:
-    """See that those of the files that are there are regular files of this user with one name.
+    """Check that those of the files that are there are regular files of this user with one name.
 
     Raises:
         UnsafeError: One is not.
@@ -97,17 +97,17 @@ def _make_directories(path: Path) -> None:
 
 def _check_directory(status: os.stat_result) -> None:
     if status.st_uid != os.geteuid():
-        raise UnsafeError(f"it belongs to user {status.st_uid}, and not to user {os.geteuid()}")
+        raise UnsafeError(f"it belongs to user {status.st_uid}, not to user {os.geteuid()}")
     if status.st_mode & _OTHERS_WRITE:
-        raise UnsafeError(f"others can write to it, its mode is {stat.S_IMODE(status.st_mode):04o}")
+        raise UnsafeError(f"others can write to it: its mode is {stat.S_IMODE(status.st_mode):04o}")
 
 
 def _check_file(name: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise UnsafeError(f"{name} is not a regular file")
     if status.st_uid != os.geteuid():
-        raise UnsafeError(f"{name} belongs to user {status.st_uid}, and not to user {os.geteuid()}")
+        raise UnsafeError(f"{name} belongs to user {status.st_uid}, not to user {os.geteuid()}")
     if status.st_nlink > 1:
-        raise UnsafeError(f"{name} has another name, too: it may be another agent's")
+        raise UnsafeError(f"{name} has a second name: another log-shuttle may use it")
     if status.st_mode & _OTHERS_WRITE:
-        raise UnsafeError(f"others can write to {name}, its mode is {stat.S_IMODE(status.st_mode):04o}")
+        raise UnsafeError(f"others can write to {name}: its mode is {stat.S_IMODE(status.st_mode):04o}")

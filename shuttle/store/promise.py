@@ -1,14 +1,14 @@
-"""The promise: what the spool's database holds, written beside it and not in it.
+"""The promise: what the spool's database should hold, written beside it.
 
-Theory of operation. A database whose write-ahead log is missing or cut is sound: SQLite shows it as it was some time
-ago. So each transaction first writes to a file of its own what the database holds before it and after it, in totals.
-Whoever starts next finds one or the other in the database, or knows that rows are gone, and how many lines at least.
-A second writing, that it is finished, would cost as much as the first; that waits for the next look, half a second at
-most. If the process is killed before, a log that has lost just the last transaction is taken for whole.
+Theory of operation. A database whose write-ahead log is missing or truncated is sound: SQLite shows an older state.
+So each transaction first writes to a separate file what the database holds before and after it, in totals. The next
+process finds one of the two in the database, or knows that rows are gone, and at least how many lines. To write again
+that the transaction is finished would double the cost, so that waits for the next look, half a second at most. If the
+process is killed before, a log that lost only the last transaction counts as complete.
 
-The file is not waited for, as the log is not. After a power cut each of them may be older than the other, and no
-difference proves anything. So a promise has the boot of the machine in it, and another boot does not believe it. Where
-the boot has no name, nobody does: then it is not known what is missing. If it cannot be written it is deleted.
+The file is not synced, and neither is the log. After a power cut either may be older than the other, and a difference
+proves nothing. So a promise names the boot of the machine, and is not believed after another boot, or if the boot has
+no name: then nobody knows what is missing. A promise that cannot be written is deleted.
 """
 
 import contextlib
@@ -114,7 +114,7 @@ class PromiseFile:
             self._path.unlink()
 
     def close(self) -> None:
-        """Leave the file to the next process, or to whoever has deleted it."""
+        """Close the file, and leave it to the next process."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

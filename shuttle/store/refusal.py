@@ -1,4 +1,4 @@
-"""Why a directory cannot hold a store, in one line for whoever has named it."""
+"""Explains in one line why a directory cannot hold a store."""
 
 import errno
 from pathlib import Path
@@ -16,15 +16,17 @@ _HOPELESS = (
 
 
 def is_hopeless(error: OSError) -> bool:
-    """Say whether an error with a directory is one that no wait mends."""
+    """Say whether an error with a directory is permanent."""
     return isinstance(error, InUseError | UnsafeError) or error.errno in _HOPELESS
 
 
 def refuse(flag: str, directory: Path, error: Exception) -> ConfigError:
-    """Return what tells a user that the directory, which `flag` names, cannot be used."""
-    accepted = f"must be a directory that can be made and written ({describe(error)})"
+    """Return the error for a directory, named by `flag`, that cannot be used."""
+    accepted = f"must be a directory that can be created and written ({describe(error)})"
     if isinstance(error, InUseError):
-        accepted = "must not be another running log-shuttle's; each needs its own"
+        accepted = "is in use by another log-shuttle: give each its own directory"
     elif isinstance(error, UnsafeError):
-        accepted = f"must be a directory of this user alone; one that is not there yet is made ({error.strerror})"
+        accepted = (
+            f"must be a directory that belongs to this user alone; if it is missing, it is created ({error.strerror})"
+        )
     return ConfigError(f"{flag} {quote(str(directory))}: {accepted}")

@@ -1,16 +1,16 @@
-"""Rescues: replace a spool's file that cannot be gone on with by a new one that has all that can be read of it.
+"""Rescues: replace a spool's broken file with a new one that holds whatever can still be read.
 
-What is salvaged comes from what is still open, which knows pages that the files have no more, and then from the files.
-What does not fit on the disk then is left to the next process, and counted lost by this one, which does not take it in
-any more. A batch that was settled meanwhile, and stands in a file that is aside, comes again under its old id.
+Batches are read first from the open file, which knows pages that the files no longer have, and then from the files.
+What does not fit on the disk is left to the next process; this process counts it lost and does not read it again. A
+batch that was settled meanwhile, and is in a file that was set aside, comes again under its old id.
 
-Theory of operation. A mark stands beside the file from when a broken one is set aside until all of it was gone through:
+Theory of operation. A marker file exists from the moment when a broken file is set aside until all of it was read:
 
-    no mark       the file has all there is, and the last promise is about it
-    unfinished    the file has some of what it gets; what the last promise is about is aside: a process was killed
-    an empty one  the file was gone on with, and the last promise is about it; what had no room is aside
+    no marker     the file has everything, and the last promise is about it
+    unfinished    the file has a part; the last promise is about the file that is aside: a process was killed
+    empty         the file was continued, and the last promise is about it; what had no room is aside
 
-The file of a newer log-shuttle is left to one of that version, unread.
+The file of a newer log-shuttle is left unread to one of that version.
 """
 
 import contextlib
@@ -116,7 +116,7 @@ class Rescue:
         return self._take_all((), salvage, self._list_sources(salvage, None, aside=True))
 
     def finish(self, salvaged: Salvaged) -> None:
-        """Note that the file is gone on with."""
+        """Note that the new file is in use."""
         if salvaged.left and self.is_due:
             self._set_mark(b"")
         elif not salvaged.left:
@@ -124,7 +124,7 @@ class Rescue:
                 self._mark.unlink(missing_ok=True)
 
     def give_up(self) -> None:
-        """Leave what is in broken files to the next process: here it is counted lost, and must not come back."""
+        """Leave broken files to the next process: their lines are counted lost here and must not come back."""
         with contextlib.suppress(OSError):
             paths = (self._database.path, *self._database.aside.list_broken())
             self._given_up.update(filter(None, map(find_file, paths)))

@@ -1,4 +1,4 @@
-"""Room that is kept on a disk: on a full one SQLite's log cannot grow, and without it nothing could be removed."""
+"""Reserves disk space: on a full disk SQLite's log cannot grow, and nothing could be removed without it."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ class Reserve:
         self._kept = False
 
     def keep(self) -> None:
-        """Keep the room, if the disk has it."""
+        """Reserve the space, if the disk has it."""
         if not self._kept:
             with contextlib.suppress(OSError):
                 file = self._open()
@@ -37,14 +37,14 @@ class Reserve:
             return open_file(self._path, os.O_WRONLY)
 
     def renew(self) -> None:
-        """Keep the room again if somebody has given it away."""
+        """Reserve the space again if it was freed."""
         with contextlib.suppress(OSError):
             if self._kept and not (self._path.exists() and self._path.lstat().st_size >= self.bytes):
                 self._kept = False
                 self.keep()
 
     def free(self) -> None:
-        """Give the room to whoever needs it now.
+        """Free the reserved space, because it is needed now.
 
         Raises:
             OSError: That is not possible.

@@ -1,4 +1,4 @@
-"""What can still be read of a spool that is broken or gone."""
+"""Reads what is left of a spool that is broken or gone."""
 
 import contextlib
 import os

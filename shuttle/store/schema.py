@@ -1,4 +1,4 @@
-"""What a database holds, and what it is called."""
+"""The schema of a database, and its names."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Schema:
     """Of what the tables hold; a database of another is broken."""
     pragmas: Sequence[str]
     advice: str
-    """What happens while the disk does not take what is written."""
+    """What happens while the disk fails."""
     most_broken: int = MOST_BROKEN
     """Files set aside."""
 
@@ -64,10 +64,10 @@ class Schema:
             connection.execute(f"PRAGMA user_version={self.version}")
 
     def inspect(self, connection: sqlite3.Connection, *, thoroughly: bool) -> None:
-        """See that the tables are there; `thoroughly` has SQLite read all of them.
+        """Check that the tables are there; `thoroughly` has SQLite read all of them.
 
         Raises:
-            sqlite3.Error: It is none of ours, or SQLite finds something wrong in it.
+            sqlite3.Error: It is not our database, or SQLite finds it damaged.
         """
         with transact(connection, keep=False):
             version: int = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -82,7 +82,7 @@ class Schema:
                     raise BrokenError(" ".join(result.decode("utf-8", "replace").split()))
 
     def check_tables(self, connection: sqlite3.Connection) -> None:
-        """See that the tables are there and nothing else is: no trigger, view or index, which SQLite would run or ask.
+        """Check that only the tables are there: no trigger, view or index, which SQLite would run or ask.
 
         Raises:
             sqlite3.Error: They are not, or something is.
@@ -90,7 +90,7 @@ class Schema:
         self._check_tables(connection, "SELECT type, name, tbl_name, sql FROM sqlite_master")
 
     def check_own_tables(self, connection: sqlite3.Connection) -> None:
-        """See that the tables are there as this program makes them, whatever else is: they may be read, and no more.
+        """Check that the tables are there as this program makes them, whatever else is: they may be read, and no more.
 
         Raises:
             sqlite3.Error: They are not.
@@ -107,7 +107,7 @@ class Schema:
             raise BrokenError(NO_STORE)
 
     def try_to_write(self, connection: sqlite3.Connection) -> None:
-        """See that the file is not marked as one that may only be read; nothing is written.
+        """Check that the file is not marked as one that may only be read; nothing is written.
 
         Raises:
             sqlite3.Error: It is.

@@ -1,20 +1,20 @@
-"""A database of SQLite in a directory of its own: locked by one agent, private, and begun anew when it has to be.
+"""An SQLite database in its own directory: locked by one agent, private, and replaced when it is broken or gone.
 
-Strategy: SQLite is asked for transactions and for finding its own damage, and told to wait for nobody. SQLite's name
-for an error says whether the file is broken, or the disk only takes nothing now.
+Strategy: SQLite does transactions and finds its own damage, and never waits. The name of its error says whether the
+file is broken, or the disk does not work now.
 
-What can become of the file, and what that means to whoever uses it:
+What can happen to the file, and what that means for its user:
 
-- The disk takes nothing, because it is full, read-only or failing: an error, and the next transaction may succeed. So
-  it is at the start, too: the directory is locked and the file made as soon as that is possible. It may be the
-  write-ahead log that fills the disk: it is moved to the file then. `delete` deletes a file in which nothing counts.
-- The file is broken, or it was cut or written over in place, or its write-ahead log was deleted: `set_aside` renames
-  it, and the next transaction begins a new one. Closing the old one first brings to it what only the log had; `detach`
-  does not close it, and returns what may still read more than the files have.
-- The file was deleted, moved or replaced: SQLite would go on with one that no other process finds. So each transaction
-  looks first whether the path still leads to the file that is open (`footprint` has all that a look tells); `abandon`
-  lets go of the directory, and the next transaction locks it again and begins a new file. If only the lock was deleted,
-  it is taken again.
+- The disk is full, read-only or failing: an error, and the next transaction may succeed. The same holds at the start:
+  the directory is locked and the file created as soon as possible. If the write-ahead log fills the disk, it is moved
+  to the file. `delete` deletes a file that holds nothing of value.
+- The file is broken, was truncated or overwritten in place, or its write-ahead log was deleted: `set_aside` renames
+  it, and the next transaction begins a new one. Closing the old file first adds to it what only the log had; `detach`
+  does not close it, and returns a connection that may still read more than the files hold.
+- The file was deleted, moved or replaced: SQLite would continue with a file that no other process finds. So each
+  transaction first checks that the path still leads to the open file (`footprint`). `abandon` lets go of the
+  directory, and the next transaction locks it again and begins a new file. If only the lock was deleted, it is taken
+  again.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ from shuttle.store.refusal import is_hopeless, refuse
 from shuttle.store.schema import Schema
 from shuttle.store.sqlite_errors import ERRORS, BrokenError, GoneError, describe, is_broken, is_full, is_unwritable
 
-_ADVICE_GONE = "what log-shuttle holds is written to a new one; stop it before its files are deleted or moved"
+_ADVICE_GONE = "log-shuttle writes a new one; stop it before you delete or move its files"
 
 
 class Database:
@@ -73,7 +73,7 @@ class Database:
         return database
 
     def refuse(self, error: Exception) -> ConfigError:
-        """Return what tells a user that the directory cannot be used."""
+        """Return the error for a directory that cannot be used."""
         return refuse(self.schema.flag, self._directory, error)
 
     @property
@@ -99,7 +99,7 @@ class Database:
         return self._footprint.touched
 
     def lock(self) -> None:
-        """Lock the directory, which is made if there is none, unless that is done.
+        """Lock the directory, creating it if missing, unless it is locked.
 
         Raises:
             OSError: That is not possible now.
@@ -108,7 +108,7 @@ class Database:
             self._lock.acquire()
 
     def check(self, *, thoroughly: bool = False) -> None:
-        """See that what is open is what the next process finds; `thoroughly` is too much for each transaction.
+        """Check that what is open is what the next process finds; `thoroughly` is too much for each transaction.
 
         Raises:
             GoneError: The file was deleted, moved or replaced.
@@ -138,7 +138,7 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Do all that is done in the block, or nothing of it.
+        """Run the block as a transaction: all of it or nothing.
 
         Raises:
             sqlite3.Error: Something could not be done.
@@ -219,7 +219,7 @@ class Database:
         With `copy`, one that can be read and not written is read in a copy.
 
         Raises:
-            sqlite3.Error: It is none of ours, or SQLite finds something wrong in it.
+            sqlite3.Error: It is not our database, or SQLite finds it damaged.
             OSError: It cannot be read.
         """
         try:
@@ -245,7 +245,7 @@ class Database:
                 yield connection
 
     def start_over(self, error: Exception) -> bool:
-        """Leave the file behind if `error` says that it is broken or gone, so that a new one is begun; say whether.
+        """If `error` says that the file is broken or gone, leave it, so that a new one is begun; say whether.
 
         Raises:
             OSError: It is broken, and cannot be renamed.
@@ -287,14 +287,14 @@ class Database:
         return left
 
     def note_failure(self, error: Exception) -> None:
-        """Log that the disk does not take what is to be written: once until it does again."""
+        """Log that the disk fails: once, until it works again."""
         if not self._failing:
             advice = self.schema.advice
             self._log.warning(f"{self.schema.event}.failed", file=self.path, error=describe(error), advice=advice)
         self._failing = True
 
     def note_success(self) -> None:
-        """Log that the disk takes what is written, if it did not."""
+        """Log that the disk works again, if it failed before."""
         if self._failing:
             self._log.info(f"{self.schema.event}.restored", file=self.path)
         self._failing = False
@@ -309,7 +309,7 @@ class Database:
             self._connection = None
 
     def release(self) -> None:
-        """Close the connection, and leave the directory to the next agent."""
+        """Close the connection, and unlock the directory for the next agent."""
         self.released = True
         self.disconnect()
         self._lock.release()

@@ -1,4 +1,4 @@
-"""What an error of SQLite means: the file is broken, it is gone, or the disk takes nothing now."""
+"""Judges an error of SQLite: the file is broken, it is gone, or the disk does not work now."""
 
 import sqlite3
 
@@ -27,12 +27,12 @@ class NewerError(BrokenError):
     """The database of a newer log-shuttle."""
 
     def __init__(self, version: int, known: int) -> None:
-        super().__init__(f"it is of version {version}; this log-shuttle can read version {known}")
+        super().__init__(f"it is version {version}; this log-shuttle reads version {known}")
         self.version = version
 
 
 class GoneError(sqlite3.DatabaseError):
-    """The file that is open has no longer the name that it was opened by."""
+    """The open file no longer has its name."""
 
 
 def is_broken(error: Exception, *, at_start: bool = False) -> bool:

@@ -141,7 +141,7 @@ def test_a_directory_that_may_not_be_listed_or_entered_fails(mode: int) -> None:
             found = look(file=(str(place / "closed" / "*"), str(place / "*" / "app.log"), str(place / "*.none")))
     assert found[-2:] == [
         ("fail", f"{place}/closed: cannot be read: Permission denied"),
-        ("warn", f"{place}/*.none: nothing matches it"),
+        ("warn", f"{place}/*.none: nothing matches"),
     ]
 
 
@@ -170,7 +170,7 @@ def test_a_fifo_is_not_opened(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_was_named_fails(tmp_path: Path) -> None:
-    assert look(file=(str(tmp_path),)) == [("fail", f"{tmp_path}: is a directory, and is not read")]
+    assert look(file=(str(tmp_path),)) == [("fail", f"{tmp_path}: is a directory, which is not read")]
 
 
 def test_what_makes_a_replay_incomplete_fails(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_the_usage_goes_to_stdout(argv: list[str], capfd: pytest.CaptureFixture[
         "(default 250ms)",
         "(default 1MiB)",
         "(default 64MiB)",
-        "until it is this old (5m; no limit for files and with",
+        "retry a batch until it is this old (default 5m; no limit",
         '(default "- -")',
         "64KiB, 64KB and 64K",
         "Exit codes",
@@ -59,7 +59,7 @@ def test_the_version_goes_to_stdout(flag: str, capfd: pytest.CaptureFixture[str]
             ["-front-buff=1", "-wait=-1s"],
             1,
             (
-                "log-shuttle: warning: -front-buff has no effect: leave it out\n"
+                "log-shuttle: warning: -front-buff has no effect: remove it\n"
                 "log-shuttle: -wait -1.0: must be 0 or more\n"
             ),
         ),

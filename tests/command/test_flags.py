@@ -288,9 +288,7 @@ def test_help_is_in_a_column_under_its_heading() -> None:
 
 
 def test_an_application_without_its_two_dashes_is_told_of_them() -> None:
-    with pytest.raises(
-        UsageError, match=r"\(a value with spaces needs quotes\); an application stands behind a --: log"
-    ):
+    with pytest.raises(UsageError, match=r"\(a value with spaces needs quotes\); an application goes after --: log"):
         parse_command_line(["-url", "u", "echo", "a"], FLAGS)
     with pytest.raises(UsageError, match=r"needs quotes\)$"):
         parse_flags(["-url", "u", "echo", "a"], FLAGS)

@@ -16,10 +16,10 @@ def test_the_table_has_a_row_for_each_flag() -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        "| `-wait DURATION` | `250ms` | longest time from a batch's first line to its flush |",
-        "| `-batch-bytes SIZE` | `1MiB` | most bytes in a batch |",
-        "| `-drop` | `true` | drop when the queue is full; -drop=false blocks the application instead |",
-        "| `-gzip` |  | compress the requests |",
+        "| `-wait DURATION` | `250ms` | send a batch this long after its first line, full or not |",
+        "| `-batch-bytes SIZE` | `1MiB` | maximum bytes in a batch |",
+        "| `-drop` | `true` | drop lines when the queue is full; -drop=false blocks the application instead |",
+        "| `-gzip` |  | compress requests |",
         "| `-logplex-token TEXT` |  | the same as -appname |",
     ],
 )

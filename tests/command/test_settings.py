@@ -137,9 +137,9 @@ def test_the_first_of_four_places_gives_the_url(
     [
         ([], {}, []),
         (["-skip-headers"], {}, ["-skip-headers is deprecated: use -input-format rfc5424"]),
-        (["-front-buff", "1"], {}, ["-front-buff has no effect: leave it out"]),
-        (["-num-batchers", "1"], {}, ["-num-batchers has no effect: leave it out"]),
-        ([], {"LOG_SHUTTLE_FRONT_BUFF": "1"}, ["LOG_SHUTTLE_FRONT_BUFF has no effect: leave it out"]),
+        (["-front-buff", "1"], {}, ["-front-buff has no effect: remove it"]),
+        (["-num-batchers", "1"], {}, ["-num-batchers has no effect: remove it"]),
+        ([], {"LOG_SHUTTLE_FRONT_BUFF": "1"}, ["LOG_SHUTTLE_FRONT_BUFF has no effect: remove it"]),
         ([], {"LOG_SHUTTLE_FRONT_BUFF": ""}, []),
         (
             [],
@@ -162,8 +162,8 @@ FILE = ("-file", "/var/log/app.log")
 KINESIS = ("-logs-url", "https://kinesis.us-east-1.amazonaws.com/stream")
 CLOUDWATCH = ("-logs-url", "https://logs.us-east-1.amazonaws.com/group/stream")
 HTTP = ("-logs-url", "http://drain.example/")
-NO_TIME = "leaves no time to deliver: without -spool, or -file with -state-dir, all that is held at the end is lost"
-PLACEHOLDERS = "has {path}, {name} or {stem} in it, which only -file fills in"
+NO_TIME = "leaves no time to deliver: lines held at the end are lost unless you use -spool, or -file with -state-dir"
+PLACEHOLDERS = "contains {path}, {name} or {stem}, which only -file fills in"
 CERTIFICATE = ("-client-cert", "cert.pem")
 
 
@@ -191,9 +191,9 @@ CERTIFICATE = ("-client-cert", "cert.pem")
         ),
         ([*FILE, "-procid", "{name}", "-appname", "{stem}"], []),
         (["-procid", "{}{other}"], []),
-        ([*FILE, "-drop"], ["-drop has no effect with -file: files wait"]),
+        ([*FILE, "-drop"], ["-drop has no effect with -file: nothing is dropped from files"]),
         ([*FILE, "-drop=false"], []),
-        ([*FILE, "-patience", "1s"], ["-patience has no effect with -file: files wait"]),
+        ([*FILE, "-patience", "1s"], ["-patience has no effect with -file: nothing is dropped from files"]),
         (["-drop=false", "-patience", "1s"], ["-patience has no effect with -drop=false"]),
         (["-drop", "-patience", "1s"], []),
         ([*HTTP, "-ca-file", "f"], ["-ca-file has no effect over http"]),
@@ -207,16 +207,16 @@ CERTIFICATE = ("-client-cert", "cert.pem")
         (["-ca-file", "f", *CERTIFICATE, "-client-key", "k"], []),
         (["-ca-file", "f", "-skip-verify"], ["-ca-file has no effect with -skip-verify"]),
         ([*KINESIS, "-ca-file", "f", "-aws-endpoint", "http://h"], ["-ca-file has no effect over http"]),
-        (["-kinesis-shards", "2"], ["-kinesis-shards has no effect without a stream of Kinesis"]),
-        ([*CLOUDWATCH, "-kinesis-shards", "2"], ["-kinesis-shards has no effect without a stream of Kinesis"]),
+        (["-kinesis-shards", "2"], ["-kinesis-shards has no effect without a Kinesis stream"]),
+        ([*CLOUDWATCH, "-kinesis-shards", "2"], ["-kinesis-shards has no effect without a Kinesis stream"]),
         ([*KINESIS, "-kinesis-shards", "2"], []),
-        (["-aws-create"], ["-aws-create has no effect without a stream of CloudWatch Logs"]),
-        ([*KINESIS, "-aws-create"], ["-aws-create has no effect without a stream of CloudWatch Logs"]),
+        (["-aws-create"], ["-aws-create has no effect without a CloudWatch Logs stream"]),
+        ([*KINESIS, "-aws-create"], ["-aws-create has no effect without a CloudWatch Logs stream"]),
         ([*CLOUDWATCH, "-aws-create"], []),
-        (["-aws-endpoint", "http://h"], ["-aws-endpoint has no effect without a stream of AWS"]),
+        (["-aws-endpoint", "http://h"], ["-aws-endpoint has no effect without an AWS stream"]),
         ([*CLOUDWATCH, "-aws-endpoint", "http://h"], []),
-        ([*KINESIS, "-bearer-token", "t"], ["-bearer-token has no effect with a stream of AWS"]),
-        ([*KINESIS, "-drain-token", "t"], ["-drain-token has no effect with a stream of AWS"]),
+        ([*KINESIS, "-bearer-token", "t"], ["-bearer-token has no effect with an AWS stream"]),
+        ([*KINESIS, "-drain-token", "t"], ["-drain-token has no effect with an AWS stream"]),
         (["-bearer-token", "t", "-drain-token", "t"], []),
         (["-stats-source", "s"], ["-stats-source has no effect without -stats-interval"]),
         (["-stats-format", "l2met"], ["-stats-format has no effect without -stats-interval"]),
@@ -226,10 +226,10 @@ CERTIFICATE = ("-client-cert", "cert.pem")
         (
             ["-input-format", "rfc5424", "-max-line-length", "1KiB", "-prival", "1", "-hostname", "h", "-procid", "p"],
             [
-                "-max-line-length has no effect on lines that are framed already",
-                "-prival has no effect on lines that are framed already",
-                "-hostname has no effect on lines that are framed already",
-                "-procid has no effect on lines that are framed already",
+                "-max-line-length has no effect on lines that are already framed",
+                "-prival has no effect on lines that are already framed",
+                "-hostname has no effect on lines that are already framed",
+                "-procid has no effect on lines that are already framed",
             ],
         ),
         (["-skip-headers", "-appname", "a", "-syslog-version", "2", "-msgid", "m"], []),  # the reports have them
@@ -293,11 +293,11 @@ def test_nothing_given_gives_no_warning() -> None:
         ([], {"LOGS_URL": "ftp://u:secret@h"}, "LOGS_URL has no http or https scheme"),
         ([], {"LOGPLEX_URL": "http://h:0"}, "LOGPLEX_URL has a port"),
         (["-logs-url", "http://kinesis.a.amazonaws.com"], {}, "-logs-url names no stream of kinesis.a.amazonaws.com"),
-        (["-skip-headers", "-input-format", "lprfc5424"], {}, "-skip-headers: must not be given with -input-format"),
+        (["-skip-headers", "-input-format", "lprfc5424"], {}, "-skip-headers: cannot be combined with -input-format"),
         (
             ["-skip-headers"],
             {"LOGS_URL": URL, "LOG_SHUTTLE_INPUT_FORMAT": "lprfc5424"},
-            "-skip-headers: must not be given with LOG_SHUTTLE_INPUT_FORMAT lprfc5424",
+            "-skip-headers: cannot be combined with LOG_SHUTTLE_INPUT_FORMAT lprfc5424",
         ),
     ],
 )

@@ -74,7 +74,7 @@ def test_a_program_of_a_customer_is_an_ordinary_drain(host: str) -> None:
     ],
 )
 def test_another_service_of_amazon_is_an_error(host: str) -> None:
-    with pytest.raises(ConfigError, match="no service of AWS that takes logs"):
+    with pytest.raises(ConfigError, match="is not an AWS service that log-shuttle knows"):
         read_host(host)
 
 
@@ -155,5 +155,5 @@ def test_an_invalid_endpoint_is_refused_and_not_shown(endpoint: str) -> None:
 
 
 def test_gzip_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^-gzip True: must not be given with a stream of AWS"):
+    with pytest.raises(ConfigError, match=r"^-gzip True: cannot be combined with an AWS stream"):
         Config(logs_url=URL, gzip=True)

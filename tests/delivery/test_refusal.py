@@ -41,7 +41,7 @@ async def test_a_line_too_large_is_lost_alone() -> None:
     assert sorted(drain.lines) == make_lines(200).split()
     assert str(shuttle.ledger) == "read=201 delivered=200 dropped=0 lost=1 held=0"
     [told] = journal.named("lines.lost")
-    assert (told["status"], told["advice"]) == (413, "give a smaller -batch-bytes")
+    assert (told["status"], told["advice"]) == (413, "use a smaller -batch-bytes")
 
 
 @pytest.mark.parametrize("bad", [0, 1, 249, 250, 498, 499])

@@ -117,7 +117,7 @@ def test_nothing_on_the_disk_changes(tmp_path: Path) -> None:
     assert drain.messages == [LINE] * 3
     assert spooled.find_one("spool") == ("ok", f"{spool}: can be written")
     assert followed.find_one("state") == ("ok", f"{state}: can be written")
-    assert new.find_one("spool") == ("ok", f"{tmp_path}/new/spool: is made at the start, in {tmp_path}")
+    assert new.find_one("spool") == ("ok", f"{tmp_path}/new/spool: will be created at the start, in {tmp_path}")
     assert (spooled.code, followed.code, new.code) == (0, 0, 0)
 
 
@@ -166,7 +166,7 @@ def test_what_has_no_effect_is_a_warning() -> None:
     found = check(*OFFLINE, "-front-buff", "3", "-state-dir", "/x", LOG_SHUTTLE_DROPP="1")
     assert found.code == 0
     assert [text for state, text in found.find("setting") if state == "warn"] == [
-        "-front-buff has no effect: leave it out",
+        "-front-buff has no effect: remove it",
         "LOG_SHUTTLE_DROPP sets nothing: did you mean LOG_SHUTTLE_DROP?",
         "-state-dir has no effect without -file",
     ]
@@ -181,7 +181,7 @@ def test_what_has_no_effect_is_a_warning() -> None:
         (("-logs-url-file", "/no/such"), {}, "-logs-url-file '/no/such': cannot be read: No such file"),
         (("-logs-url", f"ftp://bob:{PASSWORD}@h/"), {}, "-logs-url has no http or https scheme"),
         ((), {}, "no drain: give -logs-url"),
-        (("-file", "/x", "-logs-url", "http://h/", "--", "cat"), {}, "-file '/x': must not be given with --"),
+        (("-file", "/x", "-logs-url", "http://h/", "--", "cat"), {}, "-file '/x': cannot be combined with --"),
     ],
 )
 def test_a_configuration_that_cannot_be_used_fails(flags: tuple[str, ...], environ: dict[str, str], text: str) -> None:
@@ -301,7 +301,7 @@ def test_a_certificate_that_has_ended_or_is_not_trusted_fails(pki: Pki, tmp_path
         unverified = check("-check", "-logs-url", drain.url, "-skip-verify")
     assert ended.failed == unknown.failed == ["tls"]
     assert "certificate has expired" in ended.find_one("tls")[1]
-    assert "-ca-file names the authority to trust" in unknown.find_one("tls")[1]
+    assert "name the authority to trust with -ca-file" in unknown.find_one("tls")[1]
     assert unverified.code == 0
     assert unverified.find_one("trust")[0] == "warn"
     assert unverified.find_one("tls")[1].startswith("TLSv1.3, certificate not looked at (")
@@ -356,7 +356,7 @@ def test_a_drain_without_tls_is_told() -> None:
     with LocalDrain() as drain:
         found = check("-check", "-logs-url", drain.url.replace("http:", "https:"))
     assert found.failed == ["tls"]
-    assert found.find_one("tls")[1].startswith("the drain does not speak TLS there; ")
+    assert found.find_one("tls")[1].startswith("the drain does not speak TLS on this port; ")
 
 
 def test_the_way_leads_through_a_proxy(pki: Pki) -> None:
@@ -428,7 +428,7 @@ def test_a_directory_that_is_in_use_fails(tmp_path: Path) -> None:
         found = check("-check", "-logs-url", drain.url, "-spool", str(tmp_path / "spool"))
         ended = agent.finish(b"more\n")
     assert found.failed == ["spool"]
-    assert "must not be another running log-shuttle's" in found.find_one("spool")[1]
+    assert "is in use by another log-shuttle" in found.find_one("spool")[1]
     assert (ended.code, ended.err) == (0, "")
     assert drain.messages == [b"line\n", LINE, b"more\n"]
 
@@ -445,7 +445,7 @@ def test_a_spool_that_was_written_over_is_a_warning(tmp_path: Path) -> None:
     assert found.code == 0
     assert found.find("spool")[1] == (
         "warn",
-        f"{spool}: spool.sqlite: a row is not what was written; the start goes on with what can be read of it",
+        f"{spool}: spool.sqlite: a row is not what was written; the start continues with what can be read of it",
     )
 
 
@@ -453,7 +453,7 @@ def test_a_directory_that_others_can_write_fails(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     found = check(*OFFLINE, "-spool", str(tmp_path))
     assert found.failed == ["spool"]
-    assert "others can write to it, its mode is 0777" in found.find_one("spool")[1]
+    assert "others can write to it: its mode is 0777" in found.find_one("spool")[1]
 
 
 def test_a_disk_with_less_room_than_the_spool_may_take_is_a_warning(tmp_path: Path) -> None:
@@ -475,9 +475,9 @@ def test_followed_files_are_counted_and_the_others_named(tmp_path: Path) -> None
     assert found.find("file") == [
         ("ok", f"7 can be read: {', '.join(str(tmp_path / f'{n}.log') for n in range(5))} and 2 more"),
         ("warn", f"{tmp_path}/null.log: it is a device or a socket"),
-        ("warn", f"{tmp_path}/dir.log: is a directory, and is not read"),
-        ("warn", f"{tmp_path}/new: is not there"),
-        ("warn", f"{tmp_path}/*.none: nothing matches it"),
+        ("warn", f"{tmp_path}/dir.log: is a directory, which is not read"),
+        ("warn", f"{tmp_path}/new: does not exist"),
+        ("warn", f"{tmp_path}/*.none: nothing matches"),
     ]
     replay = check(*OFFLINE, "-file", str(tmp_path / "new"), "-file", str(tmp_path / "*.none"), "-follow=false")
     assert replay.failed == ["file", "file"]
@@ -487,8 +487,8 @@ def test_followed_files_are_counted_and_the_others_named(tmp_path: Path) -> None
     ("command", "state", "text"),
     [
         ((sys.executable, "-c", "raise SystemExit"), "ok", f"{sys.executable} can be started"),
-        (("no-such-program",), "fail", "no-such-program: is not found in PATH, or is no program"),
-        (("/etc/passwd",), "fail", "/etc/passwd: is not found, or is no program"),
+        (("no-such-program",), "fail", "no-such-program: not found in PATH, or not a program"),
+        (("/etc/passwd",), "fail", "/etc/passwd: not found, or not a program"),
     ],
 )
 def test_a_program_is_looked_up_and_not_started(command: tuple[str, ...], state: str, text: str) -> None:
@@ -503,7 +503,7 @@ def test_a_program_whose_interpreter_is_missing_fails(tmp_path: Path) -> None:
     found = check(*OFFLINE, "--", str(script))
     assert found.find_one("program") == (
         "fail",
-        f"{script}: its interpreter '/nonexistent/interp' is not found, or is no program",
+        f"{script}: its interpreter '/nonexistent/interp' is missing, or not a program",
     )
     assert run("-logs-url", "http://drain.example/", "--", str(script)).code == 127
 

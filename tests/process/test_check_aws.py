@@ -59,12 +59,12 @@ def test_a_missing_stream_fails_unless_it_would_be_made(server: str) -> None:
     assert missing.failed == ["request"]
     assert missing.find_one("request")[1].startswith("ResourceNotFoundException: ")
     assert missing.find_one("request")[1].endswith(
-        "; create the group and the stream, mend -logs-url, or give -aws-create"
+        "; create the group and the stream, correct -logs-url, or use -aws-create"
     )
     creating = check_stream(server, url, "-aws-create")
     assert creating.code == 0
     assert creating.find_one("request")[0] == "warn"
-    assert "-aws-create makes it with the first batch" in creating.find_one("request")[1]
+    assert "-aws-create creates it with the first batch" in creating.find_one("request")[1]
     assert make_client("logs", server).describe_log_groups(logGroupNamePrefix="app/web")["logGroups"] == []
 
 
@@ -81,5 +81,5 @@ def test_credentials_come_from_a_file(server: str, tmp_path: Path) -> None:
 def test_missing_credentials_fail(server: str) -> None:
     found = check_stream(server, BARE_URL)
     assert found.failed == ["credentials"]
-    assert "give them in -logs-url, or as AWS_ACCESS_KEY_ID" in found.find_one("credentials")[1]
+    assert "put them into -logs-url, AWS_ACCESS_KEY_ID" in found.find_one("credentials")[1]
     assert found.find_one("request") == ("skip", "needs credentials")

@@ -33,7 +33,7 @@ def test_a_deleted_spool_is_written_anew(tmp_path: Path, *, noticed: bool) -> No
         if noticed:
             agent.hear("at=spool.salvaged")
             second = run("-logs-url", DEAD, "-spool", str(spool))
-            assert second.err.endswith("must not be another running log-shuttle's; each needs its own\n")
+            assert second.err.endswith("is in use by another log-shuttle: give each its own directory\n")
         ended = agent.finish()
     assert ended.code == 4
     assert len(ended.named("spool.gone")) == 1

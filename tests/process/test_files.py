@@ -301,7 +301,7 @@ def test_a_second_agent_on_a_store_is_refused(log: Path, state: str) -> None:
         ended = run("-logs-url", drain.url, *flags)
         assert ended.code == 1
         assert ended.err.startswith("log-shuttle: -state-dir ")
-        assert ended.err.endswith(": must not be another running log-shuttle's; each needs its own\n")
+        assert ended.err.endswith(": is in use by another log-shuttle: give each its own directory\n")
         assert ended.err.count("\n") == 1
         append(log, b"two")
         assert drain.wait_for(messages=2)

@@ -143,7 +143,7 @@ def test_an_unknown_certificate_gets_advice(certificate: Certificate) -> None:
     with LocalDrain(Behaviour(cert=certificate.own)) as drain:
         advice = read_advice(run_with_url(drain.url, *SOON))
         assert "the drain's certificate is not trusted" in advice
-        assert "-ca-file names the authority to trust; -skip-verify trusts anyone" in advice
+        assert "name the authority to trust with -ca-file; -skip-verify trusts anyone" in advice
         assert drain.messages == []
         assert run_with_url(drain.url, "-ca-file", str(certificate.authority)).code == 0
         assert run_with_url(drain.url, "-skip-verify").code == 0

@@ -100,7 +100,7 @@ def test_a_proxy_that_wants_credentials_ends_at_once(pki: Pki) -> None:
     (down,) = ended.named("drain.down")
     assert " status=407 " in down
     assert "the proxy refused: 407 " in down
-    assert 'advice="give the proxy its user and password: http://user:password@host:port"' in down
+    assert 'advice="add the user and password to the proxy\'s URL: http://user:password@host:port"' in down
 
 
 @pytest.mark.parametrize("url", [HTTP, HTTPS])

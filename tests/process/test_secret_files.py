@@ -121,7 +121,7 @@ def test_a_flag_wins_over_a_variable_and_two_flags_are_an_error(tmp_path: Path) 
         file = put(tmp_path / "url", drain.url)
         dead = put(tmp_path / "dead", "http://127.0.0.1:9/")
         both = run("-logs-url", drain.url, "-logs-url-file", file)
-        assert (both.code, "must not be given with -logs-url" in both.err) == (1, True)
+        assert (both.code, "cannot be combined with -logs-url" in both.err) == (1, True)
         wins = run("-logs-url-file", file, data=b"1\n", environ={"LOGS_URL": "http://127.0.0.1:9/"})
         assert wins.code == 0
         assert wins.err == "log-shuttle: warning: LOGS_URL is not used: -logs-url-file wins over it\n"

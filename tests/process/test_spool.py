@@ -106,7 +106,7 @@ def test_a_second_agent_on_the_directory_says_so_and_stops(tmp_path: Path) -> No
         assert drain.wait_for(messages=1)
         second = run("-logs-url", drain.url, *spool)
         assert second.code == 1
-        assert second.err.endswith("must not be another running log-shuttle's; each needs its own\n")
+        assert second.err.endswith("is in use by another log-shuttle: give each its own directory\n")
         assert second.err.count("\n") == 1
         assert agent.finish().code == 0
 
@@ -126,7 +126,7 @@ def test_files_and_a_spool_are_too_much(tmp_path: Path) -> None:
     ended = run("-logs-url", DEAD, "-spool", str(tmp_path), "-file", "x")
     assert ended.code == 1
     assert ended.err.startswith("log-shuttle: -spool ")
-    assert "must not be given with -file; " in ended.err
+    assert "cannot be combined with -file: " in ended.err
     assert ended.err.count("\n") == 1
 
 

@@ -124,7 +124,7 @@ def test_an_interpreter_that_is_not_there_is_named_as_the_fault(tmp_path: Path) 
     script.chmod(0o700)
     ended = run("-logs-url", "http://127.0.0.1:9/", "--", str(script))
     assert ended.code == 127
-    fault = "its interpreter '/nonexistent/python' is not found, or is no program"
+    fault = "its interpreter '/nonexistent/python' is missing, or not a program"
     assert ended.err == f"log-shuttle: '{script}' cannot be started: {fault}\n"
 
 

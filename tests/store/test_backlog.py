@@ -180,7 +180,7 @@ def test_all_of_it_is_the_user_s_alone(tmp_path: Path) -> None:
 
 
 def test_a_second_agent_on_it_is_told_so(tmp_path: Path) -> None:
-    told = pytest.raises(ConfigError, match=r"^-spool .*: must not be another running log-shuttle's")
+    told = pytest.raises(ConfigError, match=r"^-spool .*: is in use by another log-shuttle")
     with opened(tmp_path), told, opened(tmp_path):
         pass
     with opened(tmp_path):
@@ -189,7 +189,7 @@ def test_a_second_agent_on_it_is_told_so(tmp_path: Path) -> None:
 
 def test_a_path_below_a_file_is_a_configuration_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    told = pytest.raises(ConfigError, match=r"^-spool .*: must be a directory that can be made and written")
+    told = pytest.raises(ConfigError, match=r"^-spool .*: must be a directory that can be created and written")
     with told, opened(tmp_path / "file" / "spool"):
         pass
 

@@ -254,7 +254,7 @@ def test_a_second_agent_is_refused_and_the_first_goes_on(directory: Path) -> Non
             Checkpoints.open(directory, Journal())
         store.record(planned=[make_plan(1, 1)])
     assert str(caught.value).startswith("-state-dir '")
-    assert "another running log-shuttle" in str(caught.value)
+    assert "in use by another log-shuttle" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert restart(directory).plans == [make_plan(1, 1)]
 
@@ -262,7 +262,9 @@ def test_a_second_agent_is_refused_and_the_first_goes_on(directory: Path) -> Non
 @pytest.mark.parametrize("place", ["file", "file/state", "/proc/state"])
 def test_a_directory_that_cannot_be_made_is_one_line(place: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"^-state-dir '.*must be a directory that can be made and written \(.+\)$"):
+    with pytest.raises(
+        ConfigError, match=r"^-state-dir '.*must be a directory that can be created and written \(.+\)$"
+    ):
         Checkpoints.open(tmp_path / place, Journal())
 
 

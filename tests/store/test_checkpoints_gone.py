@@ -134,11 +134,11 @@ def test_the_new_directory_is_locked(tmp_path: Path) -> None:
     store, _ = start(directory)
     shutil.rmtree(directory)
     store.record()
-    with pytest.raises(ConfigError, match="another running log-shuttle"):
+    with pytest.raises(ConfigError, match="in use by another log-shuttle"):
         start(directory)
     (directory / LOCK).unlink()
     store.record()
-    with pytest.raises(ConfigError, match="another running log-shuttle"):
+    with pytest.raises(ConfigError, match="in use by another log-shuttle"):
         start(directory)
     store.close()
 

@@ -82,7 +82,7 @@ def test_a_broken_database_in_the_way_leaves_nothing_open(directory: Path) -> No
 def test_a_refused_agent_leaves_the_claim_to_the_first(directory: Path) -> None:
     with opened(directory) as store:
         before = list_descriptors()
-        with pytest.raises(ConfigError, match="another running log-shuttle"):
+        with pytest.raises(ConfigError, match="in use by another log-shuttle"):
             Checkpoints.open(directory, Journal())
         assert list_descriptors() == before
         assert is_claimed(directory)

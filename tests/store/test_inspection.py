@@ -50,12 +50,12 @@ def test_a_directory_that_was_used_can_be_used_again(filled: Path) -> None:  # n
 @pytest.mark.parametrize("name", ["new", "a/b/new"])
 def test_a_missing_directory_is_made_at_the_start(name: str, tmp_path: Path) -> None:
     with unchanged(tmp_path):
-        assert inspect_store(tmp_path / name, SCHEMA) == f"is made at the start, in {tmp_path}"
+        assert inspect_store(tmp_path / name, SCHEMA) == f"will be created at the start, in {tmp_path}"
 
 
 def test_a_relative_directory_is_made_in_the_current_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert inspect_store(Path("new"), SCHEMA) == "is made at the start, in ."
+    assert inspect_store(Path("new"), SCHEMA) == "will be created at the start, in ."
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_what_cannot_be_a_directory_is_refused(make: Callable[[Path], Path], tmp
 def test_a_directory_that_another_agent_uses_is_refused(tmp_path: Path) -> None:
     used = open_backlog(tmp_path / "spool")
     try:
-        with unchanged(tmp_path), pytest.raises(ConfigError, match="must not be another running log-shuttle's"):
+        with unchanged(tmp_path), pytest.raises(ConfigError, match="is in use by another log-shuttle"):
             inspect_store(tmp_path / "spool", SCHEMA)
     finally:
         used.close()
@@ -120,7 +120,7 @@ def test_a_directory_that_cannot_be_written_is_refused() -> None:
         with without_rights(place / "mine"):
             (place / "mine").chmod(0o500)
             for directory in (place / "mine", place / "mine" / "new", place / "closed" / "new"):
-                with pytest.raises(ConfigError, match=r"made and written \(Permission denied\)"):
+                with pytest.raises(ConfigError, match=r"created and written \(Permission denied\)"):
                     inspect_store(directory, SCHEMA)
 
 

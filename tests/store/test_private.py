@@ -66,9 +66,13 @@ def link_lock(directory: Path) -> None:
 )
 def test_a_directory_that_others_control_is_refused(change: Callable[[Path], None], filled: Path) -> None:
     change(filled)
-    with pytest.raises(ConfigError, match=r"^-spool [^\n]+: must be a directory of this user alone[^\n]+$"):
+    with pytest.raises(
+        ConfigError, match=r"^-spool [^\n]+: must be a directory that belongs to this user alone[^\n]+$"
+    ):
         open_backlog(filled)
-    with pytest.raises(ConfigError, match=r"^-state-dir [^\n]+: must be a directory of this user alone[^\n]+$"):
+    with pytest.raises(
+        ConfigError, match=r"^-state-dir [^\n]+: must be a directory that belongs to this user alone[^\n]+$"
+    ):
         Checkpoints.open(filled, Journal())
     assert not filled.with_name("victim").exists()
 

@@ -53,7 +53,7 @@ function __log_shuttle_drain_names
         -delay 'wait before every answer' \
         -close 'read the request, then close the connection without an answer' \
         -reset 'the same with a TCP reset' \
-        -times 'misbehave in the first N requests alone; 0: in all' \
+        -times 'simulate failures only in the first N requests; 0: in all' \
         -quiet 'do not print the messages' \
         -h 'print this and exit' \
         -help 'print this and exit' \

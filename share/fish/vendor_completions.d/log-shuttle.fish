@@ -62,59 +62,59 @@ end
 # Prints each flag and what it is for.
 function __log_shuttle_names
     printf '%s\t%s\n' \
-        -logs-url 'where to post; else $LOGS_URL, else $LOGPLEX_URL (deprecated)' \
-        -logs-url-file 'read the URL from this file; again if the drain answers 401, and it has changed' \
-        -bearer-token 'authorize as Bearer; wins over the URL\'s user:password' \
-        -bearer-token-file 'read the bearer token from this file, likewise' \
-        -drain-token 'send this as Logplex-Drain-Token; else the appname' \
+        -logs-url 'drain to post to; default $LOGS_URL, then $LOGPLEX_URL (deprecated)' \
+        -logs-url-file 'read the URL from this file; read it again after a 401 if it has changed' \
+        -bearer-token 'send this bearer token instead of the URL\'s user:password' \
+        -bearer-token-file 'read the bearer token from this file; read it again after a 401 if it has changed' \
+        -drain-token 'value of the header Logplex-Drain-Token; default the appname' \
         -ca-file 'PEM certificates to trust instead of the system\'s' \
-        -client-cert 'PEM certificate to show the drain' \
-        -client-key 'its private key, if it stands in a file of its own' \
+        -client-cert 'PEM certificate to present to the drain' \
+        -client-key 'private key of the certificate, if in a file of its own' \
         -skip-verify 'trust any certificate' \
-        -gzip 'compress the requests' \
-        -kinesis-shards 'spread the records of a Kinesis stream over so many partition keys' \
-        -aws-create 'create a group and stream of CloudWatch Logs that are missing' \
-        -aws-endpoint 'where AWS\'s services are reached; else $AWS_ENDPOINT_URL_KINESIS, _CLOUDWATCH_LOGS or $AWS_ENDPOINT_URL' \
-        -input-format 'raw (lines, framed here), rfc5424 (framed lines) or lprfc5424 (each frame behind its length)' \
-        -max-line-length 'raw lines longer than this are split' \
-        -file 'follow this file, or all that match, as \'/var/log/*.log\'; repeatable; stdin is not read then' \
-        -follow-links 'follow links that match a pattern or look like rotated files, whoever made them' \
-        -follow 'go on at the end of the files; -follow=false delivers them and exits' \
-        -from 'where to begin in files that are there at the start and have no checkpoint: beginning or end (end, or with -follow=false the beginning)' \
-        -state-dir 'keep checkpoints there: how far each file has been delivered' \
-        -partial-timeout 'send a last line without its newline after this long' \
-        -tee 'copy what is read to stdout, and -split-stderr\'s to stderr, unchanged' \
-        -split-stderr 'read the application\'s stderr apart, to give it -stderr-prival; the order of both is lost' \
+        -gzip 'compress requests' \
+        -kinesis-shards 'number of partition keys to spread Kinesis records over' \
+        -aws-create 'create the CloudWatch Logs group and stream if they are missing' \
+        -aws-endpoint 'URL of the AWS service; default $AWS_ENDPOINT_URL_KINESIS, _CLOUDWATCH_LOGS or $AWS_ENDPOINT_URL' \
+        -input-format 'raw (log-shuttle frames each line), rfc5424 (lines are frames) or lprfc5424 (frames after their length)' \
+        -max-line-length 'split raw lines longer than this' \
+        -file 'follow this file, or a pattern such as \'/var/log/*.log\', instead of stdin; repeatable' \
+        -follow-links 'follow symbolic links that are found in directories, whoever owns them' \
+        -follow 'wait for more at the end of files; -follow=false delivers them and exits' \
+        -from 'where to begin in existing files without a checkpoint: beginning or end (default end, with -follow=false the beginning)' \
+        -state-dir 'keep checkpoints in this directory: how far each file was delivered' \
+        -partial-timeout 'send a last line without a newline after this long' \
+        -tee 'also copy the input to stdout, unchanged; with -split-stderr, stderr to stderr' \
+        -split-stderr 'read the application\'s stderr separately, for -stderr-prival; the order of the two is lost' \
         -stderr-prival 'priority of lines from stderr' \
-        -batch-size 'most lines in a batch' \
-        -batch-bytes 'most bytes in a batch' \
-        -wait 'longest time from a batch\'s first line to its flush' \
-        -back-bytes 'most bytes held; beyond them lines are dropped' \
-        -back-buff 'most batches held (Go: 50; here only -back-bytes unless given)' \
-        -drop 'drop when the queue is full; -drop=false blocks the application instead' \
-        -patience 'hold the input this long, once a stall, before dropping' \
-        -spool 'keep what is held on the disk, there: a crash or a dead drain costs none of it' \
-        -spool-bytes 'most bytes of it; beyond them lines are dropped, or wait with -drop=false' \
-        -num-outlets 'most requests at a time' \
-        -timeout 'for a whole request; 0: none' \
-        -max-attempts 'attempts of a batch (Go: 3; here only -max-age unless given)' \
-        -max-age 'try a batch until it is this old (5m; no limit for files and with -spool)' \
-        -land-timeout 'give up landing: at the end of input after this long without progress, at a signal after this long' \
+        -batch-size 'maximum lines in a batch' \
+        -batch-bytes 'maximum bytes in a batch' \
+        -wait 'send a batch this long after its first line, full or not' \
+        -back-bytes 'maximum bytes held; lines beyond that are dropped' \
+        -back-buff 'maximum batches held (Go: 50; here only -back-bytes unless given)' \
+        -drop 'drop lines when the queue is full; -drop=false blocks the application instead' \
+        -patience 'before dropping, stop reading for up to this long' \
+        -spool 'keep batches in this directory, so that a crash or a dead drain loses none of them' \
+        -spool-bytes 'maximum size of the spool; lines beyond that are dropped, or wait with -drop=false' \
+        -num-outlets 'maximum requests at a time' \
+        -timeout 'time limit of a request; 0: none' \
+        -max-attempts 'maximum attempts of a batch (Go: 3; here only -max-age unless given)' \
+        -max-age 'retry a batch until it is this old (default 5m; no limit with -file or -spool)' \
+        -land-timeout 'at the end of input, give up after this long without progress; after a signal, after this long' \
         -prival 'priority, 8 * facility + severity' \
-        -syslog-version 'version' \
+        -syslog-version 'syslog version' \
         -hostname 'host name' \
-        -appname 'application' \
+        -appname 'application name' \
         -logplex-token 'the same as -appname' \
-        -procid 'process' \
-        -msgid 'message id, and structured data behind a space' \
-        -stats-interval 'print statistics on stdout this often; 0: never' \
-        -stats-source 'name of the source in the statistics' \
-        -stats-format 'go or l2met' \
+        -procid 'process name or id' \
+        -msgid 'message id, optionally a space and structured data' \
+        -stats-interval 'print statistics on stdout at this interval; 0: never' \
+        -stats-source 'source name in the statistics' \
+        -stats-format 'format of the statistics: go or l2met' \
         -stats-addr 'serve metrics, health and a page there, over HTTP; 9100 and :9100 are 127.0.0.1:9100' \
         -log-format 'logfmt or json, for log-shuttle\'s own log' \
         -verbose 'log each attempt, and the ledger at exit' \
-        -log-to-syslog 'log to syslog, not to stderr' \
-        -check 'say line by line what works and what does not, and exit; -check=offline stops before the network' \
+        -log-to-syslog 'log to syslog instead of stderr' \
+        -check 'check the configuration line by line, and exit; -check=offline stops before the network' \
         -h 'print this and exit' \
         -help 'print this and exit' \
         -version 'print the version and exit' \

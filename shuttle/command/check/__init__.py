@@ -1,1 +1,1 @@
-"""The check of a configuration: line by line what works and what does not."""
+"""The check of a configuration: says line by line what works and what does not."""

@@ -29,7 +29,7 @@ def run_checks(
     report = Report(mask, write)
     config = _check_settings(line, environ, report)
     if config is None:
-        report.add([Finding("skip", "others", "need a configuration that can be used")])
+        report.add([Finding("skip", "others", "need a usable configuration")])
         return FAILED
     report.add(check_places(config, line.command))
     config = destination.limit(config)
@@ -68,7 +68,7 @@ def _check_settings(line: CommandLine, environ: Mapping[str, str], report: Repor
 
 
 def _mask_credentials(config: Config, environ: Mapping[str, str], report: Report) -> None:
-    """Have those masked, too, that are in files."""
+    """Also mask secrets that are in files."""
     known = find_credentials(config, environ)
     if config.endpoint.aws:
         report.mask = Mask(known)  # as the log has it: the path of the URL is a stream, and no secret

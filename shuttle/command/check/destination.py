@@ -1,4 +1,4 @@
-"""The drain: what is known of it without the network, and whether a line reaches it."""
+"""Checks the drain: first without the network, then whether a line reaches it."""
 
 import contextlib
 import functools
@@ -31,7 +31,7 @@ def limit(config: Config, longest: float = LONGEST) -> Config:
 
 
 def prepare(config: Config, report: Report) -> Route | None:
-    """Report what is known of the drain, and return the route to it; None if there cannot be one."""
+    """Report what the configuration says about the drain, and return the route to it; None if there is none."""
     report.add(_describe_drain(config))
     failures: list[Finding] = []
     proxy = tls = None
@@ -76,7 +76,7 @@ def _describe_proxy(endpoint: Endpoint, proxy: httpx.URL | None) -> Iterator[Fin
 
 
 def _describe_trust(config: Config, warnings: Sequence[Finding]) -> Iterator[Finding]:
-    """Yield whose certificates are trusted, and which one is shown; where there are warnings, they say it, too."""
+    """Yield whose certificates are trusted, and which one is presented; warnings mention them too."""
     trusted = _name_trusted(config)
     if not warnings:
         yield Finding("ok", "trust", trusted)
@@ -84,14 +84,14 @@ def _describe_trust(config: Config, warnings: Sequence[Finding]) -> Iterator[Fin
         more = "" if config.skip_verify else f"; trusted: {trusted}"
         yield warning._replace(text=warning.text + more)
     if config.client_cert:
-        yield Finding("ok", "trust", f"the drain is shown the certificate in {hide_url(str(config.client_cert))}")
+        yield Finding("ok", "trust", f"presented to the drain: the certificate in {hide_url(str(config.client_cert))}")
 
 
 def _name_trusted(config: Config) -> str:
     if config.ca_file:
         return f"the certificates in {hide_url(str(config.ca_file))}"
     if not has_authorities():
-        return "Mozilla's authorities, as the system has none"
+        return "Mozilla's authorities, because the system has none"
     found = list(list_authorities())
     if not any(each.variable for each in found) and found:
         return "the system's authorities"
@@ -101,7 +101,7 @@ def _name_trusted(config: Config) -> str:
 
 
 async def reach(config: Config, route: Route) -> AsyncIterator[Finding]:
-    """Yield how far the route leads, and what the drain answers to one line."""
+    """Yield findings about the route, and about the answer to one line."""
     with contextlib.closing(route):
         steps = route.list_steps()
         if stream := config.endpoint.aws:

@@ -1,4 +1,4 @@
-"""Findings: what a check has found, a line each."""
+"""Findings: the results of a check, one line each."""
 
 from collections.abc import AsyncIterable, Callable, Iterable
 from typing import Literal, NamedTuple
@@ -22,7 +22,7 @@ class Finding(NamedTuple):
 
 
 class Report:
-    """Writes findings, without the credentials that `mask` knows, as they come.
+    """Writes findings as they come, without the credentials that `mask` knows.
 
     Attributes:
         failed: Whether one of them is that something does not work.
@@ -40,7 +40,7 @@ class Report:
             self._add(finding)
 
     async def follow(self, findings: AsyncIterable[Finding]) -> None:
-        """Do the same with findings that take time."""
+        """Do the same with findings that come asynchronously."""
         async for finding in findings:
             self._add(finding)
 
@@ -59,12 +59,12 @@ class Overheard:
         self._topic = topic
 
     def debug(self, event: str, /, **data: object) -> None:
-        """Pass over what is no warning."""
+        """Ignore an event that is not a warning."""
 
     info = debug
 
     def warning(self, _event: str, /, **data: object) -> None:
-        """Keep what the parts warn of."""
+        """Keep a warning as a finding."""
         self.findings.append(Finding("warn", self._topic, ": ".join(map(str, data.values()))))
 
     error = warning

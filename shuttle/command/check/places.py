@@ -1,4 +1,4 @@
-"""The files and directories of a configuration: which can be read, which can be written. None is made or changed."""
+"""Checks that files and directories can be read or written. It creates and changes none."""
 
 import contextlib
 import errno
@@ -29,7 +29,7 @@ _NAMED = 5  # paths that a finding names
 
 
 def check_places(config: Config, command: Sequence[str]) -> Iterator[Finding]:
-    """Yield what can be said of where secrets, lines and what is kept of them stand."""
+    """Yield findings about secret files, the input and the stores."""
     for name in ("logs_url_file", "bearer_token_file"):
         if path := getattr(config, name):  # it was read: there would be no configuration without it
             yield Finding("ok", "secret", f"{name_flag(name)} {hide_url(str(path))}: can be read")
@@ -38,7 +38,7 @@ def check_places(config: Config, command: Sequence[str]) -> Iterator[Finding]:
     elif config.file:
         yield from _check_followed(config)
     else:
-        yield Finding("ok", "input", "stdin, of which a check reads nothing")
+        yield Finding("ok", "input", "stdin; a check reads nothing from it")
     if config.spool:
         yield from _check_store("spool", config.spool, backlog.SCHEMA, read_all)
         with contextlib.suppress(OSError):  # where nobody may look, there is a failure already
@@ -62,12 +62,10 @@ def _check_address(address: StatsAddress, given: str) -> Finding:
 def _find_program(name: str) -> Finding:
     if found := shutil.which(name):
         if missing := find_missing_interpreter(found):
-            return Finding(
-                "fail", "program", f"{found}: its interpreter {quote(missing)} is not found, or is no program"
-            )
+            return Finding("fail", "program", f"{found}: its interpreter {quote(missing)} is missing, or not a program")
         return Finding("ok", "program", f"{found} can be started")
     where = "" if "/" in name else " in PATH"
-    return Finding("fail", "program", f"{hide_url(name)}: is not found{where}, or is no program")
+    return Finding("fail", "program", f"{hide_url(name)}: not found{where}, or not a program")
 
 
 def _check_store(topic: str, directory: Path, schema: Schema, read: Reader) -> Iterator[Finding]:
@@ -81,7 +79,7 @@ def _check_store(topic: str, directory: Path, schema: Schema, read: Reader) -> I
     if reason := find_foreign(directory, schema):
         yield Finding("warn", topic, f"{shown}: {reason}, and is set aside at the start")
     elif damage := find_damage(directory, schema, read):
-        yield Finding("warn", topic, f"{shown}: {damage}; the start goes on with what can be read of it")
+        yield Finding("warn", topic, f"{shown}: {damage}; the start continues with what can be read of it")
 
 
 def _check_room(directory: Path, most: int) -> Iterator[Finding]:
@@ -128,7 +126,7 @@ def _explain_unmatched(discovery: Discovery, pending: State) -> Iterator[Finding
     yield from _shorten(closed)
     for pattern, directories in unmatched.items():
         if not directories:
-            yield Finding(pending, "file", f"{hide_url(pattern)}: nothing matches it")
+            yield Finding(pending, "file", f"{hide_url(pattern)}: nothing matches")
 
 
 def _look_at(path: Path, pending: State, *, named: bool) -> Finding | None:
@@ -137,9 +135,9 @@ def _look_at(path: Path, pending: State, *, named: bool) -> Finding | None:
     try:
         _open(path)
     except FileNotFoundError:
-        return Finding(pending, "file", f"{shown}: is not there")
+        return Finding(pending, "file", f"{shown}: does not exist")
     except IsADirectoryError:
-        return Finding("fail" if named else pending, "file", f"{shown}: is a directory, and is not read")
+        return Finding("fail" if named else pending, "file", f"{shown}: is a directory, which is not read")
     except OSError as error:
         return Finding("fail", "file", _refuse(path, error))
     return None
@@ -150,7 +148,7 @@ def _refuse(path: Path, error: OSError) -> str:
 
 
 def _open(path: Path) -> None:
-    """See that a path can be read. What is no file is not opened: whoever writes to a FIFO would notice.
+    """Check that a path can be read. Only a file is opened: the writer of a FIFO would notice.
 
     Raises:
         OSError: It cannot.

@@ -13,7 +13,7 @@ _HIDDEN = "(not shown: it may hold a password)"
 
 
 def list_settings(given: Mapping[str, Given]) -> Iterator[Finding]:
-    """Yield each setting that is given, in the order of the usage, and who gave it."""
+    """Yield each setting that was given, in the order of the usage, and its source."""
     for name, setting in SETTINGS.items():
         one = given.get(name)
         if one is None or (name == "logs_url" and not one.value):
@@ -35,7 +35,7 @@ def _write(flag: str, setting: Setting, value: object) -> str:
 
 
 def hide_url(text: str) -> str:
-    """Return `text`, or that it is not shown if it may be a URL in the wrong place, with a password that nobody knows.
+    """Return `text`, or a placeholder if it may be a misplaced URL with a password.
 
     A path from the root is none, whatever is in it: systemd has an @ in many.
     """

@@ -1,4 +1,4 @@
-"""The route to the drain, step by step as a request takes it: a name, a connection, TLS. Each needs the last."""
+"""Checks the route to the drain, step by step: name, connection, TLS. Each step needs the one before it."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ from shuttle.drain.http.proxy import PORTS, Proxy
 from shuttle.drain.http.tls import Tls
 from shuttle.errors import ConfigError
 
-SOON = 14  # days; who renews certificates by a program does it earlier
+SOON = 14  # days; programs renew certificates earlier
 _DAY = 24 * 60 * 60  # seconds
 _SOCKS_PORT = 1080
 _MOST_ADDRESSES = 4  # that a finding names
@@ -29,7 +29,7 @@ _NAME_SERVERS = "check the name servers of this machine; slow ones may need a lo
 
 
 class Found(NamedTuple):
-    """What a step has found."""
+    """The result of a step."""
 
     state: State
     text: str
@@ -47,7 +47,7 @@ class Step(NamedTuple):
 
 
 async def take(steps: Sequence[Step]) -> AsyncIterator[Finding]:
-    """Yield what each step finds, and how long it took. Behind one that failed the others are skipped."""
+    """Yield the result and duration of each step. After a failure the others are skipped."""
     failed = ""
     for topic, step, limit, advice in steps:
         if failed:
@@ -66,7 +66,7 @@ async def take(steps: Sequence[Step]) -> AsyncIterator[Finding]:
 
 
 def join_advice(text: str, advice: str) -> str:
-    """Return what is wrong, and behind it what the user can do about it, if that is known."""
+    """Return what is wrong, followed by what the user can do about it, if that is known."""
     return f"{text}; {advice}" if text and advice else text or advice
 
 
@@ -163,7 +163,7 @@ class Route:
 
 
 def _name_issuer(certificate: Mapping[str, object]) -> str:
-    """Return the organization that has signed a certificate, and its own name for what it has signed it with."""
+    """Return the organization that signed a certificate, and the name of its signing certificate."""
     fields: dict[str, str] = {}
     issuer = certificate.get("issuer")
     for part in issuer if isinstance(issuer, tuple) else ():

@@ -1,4 +1,4 @@
-"""The trial: one line, sent once, as the lines of an application are."""
+"""The trial: sends one line, once, as an application's lines are sent."""
 
 import secrets
 import socket
@@ -42,7 +42,7 @@ async def send_line(config: Config) -> Found:
         shipment = drain.load(batch, Owed(), stamp=stamp)
         outcome = await shipment.attempt()
         if config.aws_create and outcome.error.startswith(_MISSING):
-            return Found("warn", f"{outcome.error}; -aws-create makes it with the first batch")
+            return Found("warn", f"{outcome.error}; -aws-create creates it with the first batch")
         return _judge(outcome, taken=bool(shipment.taken), translated=config.endpoint.aws is not None)
 
 

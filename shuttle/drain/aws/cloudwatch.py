@@ -29,10 +29,10 @@ _OPERATION = "Logs_20140328."
 
 
 class CloudWatch:
-    """A stream that takes events. The message of a raw line is the line, that of a framed line the frame, as in Go."""
+    """A stream that takes events. Each message is the raw line, or the frame if the line is framed, as in Go."""
 
-    missing_advice = "create the group and the stream, mend -logs-url, or give -aws-create"
-    creation_advice = "allow logs:CreateLogGroup and logs:CreateLogStream, create both yourself, or mend -logs-url"
+    missing_advice = "create the group and the stream, correct -logs-url, or use -aws-create"
+    creation_advice = "allow logs:CreateLogGroup and logs:CreateLogStream, create both yourself, or correct -logs-url"
 
     def __init__(
         self, config: Config, framer: Framer, client: Client, destination: Destination, wall: Callable[[], float]
@@ -53,7 +53,7 @@ class CloudWatch:
             self.creations = (group, Call(f"{_OPERATION}CreateLogStream", dump(self._names)))
 
     def load(self, batch: Batch, owed: Owed, *, stamp: str) -> RecordShipment:
-        """Return the shipment of `batch` and of the reports of what is `owed`."""
+        """Return the shipment of `batch` and of the reports that are `owed`."""
         now = round(self._wall() * 1000)
         frames = split_records(batch, self._framer, owed, stamp)
         records = [self._make_record(line, frame, now) for line, frame in frames]
@@ -61,7 +61,7 @@ class CloudWatch:
         return RecordShipment(self._client, self, self._signer, records=records, lines=batch.lines)
 
     def break_off(self, begun_before: float) -> None:
-        """Break off the requests begun before that time that have no answer yet."""
+        """Interrupt requests that began before that time and have no answer."""
         self._client.break_off(begun_before)
 
     def _make_record(self, line: int, frame: bytes, now: int) -> Record:

@@ -26,7 +26,7 @@ _OPERATION = "Kinesis_20131202.PutRecords"
 class Kinesis:
     """A stream that takes records."""
 
-    missing_advice = "create the stream, or mend -logs-url"
+    missing_advice = "create the stream, or correct -logs-url"
     creation_advice = missing_advice
     creations: Sequence[Call] = ()
 
@@ -41,13 +41,13 @@ class Kinesis:
         self._next = 0
 
     def load(self, batch: Batch, owed: Owed, *, stamp: str) -> RecordShipment:
-        """Return the shipment of `batch` and of the reports of what is `owed`."""
+        """Return the shipment of `batch` and of the reports that are `owed`."""
         frames = split_records(batch, self._framer, owed, stamp)
         records = [self._make_record(line, frame) for line, frame in frames]
         return RecordShipment(self._client, self, self._signer, records=records, lines=batch.lines)
 
     def break_off(self, begun_before: float) -> None:
-        """Break off the requests begun before that time that have no answer yet."""
+        """Interrupt requests that began before that time and have no answer."""
         self._client.break_off(begun_before)
 
     def _make_record(self, line: int, frame: bytes) -> Record:

@@ -1,8 +1,8 @@
-"""What a service's reply means. AWS names most errors in the body, and many of them have the status 400.
+"""Judges a service's reply. AWS names most errors in the body, and many have the status 400.
 
-The status stands as the service gave it. It decides, where no name is known that says more, whatever the body is: a
-proxy or a firewall in front of the service speaks HTML. But 400 without a name may mean anything, such as that the
-service is too busy, and costs no line.
+The status is kept as the service gave it. It decides unless the error has a name that says more, whatever the body
+is: a proxy or firewall in front of the service answers in HTML. But a 400 without a name may mean anything, such as a
+service that is too busy, so it costs no line.
 """
 
 import json
@@ -29,9 +29,9 @@ _THERE = "ResourceAlreadyExistsException"
 _ACCEPTED = "DataAlreadyAcceptedException"
 _SIGNATURE = "InvalidSignatureException"
 _FOREIGN = (None, httpx.codes.PROXY_AUTHENTICATION_REQUIRED)  # what is no answer of the service
-_UNREADABLE = "an answer that cannot be read"
-_DENIED_ADVICE = "check the credentials, what they may do, and the clock"
-_STRANGER_ADVICE = "AWS names its errors: check -aws-endpoint, and what a proxy or firewall before it allows"
+_UNREADABLE = "unreadable answer"
+_DENIED_ADVICE = "check the credentials, their permissions, and the clock"
+_STRANGER_ADVICE = "this is not an error of AWS: check -aws-endpoint, and any proxy or firewall in between"
 
 
 class Meaning(NamedTuple):
@@ -80,7 +80,7 @@ def find_meaning(reply: Reply) -> Meaning:
 
 
 def refuse_to_read(reply: Reply) -> Meaning:
-    """Return the meaning of a good answer that does not say what was agreed: nobody knows what the service took."""
+    """Return the meaning of a malformed good answer: nobody knows what the service took."""
     return Meaning(Reply(status=reply.status, error=_UNREADABLE), Verdict.RETRY)
 
 

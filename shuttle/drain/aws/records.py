@@ -1,4 +1,4 @@
-"""Sends a batch to a service that takes many records in a request, and answers for each whether it has it.
+"""Sends a batch as records, many in one request. The service says for each record whether it has it.
 
 Strategy: the records that are left to be sent are a list. A request holds as many of the first ones as the service
 takes at once. The answer removes those that the service has or will never take. Those that failed stay in front, in
@@ -108,7 +108,7 @@ class RecordShipment:
 
     @property
     def taken(self) -> int:
-        """The number of lines of which the service has every record."""
+        """The number of lines whose records the service has."""
         missing = self._refused.union(record.line for record in self._left) - {REPORT}
         return self._lines - len(missing)
 
@@ -145,7 +145,7 @@ class RecordShipment:
         return meaning
 
     async def _create(self, place: int) -> Outcome | None:
-        """Make what is at that place of the creations, and what it needs; return the outcome if that fails.
+        """Create the item at that place of the creations, and those it needs; return the outcome if that fails.
 
         A service that refuses to make it refuses every batch. It does not take any part of this one if it agrees.
         """

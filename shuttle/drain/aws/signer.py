@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from shuttle.core.aws_stream import Destination
 
 _LONGEST = 30.0  # seconds that finding credentials may take
-_ADVICE = "give them in -logs-url, or as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role"
+_ADVICE = "put them into -logs-url, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role"
 
 
 # What finding and renewing them may end in, the user's own programs and files included.
@@ -54,7 +54,7 @@ class Signer:
 
     @property
     def origin(self) -> str:
-        """Where the credentials are from that were used last: -logs-url, or a step of AWS's chain, as AWS calls it."""
+        """The source of the last credentials: -logs-url, or a step of AWS's chain, in AWS's words."""
         return "-logs-url" if self._given else f"AWS's chain ({getattr(self._found, 'method', 'unknown')})"
 
     def renew(self) -> None:
@@ -77,6 +77,6 @@ class Signer:
 
 
 def _find() -> Any:
-    from botocore.session import Session  # noqa: PLC0415  # a thirtieth of a second, for whoever gives none in the URL
+    from botocore.session import Session  # noqa: PLC0415  # takes 0.03 s, and only if the URL has no credentials
 
     return Session().get_credentials()

@@ -14,7 +14,7 @@ class Carrier(Protocol):
         """Finish with the answer. If it is not complete, close the connection."""
 
     def leave(self) -> None:
-        """Finish with the answer, of which nothing more is wanted."""
+        """Finish with the answer: nobody needs the rest."""
 
 
 class Answer(httpx.AsyncByteStream):
@@ -35,7 +35,7 @@ class Answer(httpx.AsyncByteStream):
         self.content: list[bytes] = []
         self.length = 0
         self._connection = connection
-        self._more: asyncio.Future[None] | None = None  # made for whoever waits: most answers come in one piece
+        self._more: asyncio.Future[None] | None = None  # created when a task waits: most answers come in one piece
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         given = 0
@@ -67,7 +67,7 @@ class Answer(httpx.AsyncByteStream):
             more.set_result(None)
 
     def leave(self) -> None:
-        """Want nothing more of the body. The connection can be used again when the rest of it has come."""
+        """Ignore the rest of the body. The connection can be reused after it has come."""
         self._connection.leave()
 
     async def aclose(self) -> None:

@@ -1,11 +1,12 @@
-"""How much of a request has arrived at the other machine, as TCP knows it.
+"""Measures how much of a request the other machine has acknowledged, according to TCP.
 
-The drain cannot have taken a request that has not arrived. So a link that is too slow for the time-out is told from a
-drain that hangs: the request can be halved at once, and what did arrive in the time says how far. And a drain that says
-it has taken a request is not believed before it has arrived.
+The drain cannot have taken a request that has not arrived. So a link that is too slow for the time-out differs from a
+drain that hangs: its request can be divided at once, and what arrived in time says how far. And a drain that claims
+to have taken a request is not believed before the request has arrived.
 
-With TLS a little more is sent than the request, and the end of the handshake may be on its way before it. So the share
-may be too large, by 22 bytes for each 16 KiB and a few hundred more, or by a client certificate. It is never too small.
+With TLS, more bytes are sent than the request has, and the end of the handshake may be on its way before it. So the
+share may be too large, by 22 bytes per 16 KiB and a few hundred more, or by a client certificate. It is never too
+small.
 """
 
 import asyncio

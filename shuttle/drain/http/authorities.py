@@ -1,7 +1,7 @@
-"""The system's authorities: what SSL_CERT_FILE and SSL_CERT_DIR name is looked at before OpenSSL opens it.
+"""The system's authorities: checks the files that SSL_CERT_FILE and SSL_CERT_DIR name before OpenSSL opens them.
 
-OpenSSL opens whatever stands there, says nothing of what it cannot use, and reads a FIFO or a device without end: the
-file at the start, and a directory's files when a certificate is checked.
+OpenSSL opens whatever is there, ignores what it cannot use, and reads a FIFO or a device forever: the file at the
+start, and a directory's files when it checks a certificate.
 """
 
 import os
@@ -21,7 +21,7 @@ _HASHED = re.compile(r"[0-9a-f]{8}\.r?[0-9]+")  # names of files that OpenSSL lo
 
 
 def is_readable(path: Path) -> bool:
-    """Return whether `path` is a file that can be read, and not without end."""
+    """Return whether `path` is a readable file of limited size."""
     try:
         return path.is_file() and path.stat().st_size <= MOST_BYTES and os.access(path, os.R_OK)
     except OSError:  # its directory is closed to us, or its name too long
@@ -29,7 +29,7 @@ def is_readable(path: Path) -> bool:
 
 
 def check_authorities() -> None:
-    """See that OpenSSL can open what the environment names.
+    """Check that OpenSSL can open what the environment names.
 
     Raises:
         ConfigError: Something there may have no end. The text names the variable.
@@ -95,7 +95,7 @@ def _try_to_load(path: str) -> Exception | None:
 
 
 def _is_endless(path: Path) -> bool:
-    """Return whether `path` can be opened, and may be read without end, or nearly so."""
+    """Return whether `path` can be opened, and may be endless or nearly so."""
     try:
         status = path.stat()
     except (OSError, ValueError):  # it cannot be opened either

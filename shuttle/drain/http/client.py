@@ -43,7 +43,7 @@ class Client:
         finally:
             del self._limits[limit]
         if response is None and self._clocks.monotonic() < limit.deadline:
-            return Reply(error="no answer until shortly before the end")
+            return Reply(error="no answer until shortly before the deadline")
         if response is None:
             sent = bool(request.extensions.get(SENT, True))
             return Reply(
@@ -75,7 +75,7 @@ class Client:
         return PATIENCE if ends else ENDLESS_PATIENCE
 
     def break_off(self, begun_before: float) -> None:
-        """Break off the requests begun before that time whose answers are still to come. What has come counts."""
+        """Interrupt requests that began before that time and have no answer. An answer that has come counts."""
         for limit, begun in self._limits.items():
             if begun < begun_before:
                 limit.cancel()
@@ -112,7 +112,7 @@ class Client:
 
 
 def _explain(error: BaseException) -> Reply:
-    """Return the reply in place of which there was `error`."""
+    """Return the reply for `error`, which came instead of an answer."""
     text, advice = describe(error)
     if isinstance(error, DenialError):
         status = HTTPStatus.PROXY_AUTHENTICATION_REQUIRED

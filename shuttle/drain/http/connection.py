@@ -1,15 +1,15 @@
 """One HTTP/1.1 connection to the drain: sends requests, and reads the answers with llhttp.
 
-Strategy: the status decides what becomes of a batch. Whatever is odd about the rest of an answer costs the connection,
-and nothing more. llhttp is strict. If it refuses a head, the head is read as forgivingly as Go and curl read it, and
-given to another llhttp without what is odd about it; so the body behind it is read too. An answer is bounded: its head,
-its body, and all of it together, with everything that a chunked body may have beside the content.
+Strategy: the status decides what happens to a batch. Whatever else is odd about an answer costs the connection, and
+nothing more. llhttp is strict. If it refuses a head, the head is read as leniently as Go and curl do, and given to
+another llhttp without its oddities, so the body is read too. An answer is bounded: its head, its body, and all of it
+together, including everything that a chunked body may contain beside the content.
 
-A drain cannot have taken what it does not have. Some answer first and read then. So a good status (2xx) that comes
-before the request has arrived counts as soon as it has; if it does not arrive soon, that is a failure. Any other status
-counts, however early it is: 413 is often said before the body is read. What comes on a new connection before its first
-request is the beginning of an early answer. On one that was used before, it is one answer too many: nobody knows which
-request the next ones are for, and so the connection is closed.
+A drain cannot have taken what it does not have, but some drains answer first and read later. So a 2xx that comes
+before the request has arrived counts when it has; if that takes too long, it is a failure. Any other status counts
+however early it is: a 413 is often sent before the body is read. Bytes on a new connection before its first request
+begin an early answer. On a used connection they are an extra answer: nobody knows which request later answers belong
+to, so the connection is closed.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from shuttle.drain.http.tcp import count_unread
 if TYPE_CHECKING:
     import socket
 
-CONTENT_LIMIT = 512 * 1024  # bytes of a body; Kinesis tells of 500 records in a sixth of it or more
+CONTENT_LIMIT = 512 * 1024  # bytes of a body; Kinesis' answer about 500 records takes a sixth of it or more
 HEAD_LIMIT = 64 * 1024  # bytes of status and headers; nginx and Apache send 8 KiB at most
 ANSWER_LIMIT = HEAD_LIMIT + 2 * CONTENT_LIMIT  # bytes of all of it: sizes of chunks, extensions and trailers, too
 SENT = "sent"  # the extension of a request that says whether it was given to a connection
@@ -106,7 +106,7 @@ class Connection(asyncio.Protocol):
             self.abort()
 
     def leave(self) -> None:
-        """Finish with the answer now, and read what is left of it while the connection is idle.
+        """Finish with the answer now, and read the rest while the connection is idle.
 
         An answer that ends with the connection has no use for that, and closes it.
         """
@@ -178,7 +178,7 @@ class Connection(asyncio.Protocol):
         return None
 
     def _forgive(self, refusal: httpx.RemoteProtocolError) -> None:
-        """Wait for the end of a head that llhttp refuses, and read the answer without what is odd about the head."""
+        """Wait for the end of a head that llhttp refuses, and read the answer without its oddities."""
         answer = self._answer
         if answer is None or answer.status:
             self._fail(refusal)
@@ -281,7 +281,7 @@ class Connection(asyncio.Protocol):
                 self._forget()
 
     def _forget(self) -> None:
-        """Forget an answer that nobody waited for, now that it is whole."""
+        """Drop a complete answer that nobody waited for."""
         self._left = False
         self._answer = None
         if not self._reusable:

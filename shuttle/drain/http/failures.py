@@ -1,4 +1,4 @@
-"""Explains why there was no answer, in words that a user can act on."""
+"""Explains why there was no answer, and what the user can do."""
 
 import re
 import socket
@@ -9,16 +9,16 @@ import httpx
 
 SHOWN = 200  # bytes of a refusal that logs show
 _DENIED = str(HTTPStatus.PROXY_AUTHENTICATION_REQUIRED.value)
-_CERTIFICATE = "-ca-file names the authority to trust; -skip-verify trusts anyone"
+_CERTIFICATE = "name the authority to trust with -ca-file; -skip-verify trusts anyone"
 _TIMES = "check the dates of the drain's certificate, and the clock of this machine"
-_NAMES = "check the host of -logs-url, which the drain's certificate must name"
+_NAMES = "check the host of -logs-url: the drain's certificate must name it"
 _CERTIFICATES = {9: _TIMES, 10: _TIMES, 62: _NAMES, 64: _NAMES}  # X509_V_ERR_ in openssl/x509_vfy.h
 _SCHEME = "check whether -logs-url is http: or https:, and its port"
 _NEVER_WORKED = f"if it never worked, {_SCHEME}"  # a port that speaks TLS may say nothing, or hang up
 _ADDRESS = "check host and port of -logs-url, and that the drain is running"
 UNREACHED = "check host and port of -logs-url, and the proxy if there is one; a slow link may need a longer -timeout"
 _PROXY = "check host and port of the proxy (http_proxy, https_proxy or all_proxy), and that it is running"
-_EARLY = "what the drain did not read is lost: it has to read a request to its end before it answers 2xx"
+_EARLY = "the drain must read the whole request before it answers 2xx; what it does not read is lost"
 _RULES = "check what the proxy allows, and host and port of -logs-url"
 
 
@@ -27,7 +27,7 @@ class RefusalError(httpx.ProxyError):
 
 
 class DenialError(RefusalError):
-    """It did so for want of credentials."""
+    """It did so because it wants credentials."""
 
 
 class EarlyError(httpx.RemoteProtocolError):
@@ -57,7 +57,7 @@ def describe(error: BaseException) -> tuple[str, str]:  # noqa: PLR0911  # a tab
                 advice = _CERTIFICATES.get(cause.verify_code, _CERTIFICATE)
                 return f"the drain's certificate is not trusted: {cause.verify_message}", advice
             case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "RECORD_LAYER_FAILURE" | "HTTP_REQUEST"):
-                return "the drain does not speak TLS there", _SCHEME
+                return "the drain does not speak TLS on this port", _SCHEME
             case ssl.SSLError():
                 return f"TLS failed: {cause.reason or cause}", _advise_on_tls(cause.reason or "")
             case socket.gaierror():
@@ -96,7 +96,7 @@ def is_unreachable(error: BaseException) -> bool:
 
 
 def _trace(error: BaseException) -> list[BaseException]:
-    """Return `error`, its cause, the cause of that and so on; of several that are one's cause, the first."""
+    """Return `error` and its chain of causes; of several causes, the first."""
     chain = [error]
     while cause := _find_cause(chain[-1]):
         chain.append(cause)

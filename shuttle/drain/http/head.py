@@ -1,4 +1,4 @@
-"""The head of an answer, read as forgivingly as Go and curl read it. For answers that llhttp refuses."""
+"""Reads the head of an answer that llhttp refuses, as leniently as Go and curl do."""
 
 import re
 from typing import NamedTuple

@@ -1,8 +1,8 @@
-"""Names of hosts: looked up by the system, in threads that nobody waits for.
+"""Looks up host names with the system's resolver, in threads that nothing waits for.
 
-The system may take minutes over a name server that says nothing, and cannot be interrupted. With the means of the event
-loop the process would not end before. A look-up that is under way serves whoever asks for the same name meanwhile, so
-that attempts to connect do not gather threads.
+A look-up may take minutes if a name server does not answer, and cannot be interrupted. The event loop's own look-up
+would keep the process from ending. Requests for the same name share one look-up, so that attempts to connect do not
+pile up threads.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ async def look_up(host: str, port: int) -> Sequence[Address]:
     found = _under_way.get((host, port))
     if found is None:
         found = _under_way[host, port] = Future()
-        found.set_running_or_notify_cancel()  # whoever is cancelled does not cancel it for others
+        found.set_running_or_notify_cancel()  # a cancelled caller does not cancel it for others
         try:
             threading.Thread(target=_settle, args=(found, host, port), name="names", daemon=True).start()
         except RuntimeError as error:  # there are too many, or the interpreter ends

@@ -1,8 +1,8 @@
-"""A parser of answers without compiled code: h11, called as httptools' is. The single file has it in llhttp's place.
+"""A parser of answers without compiled code: h11 with the interface of httptools, for the single file.
 
-Strategy: each answer gets an h11.Connection of its own, which is told of a POST. What h11 refuses is refused here, too,
-and so the connection reads the head as it does after llhttp's refusal. Of what comes together with the end of an answer
-only the beginning is told: nobody asked for it, and the connection is closed.
+Strategy: each answer gets its own h11.Connection, which believes that it sent a POST. What h11 refuses is refused
+here too, so the connection reads the head as it does after llhttp's refusal. Of bytes after the end of an answer,
+only the beginning is reported: nobody asked for them, and the connection is closed.
 """
 
 import re
@@ -18,7 +18,7 @@ _NO_BODY = (204, 304)  # RFC 9112, 6.3
 
 
 class Listener(Protocol):
-    """What is told of an answer."""
+    """The events of an answer."""
 
     def on_message_begin(self) -> None:
         """Note that an answer begins."""
@@ -116,7 +116,7 @@ class PlainParser:
 
 
 def _begin() -> h11.Connection:
-    """Return what reads an answer to a POST; as that asks for another protocol, h11 tells of an answer that says so."""
+    """Return an h11 connection that has sent a POST. It asks for another protocol, so h11 reports such an answer."""
     reader = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_MOST)
     headers = [("Host", "drain"), ("Connection", "upgrade"), ("Upgrade", "any")]
     reader.send(h11.Request(method="POST", target="/", headers=headers))

@@ -1,10 +1,10 @@
 """httpx's own transport, which runs on trio and knows proxies with TLS and SOCKS; connections have a maximum age.
 
-Its pool closes idle connections, but a connection in use may live for ever. So the pool itself has a maximum age: then
-another one takes its place, with the TLS settings as they are now, and it is closed as soon as its last answer is.
+Its pool closes idle connections, but a busy connection may live forever. So the pool itself has a maximum age: then a
+new one replaces it, with the current TLS settings, and the old one is closed after its last answer.
 
-httpx reads an answer when it has written the request, or when it cannot write on. So a good status (2xx) may come early
-here, too, and is a failure (see connection.py).
+httpx reads an answer when it has written the request, or cannot write any more. So a 2xx may come early here too, and
+is a failure (see connection.py).
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -45,7 +45,7 @@ class _Pool:
         await self.close_if_over()
 
     async def close_if_over(self) -> None:
-        """Close the connections if nothing is to come of them."""
+        """Close the connections if no answer is expected."""
         if self.retired and not self.answers:
             await self.transport.aclose()
 
@@ -106,7 +106,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
         return response
 
     async def _send(self, pool: _Pool, request: httpx.Request) -> httpx.Response:
-        """Send `request`, and tell what the proxy did from what the drain did."""
+        """Send `request`, and distinguish the proxy's failures from the drain's."""
         try:
             return await pool.transport.handle_async_request(request)
         except httpx.ProxyError as error:

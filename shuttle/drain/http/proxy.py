@@ -1,12 +1,11 @@
 """An HTTP proxy on the way to the drain.
 
 Strategy: a request to an http drain is sent to the proxy itself, with the whole URL as its target (RFC 9112, 3.2.2).
-For an https drain the proxy is asked for a tunnel (CONNECT; RFC 9110, 9.3.6), and TLS with the drain begins in there.
-So nothing but the target and Proxy-Authorization is different about a request, and its answer is read as any other is.
+For an https drain, the proxy is asked for a tunnel (CONNECT; RFC 9110, 9.3.6), and TLS with the drain begins inside.
+So a request differs only in its target and Proxy-Authorization, and its answer is read like any other.
 
-What the proxy answers to CONNECT is no answer of the drain's. Its head is read as forgivingly as Go and curl read it
-together: any 2xx opens the tunnel, whatever the head says of a body, which there is none of. Everything else is a
-failure to connect, before which nothing was sent.
+The proxy's answer to CONNECT is not the drain's. Its head is read as leniently as Go and curl do: any 2xx opens the
+tunnel, and has no body, whatever the head says. Everything else is a failure to connect: nothing was sent.
 """
 
 import asyncio

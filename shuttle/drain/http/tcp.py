@@ -1,4 +1,4 @@
-"""TCP connections: opens one to the first address of a host that answers (RFC 8305), and looks at what has come."""
+"""TCP connections: opens one to the first address of a host that answers (RFC 8305), and peeks at incoming data."""
 
 import fcntl
 import socket

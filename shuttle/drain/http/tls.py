@@ -27,23 +27,25 @@ class Tls:
         if not config.ca_file:
             warn_of_authorities(log)
         if config.skip_verify:
-            log.warning("tls.unverified", advice="anyone can pretend to be the drain; -ca-file names whom to trust")
+            log.warning(
+                "tls.unverified", advice="anyone can pretend to be the drain; name the authority to trust with -ca-file"
+            )
 
     @property
     def context(self) -> ssl.SSLContext:
-        """The settings as the files are now. While they cannot be used, those from before stay."""
+        """The settings from the current files. While these cannot be used, the previous settings stay."""
         if self._files and (found := self._look()) != self._read:
             self._read = found
             try:
                 self._context = _make_context(self._config)
             except ConfigError as error:
-                self._log.warning("tls.unchanged", error=str(error), advice="the certificate from before is used")
+                self._log.warning("tls.unchanged", error=str(error), advice="the previous certificate stays in use")
             else:
                 self._log.info("tls.changed", file=self._files[0])
         return self._context
 
     def _look(self) -> list[tuple[int, int, int] | None]:
-        """Return what tells whether the files of the client's certificate have changed."""
+        """Return a value that changes when the files of the client's certificate do."""
         return [_identify(path) for path in self._files]
 
 

@@ -108,7 +108,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
             self._sweeper = loop.call_at(now + IDLE_LIMIT, self._sweep)
 
     def _make_room(self) -> None:
-        """Close the connection that has been busy longest with what nobody wants, if there are many."""
+        """Close the connection that has read an unwanted answer for longest, if there are many."""
         busy = [entry for entry in self._idle if entry[1].busy]
         if len(busy) >= BUSY_MOST:
             self._idle.remove(busy[0])

@@ -222,7 +222,7 @@ async def test_missing_credentials_are_logged_with_advice(monkeypatch: pytest.Mo
     ) as shuttle:
         await shuttle.write(b"one\n")
     assert shuttle.ledger.lost == 1
-    assert "no AWS credentials (none found): give them in -logs-url" in str(journal.named("drain.down")[0]["error"])
+    assert "no AWS credentials (none found): put them into -logs-url" in str(journal.named("drain.down")[0]["error"])
 
 
 @virtual
@@ -377,7 +377,7 @@ async def test_a_proxy_that_wants_credentials_is_not_the_service(tunnel: bool) -
     [told] = journal.named("drain.down")
     assert told["status"] == 407
     assert str(told["error"]).endswith("Who are you?")
-    assert str(told["advice"]).startswith("give the proxy its user and password")
+    assert str(told["advice"]).startswith("add the user and password to the proxy")
     assert shuttle.ledger.lost == 3
 
 
@@ -437,7 +437,7 @@ async def test_a_denial_without_a_name_is_one(status: int, content: bytes) -> No
     assert shuttle.ledger.lost == 6
     [told] = journal.named("drain.down")
     assert told["status"] == status
-    assert told["error"] != "an answer that cannot be read"
+    assert told["error"] != "unreadable answer"
     assert "-aws-endpoint" in str(told["advice"])
 
 
@@ -452,7 +452,7 @@ async def test_a_status_is_told_as_it_was_given(status: int, content: bytes) -> 
     assert 4 < trio.current_time() < 6
     [told] = journal.named("drain.down")
     assert told["status"] == status
-    assert journal.named("lines.lost")[0]["error"] == "given up at the end"
+    assert journal.named("lines.lost")[0]["error"] == "not delivered within -land-timeout (5s)"
 
 
 @pytest.mark.parametrize("kind", ["ThrottlingException", "ResourceNotFoundException", "ExpiredTokenException"])

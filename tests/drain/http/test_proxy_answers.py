@@ -195,7 +195,7 @@ async def test_a_tunnel_without_credentials_is_denied(pki: Pki, answer: bytes) -
         reply = await try_once(server, HTTPS, pki)
     assert (reply.status, reply.sent) == (407, False)
     assert reply.error.startswith("the proxy refused: 407 ")
-    assert reply.advice == "give the proxy its user and password: http://user:password@host:port"
+    assert reply.advice == "add the user and password to the proxy's URL: http://user:password@host:port"
     assert judge(reply, lines=3).verdict is Verdict.DENIED
 
 
@@ -204,7 +204,7 @@ async def test_a_request_without_credentials_is_denied() -> None:
     with Server(in_turn(DENIED)) as server:
         reply = await try_once(server, HTTP)
     assert (reply.status, reply.error) == (407, "no")
-    assert reply.advice == "give the proxy its user and password: http://user:password@host:port"
+    assert reply.advice == "add the user and password to the proxy's URL: http://user:password@host:port"
     assert judge(reply, lines=3).verdict is Verdict.DENIED
 
 
@@ -268,5 +268,5 @@ def test_refusals_are_the_same_on_trio(pki: Pki, monkeypatch: pytest.MonkeyPatch
         refused = trio.run(try_proxy, proxy, HTTPS, monkeypatch, pki)
     assert (denied.status, denied.sent) == (407, False)
     assert denied.error == "the proxy refused: 407 Proxy Authentication Required"
-    assert denied.advice == "give the proxy its user and password: http://user:password@host:port"
+    assert denied.advice == "add the user and password to the proxy's URL: http://user:password@host:port"
     assert refused == Reply(error="the proxy refused: 403 Forbidden", advice=RULES, sent=False)

@@ -32,7 +32,7 @@ from tests.helpers.loops import on_every_loop
 from tests.helpers.sockets import GUARD, NO_CONTENT, Server, always
 from tests.helpers.virtual import Journal
 
-TRUST = "-ca-file names the authority to trust; -skip-verify trusts anyone"
+TRUST = "name the authority to trust with -ca-file; -skip-verify trusts anyone"
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\n\r\n"  # what servers say to a TLS greeting
 SCHEME = "check whether -logs-url is http: or https:, and its port"
 TIMES = "check the dates of the drain's certificate, and the clock of this machine"
@@ -110,7 +110,7 @@ async def test_a_certificate_for_another_host_is_refused(pki: Pki) -> None:
         outcome = await try_once(server.url, ca_file=pki.ca_file)
     assert outcome.error.startswith("the drain's certificate is not trusted: ")
     assert "127.0.0.1" in outcome.error
-    assert outcome.advice == "check the host of -logs-url, which the drain's certificate must name"
+    assert outcome.advice == "check the host of -logs-url: the drain's certificate must name it"
 
 
 @on_every_loop
@@ -205,7 +205,7 @@ async def test_a_missing_client_certificate_gets_advice(pki: Pki, version: ssl.T
 async def test_a_drain_without_tls_gets_advice() -> None:
     with Server(lambda peer: peer.send(BAD_REQUEST)) as server:
         outcome = await try_once(server.url.replace("http:", "https:"))
-    assert outcome.error == "the drain does not speak TLS there"
+    assert outcome.error == "the drain does not speak TLS on this port"
     assert "-logs-url" in outcome.advice
 
 

@@ -198,7 +198,7 @@ async def test_after_a_full_disk_the_checkpoints_catch_up(log: Path, state: Path
 @virtual
 async def test_a_second_agent_on_the_same_store_is_refused(log: Path, state: Path) -> None:
     async with following(Drain(), log, state_dir=state):
-        with pytest.raises(ConfigError, match="must not be another running log-shuttle's"):
+        with pytest.raises(ConfigError, match="is in use by another log-shuttle"):
             async with following(Drain(), log, state_dir=state):
                 pass
 

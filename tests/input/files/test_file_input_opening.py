@@ -71,7 +71,7 @@ async def test_a_lack_of_descriptors_leaves_nothing_open(state: Path) -> None:
 async def test_a_second_input_is_refused_and_leaves_nothing_open(state: Path) -> None:
     with opened(state):
         before = list_descriptors()
-        with pytest.raises(ConfigError, match="another running log-shuttle"):
+        with pytest.raises(ConfigError, match="in use by another log-shuttle"):
             open_files(state, Journal())
         assert list_descriptors() == before
     assert not is_claimed(state)
