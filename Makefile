@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-# A worker for each processor, but four at most: many tests start processes of their own. A worker that has nothing left
-# to do takes tests from another. The modules are compiled once, whatever the environment says: the tests start the
+# A worker for each processor and one more, since many tests wait for processes of their own. A worker that has nothing
+# left to do takes tests from another. The modules are compiled once, whatever the environment says: the tests start the
 # command some hundred times.
-TEST := -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
+WORKERS = $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) < 4 ? $$(getconf _NPROCESSORS_ONLN) + 1 : 5)))
+TEST = -m pytest --numprocesses $(WORKERS) --dist worksteal
 test lowest: export PYTHONDONTWRITEBYTECODE :=
 
 # The first of these that runs and is new enough.

@@ -51,7 +51,7 @@ def test_the_page_fits_a_phone_and_shows_hostile_names_as_text(browser: Browser,
     log = tmp_path / HOSTILE
     log.write_bytes(b"one\n" * 100_000)
     url = f"http://127.0.0.1:{find_closed_port()}/"
-    flags = ("-file", str(tmp_path / "*"), "-from", "beginning", "-back-bytes", "65536")
+    flags = ("-file", str(tmp_path / "*"), "-from", "beginning", "-back-bytes", "65536", "-land-timeout", "500ms")
     with start(*FLAG, "-logs-url", url, *flags) as agent:
         agent.hear("drain.down")
         browser.set_size(360, 800)
@@ -65,7 +65,6 @@ def test_the_page_fits_a_phone_and_shows_hostile_names_as_text(browser: Browser,
         images = browser.get("document.images.length")
         ground = browser.get("getComputedStyle(document.body).backgroundColor")
         said = browser.read_log()
-        agent.signal(signal.SIGTERM)
         agent.signal(signal.SIGTERM)
         agent.finish()
     assert shown.endswith(HOSTILE.replace("\u202e", r"\u202e"))

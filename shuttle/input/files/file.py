@@ -231,7 +231,8 @@ class File:
 
     def _is_seen_cut(self, data: bytes) -> bool:
         """Say whether it was truncated before `data` was read."""
-        return not self._holds_what_was_read() if data else self.is_cut()
+        # What is shorter than it was, and holds what was read, is noticed at its end.
+        return not self._holds_what_was_read() if data and not self._reader.short else self.is_cut()
 
     def _holds_what_was_read(self) -> bool:
         """Say whether the bytes before the offset stand there still; those of a compressed file do."""
