@@ -48,6 +48,14 @@ def test_halves_of_a_batch_that_was_taken_are_double_unless_its_agent_was_killed
     assert (books.doubled, books.again) == (doubled, 1 - doubled)
 
 
+def test_halves_are_not_double_if_the_next_agent_was_never_told_that_the_whole_arrived(books: Books) -> None:
+    take(books, "a", 0, 1)
+    kill(books)
+    take(books, "a", 0, 1, answered=False)
+    take(books, "half", 0)
+    assert (books.doubled, books.again) == (0, 1)
+
+
 @pytest.mark.parametrize(("killed", "doubled"), [(True, 0), (False, 1)])
 def test_a_batch_that_comes_whole_after_a_half_is_double_unless_the_agent_was_killed(
     books: Books, killed: bool, doubled: int

@@ -17,7 +17,7 @@ class Request:
 
     id: str
     agent: int
-    """The number of the one that has sent it last."""
+    """The number of the one that was told last that it arrived, or has sent it first."""
     answered: bool
     """The drain has said that it took it."""
     frames: frozenset[bytes]

@@ -58,7 +58,7 @@ class Books:
             if before := self.arrived.find_request(frame_id):
                 self.duplicates += len(frames)
                 before.answered |= answered
-                before.agent = self.agent
+                before.agent = self.agent if answered else before.agent  # who was told that it arrived
                 if not before.frames.issuperset(body):
                     self.changed += 1
                     self.note(f"frame id {frame_id} came again with other lines: {messages!r}")
