@@ -11,7 +11,6 @@ from typing import NamedTuple, TypeVar
 
 from shuttle.command import signals
 from shuttle.errors import ApplicationError
-from shuttle.input.application import NOT_STARTED
 
 _Item = TypeVar("_Item")
 _FROM_KERNEL = 0x80  # SI_KERNEL in asm-generic/siginfo.h: what a key of the terminal sends
@@ -68,6 +67,8 @@ def receive_all(begin: threading.Event) -> AsyncIterator[Received]:
     try:
         threading.Thread(target=wait, name="signals", daemon=True).start()
     except RuntimeError as error:  # this user has too many
+        from shuttle.input.application import NOT_STARTED  # noqa: PLC0415  # a pipe need not wait for it
+
         raise ApplicationError(f"no signals can be passed on to an application: {error}", NOT_STARTED) from None
     return _iterate(received)
 
