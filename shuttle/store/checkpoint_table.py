@@ -16,6 +16,7 @@ from shuttle.store.fields import MOST_KEY, is_id, is_number, is_stamp
 from shuttle.store.schema import Schema
 from shuttle.store.sqlite_errors import BrokenError
 
+_LOG_PAGES = 64  # of 4 KiB in the log, before they are moved to the file: a small disk must not be filled by it
 SCHEMA = Schema(
     name="checkpoints",
     flag="-state-dir",
@@ -25,7 +26,7 @@ SCHEMA = Schema(
         for name in ("files", "plans")
     ),
     version=2,
-    pragmas=("synchronous=OFF",),
+    pragmas=("synchronous=OFF", f"wal_autocheckpoint={_LOG_PAGES}"),
     advice="checkpoints are kept in memory, and written as soon as possible",
 )
 

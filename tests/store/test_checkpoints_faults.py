@@ -19,7 +19,7 @@ from shuttle.store.checkpoints import FILE, Checkpoints
 from shuttle.store.schema import MOST_BROKEN
 from shuttle.store.sqlite import Database
 from tests.helpers.checkpoints import State, kill, make_fingerprint, make_plan, opened, read, restart
-from tests.helpers.disks import make_scratch
+from tests.helpers.disks import make_scratch, mounted
 from tests.helpers.process import LONGEST
 from tests.helpers.virtual import Journal
 
@@ -471,3 +471,15 @@ def test_files_that_cannot_grow_stop_nothing(limit: int, tmp_path: Path) -> None
 def test_a_plan_is_read_back_as_a_plan(directory: Path) -> None:
     """And not just something that is equal to one."""
     assert all(type(plan) is Plan and type(plan.spans) is tuple for plan in restart(directory).plans)
+
+
+def test_its_log_does_not_fill_a_small_disk(tmp_path: Path) -> None:
+    """SQLite by itself lets it grow to 4 MiB."""
+    with mounted(tmp_path / "disk", "size=1m") as disk:
+        with logged(disk / "state") as (store, journal):
+            number = store.enroll(Path("/var/log/a.log"), make_fingerprint())
+            for offset in range(1, 600):
+                store.record(fingerprints={number: make_fingerprint(offset)})
+        assert journal.events == []
+        with opened(disk / "state") as store:
+            assert [one.fingerprint.offset for one in store.files()] == [599]
