@@ -2,19 +2,10 @@
 
 from typing import NamedTuple
 
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-HEADERS = (
-    ("Connection", "close"),
-    ("Cache-Control", "no-store"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("Content-Security-Policy", _POLICY),
-)
-"""Of each answer. The page loads nothing from elsewhere, runs no script of anybody else's, and is in no frame."""
+from shuttle.observe import web_guard
+
+HEADERS = (("Connection", "close"), *web_guard.HEADERS.items())
+"""Of each answer: one for each connection, and what guards a page."""
 
 TEXT = "text/plain; charset=utf-8"
 
