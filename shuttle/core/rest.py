@@ -30,8 +30,8 @@ def choose_rest(wait: float) -> float:
 class Rests:
     """Decides about rests of at most `seconds` for a source that holds `room` bytes.
 
-    `fits` says how many more times as much as was read last fits the batch that is being filled. A batch that is full
-    leaves at once. So a rest ends before that, as far as the last look tells.
+    `fits` returns how many more chunks like the last one fit into the batch that is being filled. A full batch is sent
+    at once, so a rest ends before the batch is expected to be full.
     """
 
     def __init__(self, seconds: float, *, room: int, fits: Callable[[], float]) -> None:
@@ -40,7 +40,7 @@ class Rests:
         self._fits = fits
         self._bytes = 0  # these two: since the source was empty
         self._emptied_at = -math.inf
-        self._since = -math.inf  # when somebody began to look for more
+        self._since = -math.inf  # when the wait for more began
         self._flood_ends = -math.inf
 
     def note(self, length: int) -> None:

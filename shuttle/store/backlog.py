@@ -227,7 +227,7 @@ class Backlog:
         """Delete the file, in which nothing counts; the next transaction begins a new one.
 
         Raises:
-            OSError: That is not possible, and nothing has changed.
+            OSError: That is not possible. The file stays as it is; the next look promises it again.
         """
         self._promise.void()  # first: nothing is missing if this process is killed now
         self._database.delete()

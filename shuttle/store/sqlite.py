@@ -196,12 +196,12 @@ class Database:
         """Delete the file and all that SQLite has beside it; the next transaction begins a new one.
 
         Raises:
-            OSError: That is not possible, and nothing has changed.
+            OSError: The file cannot be deleted, and is still open.
         """
         self.path.unlink()
         self.disconnect()
         for side in SIDES:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):  # without its file it counts for nothing
                 Path(f"{self.path}{side}").unlink()
 
     def _begin(self, connection: sqlite3.Connection) -> None:
